@@ -1,0 +1,1 @@
+//! The `colophon` program as a library, so that tests and the binary run the same code.

@@ -1,0 +1,3 @@
+//! The `colophon` program.
+
+fn main() {}

@@ -1,0 +1,214 @@
+//! Where a log is kept: one trait at the level of a commit, and the engines that implement it.
+//!
+//! An engine makes a batch durable or says that it did not; it knows nothing of records, roles or listings.
+//! Look-up is the business of `log::index`, which is fed by [`Engine::replay`] and hands the [`Place`]s it kept back
+//! to [`Engine::read`].
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::ids::{LeafIndex, TreeSize};
+use crate::merkle::{LeafHash, RootHash};
+
+/// What the guard holds: the newest committed checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The first line of the checkpoint.
+    pub origin: String,
+    /// How many entries are committed.
+    pub size: TreeSize,
+    /// The root over them.
+    pub root: RootHash,
+    /// The signed note, secret until it is published.
+    pub checkpoint: Bytes,
+}
+
+/// Counts the commits of a guard; a commit names the one that it replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// One entry of a batch with the body that it names.
+#[derive(Debug, Clone)]
+pub struct PlannedEntry {
+    /// The leaf's bytes.
+    pub entry: Bytes,
+    /// The hash that the planned root was computed from.
+    pub leaf: LeafHash,
+    /// The DSSE envelope exactly as accepted.
+    pub body: Bytes,
+}
+
+/// A batch, computed by pure code: what to append and what the head is afterwards.
+///
+/// Without entries it renews the checkpoint: `head.size` and `head.root` stay as they are.
+#[derive(Debug, Clone)]
+pub struct CommitPlan {
+    /// The index of the first entry; the size of the head that this plan extends.
+    pub first: LeafIndex,
+    /// The entries in order.
+    pub entries: Vec<PlannedEntry>,
+    /// The head after the commit.
+    pub head: Head,
+}
+
+/// Where an engine keeps some bytes. Opaque to everybody else; 16 bytes when stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which file or object.
+    pub segment: u32,
+    /// How many bytes.
+    pub len: u32,
+    /// From where.
+    pub offset: u64,
+}
+
+impl Place {
+    /// The 16 bytes: segment, length, offset, each big-endian.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut out = [0; 16];
+        out[..4].copy_from_slice(&self.segment.to_be_bytes());
+        out[4..8].copy_from_slice(&self.len.to_be_bytes());
+        out[8..].copy_from_slice(&self.offset.to_be_bytes());
+        out
+    }
+
+    /// The place that these 16 bytes name.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        Self {
+            segment: u32::from_be_bytes([a, b, c, d]),
+            len: u32::from_be_bytes([e, f, g, h]),
+            offset: u64::from_be_bytes(rest),
+        }
+    }
+}
+
+/// The two places of a committed entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// The leaf's bytes.
+    pub entry: Place,
+    /// The body's bytes.
+    pub body: Place,
+}
+
+/// From where to replay. [`Position::START`] is always valid; others come from [`Replayed`] or [`Committed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Which journal file.
+    pub segment: u32,
+    /// The offset of a frame in it.
+    pub offset: u64,
+}
+
+impl Position {
+    /// Before the first frame.
+    pub const START: Self = Self { segment: 0, offset: 0 };
+}
+
+/// What a commit left behind.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The guard's new version.
+    pub version: Version,
+    /// The places of the plan's entries, in order.
+    pub places: Vec<Places>,
+    /// Where the next frame will stand.
+    pub next: Position,
+}
+
+/// One committed entry, as replay hands it out. Its body is not read: see [`Engine::read_body`].
+#[derive(Debug)]
+pub struct Replayed<'a> {
+    /// Its index.
+    pub index: LeafIndex,
+    /// The leaf's bytes, checked against the frame's checksum.
+    pub entry: &'a [u8],
+    /// Its places.
+    pub places: Places,
+    /// Where the next frame stands, on the last entry of a frame; a replay may start there.
+    pub next: Option<Position>,
+}
+
+/// Why an engine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Somebody else committed: the head is not the expected one. Nothing was written that counts.
+    #[error("the head of the log was moved by another writer")]
+    Superseded,
+    /// The batch is not committed and never will be; the engine is as it was before and can go on.
+    #[error("not committed: {what}")]
+    NotCommitted {
+        /// The step that failed.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The outcome is unknown, or memory and disk may differ: the process must stop and start again.
+    #[error("the process must stop: {what}")]
+    Fatal {
+        /// The step that failed.
+        what: String,
+        /// What the system said, where it said something.
+        #[source]
+        source: Option<std::io::Error>,
+    },
+    /// Stored bytes are damaged.
+    #[error("damaged: {file} at byte {offset}: {what}")]
+    Corrupt {
+        /// The file, relative to the log's folder.
+        file: String,
+        /// The first byte of the damaged part.
+        offset: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The engine cannot be opened, for the reason that the code names.
+    #[error("{0}")]
+    Refused(crate::Error),
+}
+
+/// A place for one log.
+///
+/// **Durable.** When [`commit`](Engine::commit) returns `Ok`, the entries, their bodies and the head survive a power
+/// cut. When it returns [`EngineError::NotCommitted`] or [`EngineError::Superseded`], none of the batch will ever be
+/// seen. When it returns [`EngineError::Fatal`], either may be true, and only a new start tells which.
+///
+/// **Compare and swap.** A commit whose `expect` is not the guard's version changes nothing.
+///
+/// **Order.** One writer at a time calls `commit`; readers call `read` and `replay` at any time and see committed
+/// bytes only.
+///
+/// **Never retried.** An engine does not repeat a failed `fsync`, nor a compare-and-swap of unknown outcome: it
+/// answers `Fatal`, and so does every later call.
+pub trait Engine: Send + Sync + 'static {
+    /// The last committed head; `None` for a log that was created and holds no commit yet.
+    fn head(&self) -> Result<Option<(Head, Version)>, EngineError>;
+
+    /// Makes `plan` durable if the head is still `expect`, or answers [`EngineError::Superseded`].
+    fn commit(&self, plan: &CommitPlan, expect: Option<Version>) -> Result<Committed, EngineError>;
+
+    /// Hands every committed entry from `from` on to `visit`, in order, until it breaks.
+    fn replay(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(Replayed<'_>) -> ControlFlow<()>,
+    ) -> Result<(), EngineError>;
+
+    /// The bytes of an entry.
+    fn read_entry(&self, place: Place) -> Result<Bytes, EngineError>;
+
+    /// The bytes of a body, or `None` if it was erased.
+    fn read_body(&self, place: Place) -> Result<Option<Bytes>, EngineError>;
+
+    /// Removes a body's bytes for good. Repeating it is harmless.
+    fn erase_body(&self, place: Place) -> Result<(), EngineError>;
+
+    /// Remembers durably the newest checkpoint that readers were shown.
+    fn publish(&self, checkpoint: &[u8]) -> Result<(), EngineError>;
+
+    /// The newest checkpoint that readers were shown.
+    fn published(&self) -> Result<Option<Bytes>, EngineError>;
+}

@@ -1,0 +1,10 @@
+//! The library behind Colophon: a public, append-only, signed ledger of statements about AI models.
+//!
+//! Data walks one way, `record -> entry -> log -> engine`, and back out `engine -> bundle -> verify`.
+//! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
+//! Start reading at [`record`], then [`entry`], then [`verify`].
+
+pub mod error;
+pub mod ids;
+
+pub use error::{Code, Error, Result};
