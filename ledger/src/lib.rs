@@ -6,5 +6,6 @@
 
 pub mod error;
 pub mod ids;
+pub mod merkle;
 
 pub use error::{Code, Error, Result};
