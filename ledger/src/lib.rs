@@ -7,5 +7,6 @@
 pub mod error;
 pub mod ids;
 pub mod merkle;
+pub mod note;
 
 pub use error::{Code, Error, Result};

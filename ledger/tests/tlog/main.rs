@@ -6,3 +6,5 @@
 
 mod data;
 mod merkle_proofs;
+mod signed_notes;
+mod tessera;
