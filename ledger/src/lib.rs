@@ -4,7 +4,9 @@
 //! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
+pub mod entry;
 pub mod error;
 pub mod ids;
+pub mod record;
 
 pub use error::{Code, Error, Result};
