@@ -7,6 +7,7 @@
 pub mod entry;
 pub mod error;
 pub mod ids;
+pub mod merkle;
 pub mod record;
 
 pub use error::{Code, Error, Result};
