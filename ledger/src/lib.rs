@@ -6,5 +6,6 @@
 
 pub mod error;
 pub mod ids;
+pub mod record;
 
 pub use error::{Code, Error, Result};

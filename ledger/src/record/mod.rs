@@ -1,0 +1,3 @@
+//! Records. (Stand-in until the branch with the reader of records is merged.)
+
+pub mod license;
