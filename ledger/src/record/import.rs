@@ -1,0 +1,3 @@
+//! import
+mod front_matter;
+mod yaml;
