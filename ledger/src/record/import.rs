@@ -21,7 +21,10 @@ pub(crate) mod foreign_json;
 pub(crate) mod front_matter;
 pub mod hugging_face;
 pub(crate) mod json_ld;
+mod license_claim;
+pub mod model_directory;
 pub(crate) mod prose;
+pub mod wheel;
 pub(crate) mod yaml;
 
 use serde_json::{Map, Value, json};
@@ -29,35 +32,38 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::SubjectDigest;
+use crate::record::kind::Kind;
+use crate::record::statement::Subject;
 
 /// Bytes of one document. Arithmetic: the batch limit of the server, 16 MiB; the largest known Croissant file has 4 MB.
 pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 
-/// What a statement is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Its name.
-    pub name: String,
-    /// Its SHA-256.
-    pub sha256: SubjectDigest,
-}
-
-impl Subject {
-    /// An artefact: a file, or the root over the files of a model.
-    pub fn artifact(name: impl Into<String>, sha256: SubjectDigest) -> Self {
-        Self { name: name.into(), sha256 }
-    }
-}
-
 /// What an import gives: all of a statement but its issuer and its time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// The kind of record, for example `model-card`.
-    pub kind: &'static str,
+    /// The kind of record.
+    pub kind: Kind,
     /// What it is about.
     pub subjects: Vec<Subject>,
     /// The members of the predicate.
     pub predicate: Map<String, Value>,
+}
+
+impl Imported {
+    /// Puts other subjects in the place of those that the document gave.
+    #[must_use]
+    pub fn about(mut self, subjects: Vec<Subject>) -> Self {
+        self.subjects = subjects;
+        self
+    }
+}
+
+/// A subject that is an artefact, its name made to fit.
+fn artifact(name: &str, digest: SubjectDigest) -> Subject {
+    let name = fit::clean_name(name);
+    // A name such as `record:…` or `key:…` would speak of a record or a key.
+    let reserved = name.split_once(':').is_some_and(|(prefix, _)| matches!(prefix, "record" | "key" | "keyspace"));
+    Subject::artifact(if reserved { format!("./{name}") } else { name }, digest)
 }
 
 /// The SHA-256 of some bytes.

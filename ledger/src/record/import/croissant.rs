@@ -15,12 +15,15 @@
 
 use serde_json::{Map, Value};
 
-use super::fit::{Members, clean_name};
+use super::fit::Members;
 use super::foreign_json;
 use super::json_ld::{Names, items, text};
-use super::{Imported, MAX_DOCUMENT, Subject, descriptor, sha256};
+use super::{Imported, MAX_DOCUMENT, artifact, descriptor, sha256};
 use crate::error::{Code, Error, Result};
 use crate::ids::SubjectDigest;
+use crate::record::kind::Kind;
+use crate::record::limits::MAX_SUBJECTS;
+use crate::record::statement::Subject;
 
 /// Members in the order in which they are taken over; all others follow, and `recordSet` ends.
 const FIRST: [&str; 17] = [
@@ -61,9 +64,6 @@ const RESERVED: [&str; 14] = [
     "manifest",
 ];
 
-/// Subjects of one statement, less one for whatever the issuer adds (a statement may have 256).
-const MAX_SUBJECTS: usize = 255;
-
 /// Makes a Croissant file into the predicate of a `dataset-card`.
 ///
 /// Subjects are the files of its distribution that have a SHA-256; where none has, the Croissant file itself.
@@ -97,9 +97,9 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Imported> {
         members.add("recordSet", record_set);
     }
     Ok(Imported {
-        kind: "dataset-card",
+        kind: Kind::DatasetCard,
         subjects: match subjects.is_empty() || subjects.len() > MAX_SUBJECTS {
-            true => vec![Subject::artifact(clean_name(file_name), sha256(bytes))],
+            true => vec![artifact(file_name, sha256(bytes))],
             false => subjects,
         },
         predicate: members.finish(),
@@ -129,11 +129,9 @@ fn files(dataset: &Map<String, Value>) -> Vec<Subject> {
     for file in dataset.get("distribution").map(items).unwrap_or_default() {
         let Some(digest) = file.get("sha256").and_then(text).and_then(digest) else { continue };
         let name = ["name", "@id", "contentUrl"].iter().find_map(|name| file.get(*name).and_then(text));
-        let name = clean_name(name.unwrap_or("file"));
-        // A name of the form `record:…` would speak of a record.
-        let name = if name.contains(':') && !name.contains('/') { format!("./{name}") } else { name };
-        if subjects.iter().all(|subject| subject.sha256 != digest) {
-            subjects.push(Subject::artifact(name, digest));
+        // Quadratic in the files, so one more than fits is enough.
+        if subjects.len() <= MAX_SUBJECTS && subjects.iter().all(|subject| subject.sha256() != Some(digest)) {
+            subjects.push(artifact(name.unwrap_or("file"), digest));
         }
     }
     subjects
@@ -162,9 +160,9 @@ mod tests {
         });
         let bytes = bytes.to_string();
         let card = import(bytes.as_bytes(), "croissant.json").unwrap();
-        let names: Vec<&str> = card.subjects.iter().map(|subject| subject.name.as_str()).collect();
+        let names: Vec<&str> = card.subjects.iter().map(|subject| subject.name.as_deref().unwrap()).collect();
         assert_eq!(names, ["a.csv", "./key:b"]);
-        assert_eq!(card.subjects[0].sha256.to_hex(), "ab".repeat(32));
+        assert_eq!(card.subjects[0].sha256().unwrap().to_hex(), "ab".repeat(32));
         for (name, expected) in [
             ("name", json!("gauges")),
             ("rai:dataBiases", json!("few")),
@@ -209,7 +207,7 @@ mod tests {
                 _ => 0,
             };
             assert_eq!(card.subjects.len(), files.max(1), "{file}");
-            assert_eq!(card.subjects[0].name == file, files == 0, "{file}");
+            assert_eq!((card.subjects[0].name.as_deref() == Some(file)), files == 0, "{file}");
             let name = if file == "1.0_huggingface-squad.json" { None } else { card.predicate["name"].as_str() };
             assert_eq!(name.is_some(), file != "1.0_huggingface-squad.json");
             if file == "1.0_dices-350.json" {

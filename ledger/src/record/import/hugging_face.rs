@@ -18,8 +18,9 @@ use serde_json::{Map, Value, json};
 use super::fit::Members;
 use super::prose::{self, Prose};
 use super::yaml::{self, Node};
-use super::{Imported, MAX_DOCUMENT, Subject, descriptor, front_matter, sha256, text};
+use super::{Imported, MAX_DOCUMENT, artifact, descriptor, front_matter, sha256, text};
 use crate::error::{Code, Error, Result};
+use crate::record::kind::Kind;
 
 /// What a card describes. The file does not say; its place in a repository does, or the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,10 +199,10 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
     }
     Ok(Imported {
         kind: match kind {
-            CardKind::Model => "model-card",
-            CardKind::Dataset => "dataset-card",
+            CardKind::Model => Kind::ModelCard,
+            CardKind::Dataset => Kind::DatasetCard,
         },
-        subjects: vec![Subject::artifact(file_name, sha256(bytes))],
+        subjects: vec![artifact(file_name, sha256(bytes))],
         predicate: members.finish(),
     })
 }
@@ -278,8 +279,8 @@ mod tests {
     #[test]
     fn a_card_becomes_a_predicate_with_the_digest_of_its_file() {
         let card = import(CARD.as_bytes(), "README.md", None).unwrap();
-        assert_eq!(card.kind, "model-card");
-        assert_eq!(card.subjects, [Subject::artifact("README.md", sha256(CARD.as_bytes()))]);
+        assert_eq!(card.kind, Kind::ModelCard);
+        assert_eq!(card.subjects, [artifact("README.md", sha256(CARD.as_bytes()))]);
         assert_eq!(
             Value::Object(card.predicate),
             json!({
@@ -347,7 +348,11 @@ mod tests {
         ] {
             let bytes = read(path);
             let card = import(&bytes, "README.md", None).unwrap();
-            assert_eq!((card.kind, card.predicate.get(member).unwrap_or(&Value::Null)), (kind, &expected), "{path}");
+            assert_eq!(
+                (card.kind.as_str(), card.predicate.get(member).unwrap_or(&Value::Null)),
+                (kind, &expected),
+                "{path}"
+            );
             assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(sha256(&bytes)));
         }
         let error = import(&read("huggingface_hub-tests/sample_invalid_card_data.md"), "README.md", None).unwrap_err();

@@ -7,10 +7,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Imported;
 use super::fit::Members;
-use super::{Imported, Subject};
+use crate::record::kind::Kind;
 use crate::record::kinds::Licensed;
 use crate::record::license::Conclusion;
+use crate::record::statement::Subject;
 
 /// What a document says about a licence.
 pub(super) struct Found {
@@ -48,5 +50,5 @@ pub(super) fn claim(found: Found, of: Licensed, subjects: Vec<Subject>) -> Impor
     if !attribution.is_empty() {
         members.add("attribution", attribution);
     }
-    Imported { kind: "license-claim", subjects, predicate: members.finish() }
+    Imported { kind: Kind::LicenseClaim, subjects, predicate: members.finish() }
 }

@@ -14,9 +14,9 @@ use std::collections::HashSet;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::Subject;
 use crate::error::{Code, Error, Result};
 use crate::ids::SubjectDigest;
+use crate::record::statement::Subject;
 
 /// What is left out at the top of a model's directory.
 pub const IGNORED: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
@@ -38,7 +38,7 @@ pub fn is_ignored(path: &str) -> bool {
 ///
 /// let files = [("weights.bin".to_owned(), sha256(b"w")), ("config.json".to_owned(), sha256(b"{}"))];
 /// let subject = subject("heron-base-350m", &files)?;
-/// assert_eq!(subject.sha256, sha256(&[*sha256(b"{}").as_bytes(), *sha256(b"w").as_bytes()].concat()));
+/// assert_eq!(subject.sha256(), Some(sha256(&[*sha256(b"{}").as_bytes(), *sha256(b"w").as_bytes()].concat())));
 /// # Ok::<(), ledger::Error>(())
 /// ```
 pub fn subject(name: &str, files: &[(String, SubjectDigest)]) -> Result<Subject> {
@@ -61,7 +61,8 @@ pub fn root(files: &[(String, SubjectDigest)]) -> Result<SubjectDigest> {
     let mut seen = HashSet::with_capacity(sorted.len());
     let mut hash = Sha256::new();
     for (path, digest) in sorted {
-        let refused = |why: &str| Error::new(Code::PathRefused, why).at(path.escape_debug().take(255).collect::<String>());
+        let refused =
+            |why: &str| Error::new(Code::PathRefused, why).at(path.escape_debug().take(255).collect::<String>());
         check(path).map_err(refused)?;
         let twin: String = path.to_lowercase().nfc().collect();
         if !seen.insert(twin) {
@@ -118,14 +119,31 @@ mod tests {
 
     #[test]
     fn only_the_top_of_the_directory_is_ignored_and_order_is_by_code_point() {
-        assert!(is_ignored(".git/HEAD") && is_ignored(".gitignore") && !is_ignored("a/.gitignore") && !is_ignored(".gitx"));
-        assert_eq!(root(&files(&["b", "a", "Z", "é", "𝒳", "\u{fb00}"])), root(&files(&["Z", "a", "b", "é", "\u{fb00}", "𝒳"])));
+        assert!(
+            is_ignored(".git/HEAD") && is_ignored(".gitignore") && !is_ignored("a/.gitignore") && !is_ignored(".gitx")
+        );
+        assert_eq!(
+            root(&files(&["b", "a", "Z", "é", "𝒳", "\u{fb00}"])),
+            root(&files(&["Z", "a", "b", "é", "\u{fb00}", "𝒳"]))
+        );
     }
 
     #[test]
     fn b17_path_tricks_are_refused() {
         for path in [
-            "../x", "a/../x", "..", "/etc/passwd", "a/./b", "./a", "a//b", "a/", "", "a\\..\\b", "C:/x", "a\0b", "a\nb",
+            "../x",
+            "a/../x",
+            "..",
+            "/etc/passwd",
+            "a/./b",
+            "./a",
+            "a//b",
+            "a/",
+            "",
+            "a\\..\\b",
+            "C:/x",
+            "a\0b",
+            "a\nb",
         ] {
             let error = root(&files(&["ok", path])).unwrap_err();
             assert_eq!(error.code(), Code::PathRefused, "{path:?}");

