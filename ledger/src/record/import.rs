@@ -24,6 +24,7 @@ pub(crate) mod json_ld;
 mod license_claim;
 pub mod model_directory;
 pub(crate) mod prose;
+pub mod sentence_transformers;
 pub mod wheel;
 pub(crate) mod yaml;
 
@@ -101,4 +102,20 @@ pub(crate) fn test_data(folder: &str) -> Option<std::path::PathBuf> {
         println!("skipped: needs COLOPHON_TEST_DATA");
     }
     found
+}
+
+/// Holds an import against every rule of a record: a statement of it, with an issuer and a time, can be signed.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn assert_fits(imported: &Imported) {
+    let mut predicate = imported.predicate.clone();
+    predicate.insert("issuer".to_owned(), json!({ "id": "example-ai" }));
+    predicate.insert("issued".to_owned(), json!("2026-03-01T12:00:00Z"));
+    let statement = crate::record::statement::Statement::new(
+        imported.kind.clone(),
+        imported.subjects.clone(),
+        Value::Object(predicate),
+    );
+    let payload = statement.to_payload().unwrap();
+    assert!(payload.len() <= fit::MAX_BYTES + 200 * 1024);
 }

@@ -198,6 +198,7 @@ mod tests {
             let bytes = std::fs::read(&path).unwrap();
             let file = path.file_name().unwrap().to_str().unwrap();
             let card = import(&bytes, file).unwrap();
+            super::super::assert_fits(&card);
             assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(sha256(&bytes)));
             assert_eq!(card.predicate.get("abridged"), None, "{file}");
             let files = match file {
@@ -223,7 +224,7 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in "\\PC{0,40}") {
             let _ = import(&bytes, "x");
             let document = json!({"@type": "Dataset", "@context": {(text.clone()): text.clone()}, (text.clone()): [text.clone()], "distribution": text});
-            import(document.to_string().as_bytes(), "x").unwrap();
+            super::super::assert_fits(&import(document.to_string().as_bytes(), &text).unwrap());
         }
     }
 }

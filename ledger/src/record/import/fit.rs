@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::foreign_json::step;
 use crate::ids::RecordId;
+use crate::record::json::is_bidi_control;
 
 /// Characters of one text. Arithmetic: 8,192 characters of four bytes are 32 KiB, so that no single text can take more
 /// than a sixteenth of the room; the longest description among 10 real Croissant files has 2,300.
@@ -35,7 +36,7 @@ pub const MAX_DEPTH: usize = 28;
 /// References to records in all imported members. Arithmetic: a record may have 256; half is left to the issuer.
 pub const MAX_REFERENCES: usize = 128;
 
-/// Members whose texts name a thing, like [`super::super::json`] has them.
+/// Members whose texts name a thing, as the strict reader has them; a test below holds this list against it.
 const NAMING_MEMBERS: [&str; 8] = ["name", "id", "@id", "uri", "url", "origin", "model_name", "keyid"];
 
 /// How many places `abridged` lists before it only counts on.
@@ -80,11 +81,6 @@ impl Members {
         if self.abridged.len() < MAX_ABRIDGED && !self.abridged.contains(&pointer) {
             self.abridged.push(pointer);
         }
-    }
-
-    /// Whether there is such a member.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
     }
 
     /// The members, with `abridged` where something was cut or left out.
@@ -218,11 +214,6 @@ pub(crate) fn clean_name(name: &str) -> String {
     clean
 }
 
-/// The characters of Unicode's `Bidi_Control`.
-pub(crate) fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
@@ -280,5 +271,38 @@ mod tests {
         let reference = RecordId::from_bytes([1; 32]).to_reference();
         let out = fitted(json!(vec![reference; MAX_REFERENCES + 5]));
         assert_eq!(out["m"].as_array().unwrap().len(), MAX_REFERENCES);
+    }
+
+    /// Any JSON that a reader of others' documents can make.
+    fn any_json() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let name = prop_oneof![Just("name".to_owned()), Just("url".to_owned()), "[a-c\u{202e}\u{0}~/]{0,3}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[\\PC\u{0}\u{202e}\u{2066}]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(40, 200, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((name.clone(), inner), 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_fitted_passes_the_strict_reader(value in any_json(), name in "\\PC{1,10}") {
+            let mut members = Members::new();
+            members.add(&name, value.clone());
+            members.add("unmapped", json!({"name": value}));
+            let fitted = Value::Object(members.finish());
+            let bytes = crate::record::json::canonical(&fitted).unwrap();
+            assert_eq!(crate::record::json::parse(&bytes, 720 * 1024).unwrap(), fitted);
+        }
     }
 }

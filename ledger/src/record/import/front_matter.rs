@@ -46,7 +46,7 @@ pub(crate) fn find(text: &str) -> Option<Block> {
     let mut lines = Lines { text, at: dashes };
     let opening = lines.next()?;
     let blanks = text[opening.content.clone()].strip_prefix("---")?;
-    if !blanks.bytes().all(|b| b == b' ' || b == b'\t') || opening.end == "" {
+    if !blanks.bytes().all(|b| b == b' ' || b == b'\t') || opening.end.is_empty() {
         return None;
     }
     let hidden = match (bom, blanks.is_empty()) {
@@ -54,7 +54,7 @@ pub(crate) fn find(text: &str) -> Option<Block> {
         (_, false) => Some(Quirk::BlankAfterOpening),
         _ => None,
     };
-    let first_line = 2 + Lines { text: &text[..dashes], at: 0 }.filter(|line| line.end != "").count();
+    let first_line = 2 + Lines { text: &text[..dashes], at: 0 }.filter(|line| !line.end.is_empty()).count();
     let begin = opening.next;
     let closing = |carriage_return: bool| {
         let mut previous_end = begin;

