@@ -4,6 +4,7 @@
 //! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
+pub mod bundle;
 pub mod engine;
 pub mod entry;
 pub mod error;

@@ -9,6 +9,7 @@
 //!
 //! Start reading at [`Log`]; one commit, step by step, is in [`sequencer`](self).
 
+mod bundling;
 mod clock;
 mod door;
 
