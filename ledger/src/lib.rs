@@ -5,9 +5,11 @@
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
 pub mod bundle;
+pub mod engine;
 pub mod entry;
 pub mod error;
 pub mod ids;
+pub mod log;
 pub mod merkle;
 pub mod note;
 pub mod record;

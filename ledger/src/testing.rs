@@ -1,237 +1,121 @@
-//! A log in memory for tests: a few lines make a log with parties, records and bundles, every signature in it real.
+//! A cast of keys and documents for tests: an operator, a lab, an auditor, and what they sign.
 //!
-//! Not a log to run: it admits whatever it is given, so that tests can also make what no log would. Everything in it is
-//! decided by its arguments, keys and times included. Compiled for tests, and for others with the feature `testing`.
+//! Everything is made from fixed seeds, so that a test that fails fails again. Nothing here is part of the program.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot make its fixture has failed")]
-
-use std::collections::BTreeMap;
+mod memory_log;
 
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, Link};
-use crate::entry::Entry;
-use crate::ids::{LeafIndex, SubjectDigest, TreeSize, UnixMillis};
-use crate::merkle::{CompactRange, LeafHash, NodeHash, prove_inclusion};
-use crate::note::{Checkpoint, Cosigner, KeyName, NoteSigner, Origin, Policy, TlogProof, UnixSeconds, sign_checkpoint};
+pub use self::memory_log::MemoryLog;
+
+use crate::ids::{RecordId, SubjectDigest};
+use crate::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};
 use crate::record::Record;
 use crate::record::dsse::Envelope;
 use crate::record::key::PrivateKey;
 use crate::record::kind::Kind;
-use crate::record::kinds::LogPolicy;
+use crate::record::kinds::{LogPolicy, PartyKey};
 use crate::record::statement::{Statement, Subject};
 
-/// The name of the log that [`MemoryLog::new`] makes.
-pub const ORIGIN: &str = "log.example.org";
-/// The id of its operator.
-pub const OPERATOR: &str = "example-log";
-/// When its first entry was received: 2026-03-01T12:00:00Z. Each entry comes a second after the one before it.
-pub const START: UnixMillis = UnixMillis(1_772_366_400_000);
-/// What `issued` says in every record.
+/// The name of the log in tests.
+pub const ORIGIN: &str = "log.example.org/test";
+
+/// The time at which everything in tests is issued.
 pub const ISSUED: &str = "2026-03-01T12:00:00Z";
 
-/// An Ed25519 key that is the same in every run.
-pub fn key(seed: u8) -> PrivateKey {
-    PrivateKey::from_ed25519_seed([seed; 32])
+/// A party's key, by the party's name.
+pub fn key(name: &str) -> PrivateKey {
+    let mut seed = [0x5a; 32];
+    for (slot, byte) in seed.iter_mut().zip(name.bytes()) {
+        *slot = byte;
+    }
+    PrivateKey::from_ed25519_seed(seed)
 }
 
-/// A record of any kind: issued by `issuer`, with these further members, signed by these keys.
-pub fn body(kind: Kind, subjects: Vec<Subject>, issuer: &str, members: Value, signers: &[&PrivateKey]) -> Vec<u8> {
-    let mut predicate = json!({ "issuer": { "id": issuer }, "issued": ISSUED });
-    predicate.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    let payload = Statement::new(kind, subjects, predicate).to_payload().unwrap();
-    Envelope::sign(payload, signers).unwrap().to_json()
+/// The origin.
+pub fn origin() -> Origin {
+    Origin::parse(ORIGIN).expect("a plain name")
 }
 
-/// A model card with one file as its subject.
-pub fn model_card(issuer: &str, file: &str, sha256: SubjectDigest, signers: &[&PrivateKey]) -> Vec<u8> {
-    let subjects = vec![Subject::artifact(file, sha256)];
-    body(Kind::ModelCard, subjects, issuer, json!({ "model_name": "example-7b" }), signers)
+/// The log's key.
+pub fn log_signer() -> NoteSigner {
+    NoteSigner::from_seed(KeyName::parse(ORIGIN).expect("a plain name"), [1; 32]).expect("any seed is a key")
 }
 
-/// A log, its keys, and all that it holds.
-pub struct MemoryLog {
-    origin: Origin,
-    log: NoteSigner,
-    clock: Cosigner,
-    witness: Cosigner,
-    operator: PrivateKey,
-    entries: Vec<Vec<u8>>,
-    bodies: Vec<Vec<u8>>,
-    range: CompactRange,
-    nodes: BTreeMap<(u8, u64), NodeHash>,
+/// The clock's key.
+pub fn clock_signer() -> Cosigner {
+    let name = KeyName::parse(&format!("{ORIGIN}/clock")).expect("a plain name");
+    Cosigner::from_seed(name, [2; 32]).expect("any seed is a key")
 }
 
-impl MemoryLog {
-    /// The log [`ORIGIN`] with its entry 0: partners may register model cards and training sources, auditors attest, and
-    /// anybody may comment.
-    pub fn new() -> Self {
-        Self::with(ORIGIN, 1)
-    }
-
-    /// A log of this name, whose keys come from this seed; with another seed it is another log.
-    pub fn with(origin: &str, seed: u8) -> Self {
-        let name = |suffix: &str| KeyName::parse(&format!("{origin}{suffix}")).unwrap();
-        let mut log = Self {
-            origin: Origin::parse(origin).unwrap(),
-            log: NoteSigner::from_seed(name(""), [seed; 32]).unwrap(),
-            clock: Cosigner::from_seed(name("/clock"), [seed + 1; 32]).unwrap(),
-            witness: Cosigner::from_seed(KeyName::parse("witness.example.net").unwrap(), [seed + 2; 32]).unwrap(),
-            operator: key(seed + 3),
-            entries: Vec::new(),
-            bodies: Vec::new(),
-            range: CompactRange::new(),
-            nodes: BTreeMap::new(),
-        };
-        let genesis = log.genesis();
-        log.append(genesis);
-        log
-    }
-
-    /// The body of entry 0.
-    pub fn genesis(&self) -> Vec<u8> {
-        let public = self.operator.public_key();
-        let members = json!({
-            "origin": self.origin.as_str(),
-            "logKeys": [self.log.verifier_key().to_string()],
-            "witnesses": String::from_utf8(self.policy().encode()).unwrap(),
-            "operators": [{
-                "id": OPERATOR,
-                "keys": [{ "keyid": public.key_id(), "publicKey": public.to_base64(), "use": "sign" }],
-            }],
-            "council": { "keys": [], "threshold": 0 },
-            "rules": {
-                "model-card": ["partner"],
-                "training-source": ["partner"],
-                "audit-attestation": ["auditor"],
-                "comment": ["anybody"],
-            },
-            "limits": {},
-        });
-        let subject = LogPolicy::subject(self.origin.as_str());
-        body(Kind::LogPolicy, vec![subject], OPERATOR, members, &[&self.operator])
-    }
-
-    /// Registers a party with these roles and keys, signed by the operator and by the keys.
-    pub fn register(&mut self, id: &str, roles: &[&str], keys: &[&PrivateKey]) -> LeafIndex {
-        let listed: Vec<Value> = keys
-            .iter()
-            .map(|key| json!({ "keyid": key.key_id(), "publicKey": key.public_key().to_base64(), "use": "sign" }))
-            .collect();
-        let subjects = keys.iter().map(|key| Subject::key(key.key_id())).collect();
-        let signers: Vec<&PrivateKey> = [&self.operator].into_iter().chain(keys.iter().copied()).collect();
-        let members = json!({ "id": id, "roles": roles, "keys": listed });
-        let body = body(Kind::Party, subjects, OPERATOR, members, &signers);
-        self.append(body)
-    }
-
-    /// Revokes a key of a party, signed by another one of its keys; for compromise from an index, if one is given.
-    pub fn revoke(&mut self, party: &str, key: &PrivateKey, from: Option<LeafIndex>, by: &PrivateKey) -> LeafIndex {
-        let mut members = json!({ "event": "revoke", "keyid": key.key_id(), "reason": "superseded" });
-        if let Some(from) = from {
-            members["reason"] = json!("keyCompromise");
-            members["compromisedFromIndex"] = json!(from.0);
-        }
-        let body = body(Kind::KeyEvent, vec![Subject::key(key.key_id())], party, members, &[by]);
-        self.append(body)
-    }
-
-    /// Appends a record without asking whether it may be there.
-    pub fn append(&mut self, body: Vec<u8>) -> LeafIndex {
-        let received = self.now();
-        let entry = Entry::of_record(&Record::parse(&body).unwrap(), received).encode().unwrap();
-        self.append_raw(entry, body)
-    }
-
-    /// Appends any bytes as an entry, with any bytes as its body.
-    pub fn append_raw(&mut self, entry: Vec<u8>, body: Vec<u8>) -> LeafIndex {
-        let index = LeafIndex(self.entries.len() as u64);
-        let nodes = &mut self.nodes;
-        self.range.append(LeafHash::of_entry(&entry), &mut |level, index, node| {
-            nodes.insert((level, index), node);
-        });
-        self.entries.push(entry);
-        self.bodies.push(body);
-        index
-    }
-
-    /// The time at which the next entry is received.
-    pub fn now(&self) -> UnixMillis {
-        UnixMillis(START.0 + 1_000 * self.entries.len() as u64)
-    }
-
-    /// How many entries there are.
-    pub fn size(&self) -> TreeSize {
-        self.range.size()
-    }
-
-    /// The bytes of an entry.
-    pub fn entry(&self, index: LeafIndex) -> &[u8] {
-        &self.entries[usize::try_from(index.0).unwrap()]
-    }
-
-    /// The body of an entry.
-    pub fn body(&self, index: LeafIndex) -> &[u8] {
-        &self.bodies[usize::try_from(index.0).unwrap()]
-    }
-
-    /// The leaf hash of entry 0.
-    pub fn genesis_leaf(&self) -> LeafHash {
-        LeafHash::of_entry(&self.entries[0])
-    }
-
-    /// The operator's key.
-    pub const fn operator(&self) -> &PrivateKey {
-        &self.operator
-    }
-
-    /// The log's own key.
-    pub const fn signer(&self) -> &NoteSigner {
-        &self.log
-    }
-
-    /// A witness that the log's policy asks for.
-    pub const fn witness(&self) -> &Cosigner {
-        &self.witness
-    }
-
-    /// The policy that a reader pins: this log, its clock and its witness.
-    pub fn policy(&self) -> Policy {
-        Policy::of_log(self.log.verifier_key(), &[self.clock.verifier_key(), self.witness.verifier_key()]).unwrap()
-    }
-
-    /// What the log says of itself now.
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint::new(self.origin.clone(), self.size(), self.range.root())
-    }
-
-    /// The checkpoint, signed and cosigned.
-    pub fn note(&self) -> Vec<u8> {
-        let at = UnixSeconds::from(self.now());
-        sign_checkpoint(&self.checkpoint(), &self.log, &[(&self.clock, at), (&self.witness, at)]).unwrap()
-    }
-
-    /// An entry with its body, and the proof that the tree of now holds it.
-    pub fn link(&self, index: LeafIndex) -> Link {
-        let nodes = |level: u8, index: u64| self.nodes.get(&(level, index)).copied().ok_or((level, index));
-        let proof = prove_inclusion(&nodes, index, self.size()).unwrap();
-        let proof = TlogProof { extra: None, index, proof, checkpoint: self.note() };
-        Link { envelope: self.body(index).to_vec(), entry: self.entry(index).to_vec(), proof }
-    }
-
-    /// The bundle of an entry, with these entries as its key history.
-    pub fn bundle(&self, index: LeafIndex, history: &[LeafIndex]) -> Bundle {
-        Bundle {
-            record: self.link(index),
-            key_history: history.iter().map(|index| self.link(*index)).collect(),
-            policy: self.link(LeafIndex(0)),
-            key_lookup: None,
-        }
-    }
+/// The policy of a client that trusts this log and wants its clock's cosignature.
+pub fn policy() -> Policy {
+    let (log, clock) = (log_signer(), clock_signer());
+    let text = format!("log {}\nwitness clock {}\nquorum clock\n", log.verifier_key(), clock.verifier_key());
+    Policy::parse(text.as_bytes()).expect("a plain policy")
 }
 
-impl Default for MemoryLog {
-    fn default() -> Self {
-        Self::new()
-    }
+/// An envelope around a statement, as it is sent.
+pub fn sign(kind: Kind, subjects: Vec<Subject>, predicate: Value, keys: &[&PrivateKey]) -> Vec<u8> {
+    let payload = Statement::new(kind, subjects, predicate).to_payload().expect("a sound statement");
+    Envelope::sign(payload, keys).expect("at least one key").to_json()
+}
+
+/// Entry 0: `operator` runs the log, partners publish, auditors attest, anybody comments.
+pub fn genesis() -> Vec<u8> {
+    let operator = key("operator");
+    let predicate = json!({
+        "issuer": { "id": "operator" },
+        "issued": ISSUED,
+        "origin": ORIGIN,
+        "logKeys": [log_signer().verifier_key().to_string()],
+        "witnesses": String::from_utf8(policy().encode()).expect("a policy is text"),
+        "operators": [{ "id": "operator", "keys": [PartyKey::signing(operator.public_key())] }],
+        "rules": {
+            "party": ["operator"],
+            "key-event": ["partner", "auditor", "operator"],
+            "party-profile": ["partner", "auditor", "operator"],
+            "model-card": ["partner"],
+            "dataset-card": ["partner"],
+            "training-source": ["partner"],
+            "manifest": ["partner"],
+            "license-claim": ["partner", "auditor"],
+            "audit-attestation": ["auditor"],
+            "comment": ["anybody"],
+        },
+    });
+    sign(Kind::LogPolicy, vec![LogPolicy::subject(ORIGIN)], predicate, &[&operator])
+}
+
+/// The operator registers a party whose only key is [`key`]`(id)`.
+pub fn party(id: &str, roles: &[&str]) -> Vec<u8> {
+    let own = key(id);
+    let predicate = json!({
+        "issuer": { "id": "operator" },
+        "issued": ISSUED,
+        "id": id,
+        "roles": roles,
+        "keys": [PartyKey::signing(own.public_key())],
+    });
+    let subject = Subject::key(own.public_key().key_id());
+    sign(Kind::Party, vec![subject], predicate, &[&key("operator"), &own])
+}
+
+/// A model card by `issuer`, told apart by `number`.
+pub fn model_card(issuer: &str, number: u64) -> Vec<u8> {
+    let mut digest = [0xd1; 32];
+    digest[..8].copy_from_slice(&number.to_be_bytes());
+    let predicate = json!({
+        "issuer": { "id": issuer, "name": issuer },
+        "issued": ISSUED,
+        "model_name": format!("example-{number}"),
+        "license": "apache-2.0",
+    });
+    let subject = Subject::artifact("model.safetensors", SubjectDigest::from_bytes(digest));
+    sign(Kind::ModelCard, vec![subject], predicate, &[&key(issuer)])
+}
+
+/// The id of the record in an envelope.
+pub fn record_id(body: &[u8]) -> RecordId {
+    Record::parse(body).expect("a sound record").id
 }

@@ -175,3 +175,6 @@ impl State {
         self.keys.entry(id).or_insert_with(|| KeyState::new(public_key, owner, index));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What a verification found: the verdict, and a line for every link.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::VerifiedRecord;
 use crate::error::{Code, Error};
@@ -70,7 +70,7 @@ pub enum Status {
 }
 
 /// One line of the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LinkReport {
     /// Which link.
@@ -78,6 +78,7 @@ pub struct LinkReport {
     /// How it stands.
     pub status: Status,
     /// Why it failed.
+    #[serde(serialize_with = "code_text")]
     pub code: Option<Code>,
     /// What was found.
     pub detail: String,
@@ -86,10 +87,11 @@ pub struct LinkReport {
 }
 
 /// Something that does not break the proof and that the reader should know. With `--strict` it fails the command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Warning {
     /// What it is.
+    #[serde(serialize_with = "code_text")]
     pub code: Code,
     /// What was found.
     pub detail: String,
@@ -144,6 +146,11 @@ impl Report {
             (None, Verdict::Verified, _) => 0,
         }
     }
+}
+
+/// A code is its text, and no code is `null`.
+fn code_text<S: Serializer>(code: &(impl Into<Option<Code>> + Copy), serializer: S) -> Result<S::Ok, S::Error> {
+    (*code).into().map(Code::as_str).serialize(serializer)
 }
 
 /// What a link hands on when it holds: a value, and the words for its line.
@@ -210,15 +217,13 @@ impl Lines {
         self.warnings.push(warning);
     }
 
-    /// The report: every link without a line was not checked, and only a chain without a failure shows a record.
+    /// The report: every link without a line was not checked. There is a record only where no link stopped the walk.
     pub(super) fn finish(mut self, verified: Option<VerifiedRecord>) -> Report {
         for link in LinkName::ALL {
             if !self.links.iter().any(|line| line.link == link) {
                 self.not_checked(link, "");
             }
         }
-        let fails = self.links.iter().any(|line| line.status == Status::Failed);
-        let verified = if fails { None } else { verified };
         let verdict = if verified.is_some() { Verdict::Verified } else { Verdict::Failed };
         Report { verdict, links: self.links, warnings: self.warnings, verified }
     }
