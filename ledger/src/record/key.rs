@@ -132,6 +132,14 @@ impl PublicKey {
         STANDARD.encode(self.to_spki_der())
     }
 
+    /// The 32 bytes of an Ed25519 key, as signed notes write it.
+    pub fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
+        match &self.point {
+            Point::Ed25519(key) => Some(key.as_bytes()),
+            Point::P256(_) => None,
+        }
+    }
+
     /// SHA-256 of the DER.
     pub const fn key_id(&self) -> KeyId {
         self.id
