@@ -94,6 +94,23 @@ fn b08_a_signature_one_bit_off_does_not_verify() {
     assert!(ed25519_key().public_key().verify(b"m", &p256_key().sign(b"m")).is_err());
 }
 
+/// R is the neutral point and S = k·a: the equation holds, and the signature could have been made without a nonce.
+#[test]
+fn b09_a_signature_with_a_small_order_r_is_refused_though_the_equation_holds() {
+    const R: [u8; 32] = {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        neutral
+    };
+    let s = crate::ids::from_hex("d4c5323131ff9683cfb3d30197c786c9043f1052d6c2d5293f19d6f36b911104").unwrap();
+    let signature = [R, s].concat();
+    let key = ed25519_key();
+    let Point::Ed25519(point) = &key.public_key().point else { panic!("Ed25519") };
+    let lenient = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    assert!(ed25519_dalek::Verifier::verify(point, b"message", &lenient).is_ok());
+    assert_eq!(code(key.public_key().verify(b"message", &signature)), Code::SignatureInvalid);
+}
+
 /// Every encoding of a point of small order, the canonical ones and the others, listed by what they are.
 #[test]
 fn b09_ed25519_points_of_small_order_and_second_spellings_are_refused() {
