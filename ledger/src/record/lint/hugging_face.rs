@@ -112,7 +112,7 @@ fn model_index(index: &Value, findings: &mut Vec<Finding>) {
     };
     for (i, model) in models.iter().enumerate() {
         let place = format!("/model-index/{i}");
-        if !model.get("name").is_some_and(|name| name.as_str().is_some_and(|name| !name.is_empty())) {
+        if model.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
             findings.push(Finding::new(
                 &code::MODEL_NAME_MISSING,
                 place.as_str(),
