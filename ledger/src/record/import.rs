@@ -119,3 +119,6 @@ pub(crate) fn assert_fits(imported: &Imported) {
     let payload = statement.to_payload().unwrap();
     assert!(payload.len() <= fit::MAX_BYTES + 200 * 1024);
 }
+
+#[cfg(test)]
+mod tests;
