@@ -24,6 +24,14 @@ pub use dataset::lint_croissant;
 
 use super::kind::Kind;
 
+/// Findings of one look. Arithmetic: at most about 300 bytes each, so that the answer to a submission stays below 80 KiB;
+/// who reads more than 250 has stopped mending single lines.
+pub const MAX_FINDINGS: usize = 250;
+
+/// Texts of one list that are held against the tables of licences and languages. Each costs up to 0.2 ms; a list of
+/// 10,000, which a record may have, would hold up whoever looks at it for two seconds.
+const MAX_LOOKED_UP: usize = 64;
+
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -94,6 +102,7 @@ pub fn lint(kind: &Kind, predicate: &Value) -> Vec<Finding> {
             vec![Finding::new(&code::KIND_UNKNOWN, "", format!("`{name}` is a kind that this version does not know"))]
         }
     });
+    findings.truncate(MAX_FINDINGS);
     findings
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::dataset::line_and_column;
 use super::mend::{self, Edits, Repaired};
 use super::pyyaml::{Reading, reading};
-use super::{Finding, Level, Rule, code, hugging_face};
+use super::{Finding, Level, MAX_FINDINGS, MAX_LOOKED_UP, Rule, code, hugging_face};
 use crate::error::Code;
 use crate::record::import::front_matter::{self, Block, Quirk};
 use crate::record::import::hugging_face::{CardKind, TEXT_LISTS, TEXTS, guess};
@@ -116,6 +116,7 @@ fn look(bytes: &[u8], kind: Option<CardKind>) -> CardLint {
     findings.extend(placeholders_left(&text[block.body..], body_line));
     findings.sort_by_key(|finding| position(&finding.place));
     findings.dedup();
+    findings.truncate(MAX_FINDINGS);
     CardLint { kind, findings, mended }
 }
 
@@ -294,7 +295,7 @@ impl Look {
                 self.report(&code::NOT_TEXTS, place, format!("`{name}` is a text or a list of texts"));
             }
         }
-        for license in root.get("license").map(Node::items).unwrap_or_default() {
+        for license in root.get("license").map(Node::items).unwrap_or_default().iter().take(MAX_LOOKED_UP) {
             if let Some(id) = license.text().and_then(listed_id) {
                 self.edits.replace(license.bytes.clone(), id);
             }

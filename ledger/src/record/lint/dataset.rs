@@ -5,9 +5,11 @@
 //!
 //! Sources: Croissant Format Specification 1.0 (2024-03) and 1.1 (2026-01), "Dataset-level information", "Resources".
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use super::{Finding, Level, code, hugging_face, missing, says};
+use super::{Finding, Level, MAX_FINDINGS, MAX_LOOKED_UP, code, hugging_face, missing, says};
 use crate::error::Code;
 use crate::record::import::MAX_DOCUMENT;
 use crate::record::import::croissant::{dataset, digest};
@@ -52,16 +54,17 @@ pub fn lint_croissant(bytes: &[u8]) -> Vec<Finding> {
     let names = Names::of(&document.value);
     let standard: Map<String, Value> =
         members.iter().map(|(name, value)| (names.standard(name), names.standard_value(value))).collect();
-    let written = |place: &str| {
-        let first = place.split('/').nth(1)?;
-        let name = members.keys().find(|name| pointer_step(&names.standard(name)) == format!("/{first}"))?;
-        Some(format!("{}{}", pointer_step(name), &place[1 + first.len()..]))
-    };
+    let written: HashMap<String, &String> =
+        members.keys().map(|name| (pointer_step(&names.standard(name)), name)).collect();
     let mut rules = croissant(&standard, Level::Error);
     for finding in &mut rules {
-        finding.place = written(&finding.place).unwrap_or_else(|| finding.place.clone());
+        let first = finding.place.get(1..).map_or(0, |rest| 1 + rest.find('/').unwrap_or(rest.len()));
+        if let Some(name) = written.get(&finding.place[..first]) {
+            finding.place = format!("{}{}", pointer_step(name), &finding.place[first..]);
+        }
     }
     findings.extend(rules);
+    findings.truncate(MAX_FINDINGS);
     findings
 }
 
@@ -109,7 +112,7 @@ fn croissant(members: &Map<String, Value>, level: Level) -> Vec<Finding> {
             format!("`{}` is not a version known here", shown(version)),
         ));
     }
-    for (i, value) in members.get("license").map(items).unwrap_or_default().iter().enumerate() {
+    for (i, value) in members.get("license").map(items).unwrap_or_default().iter().take(MAX_LOOKED_UP).enumerate() {
         let place = if members["license"].is_array() { format!("/license/{i}") } else { "/license".to_owned() };
         let Some(name) = text(value) else { continue };
         match conclude(name).basis() {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Finding, code, missing, says};
+use super::{Finding, MAX_LOOKED_UP, code, missing, says};
 use crate::record::import::hugging_face::CardKind;
 use crate::record::license::{HfId, NO_ASSERTION, Standing, conclude, on_hugging_face};
 
@@ -163,13 +163,16 @@ fn result(result: &Value, place: &str, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Each text of a member with its pointer.
+/// Each text of a member with its pointer, of a long list the first ones.
 fn texts<'a>(members: &'a Map<String, Value>, name: &str) -> Vec<(String, &'a str)> {
     match members.get(name) {
         Some(Value::String(text)) => vec![(format!("/{name}"), text)],
         Some(Value::Array(elements)) => {
-            let texts =
-                elements.iter().enumerate().filter_map(|(i, text)| Some((format!("/{name}/{i}"), text.as_str()?)));
+            let texts = elements
+                .iter()
+                .take(MAX_LOOKED_UP)
+                .enumerate()
+                .filter_map(|(i, text)| Some((format!("/{name}/{i}"), text.as_str()?)));
             texts.collect()
         }
         _ => Vec::new(),

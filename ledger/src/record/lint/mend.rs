@@ -10,6 +10,10 @@ use crate::record::import::yaml::{self, Node, Place, YamlError};
 /// Repairs of one text. A card in which more lines are wrong is better looked at as a whole.
 const MAX_REPAIRS: usize = 40;
 
+/// Bytes of a text that is repaired. Arithmetic: up to 5 widths of a tab and 40 repairs parse it 200 times, 13 MB in all, below
+/// a second; metadata has some kilobytes.
+const MAX_REPAIRED: usize = 64 * 1024;
+
 /// A text that parses after repairs, or the error at which they ended.
 pub(super) struct Repaired {
     /// The text after the repairs.
@@ -39,6 +43,10 @@ impl Repaired {
 
 /// Parses a text, with repairs where it does not parse as it is.
 pub(super) fn repair(original: &str) -> Repaired {
+    if original.len() > MAX_REPAIRED {
+        let parsed = yaml::parse(original);
+        return Repaired { text: original.to_owned(), quoted: Vec::new(), tabs: Vec::new(), tab_width: 1, parsed };
+    }
     let as_it_is = quote_values(original.to_owned(), Vec::new(), 1);
     let tabs = leading_tabs(original);
     if as_it_is.parsed.is_ok() || tabs.is_empty() {

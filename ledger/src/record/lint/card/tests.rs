@@ -134,6 +134,22 @@ fn the_official_cards() {
     }
 }
 
+#[test]
+fn a_card_made_to_cost_time_is_looked_at_quickly() {
+    let list = |item: &str| item.repeat(20_000);
+    for yaml in [
+        format!("license:\n{}", list("- apache-2.O\n")),
+        format!("language:\n{}", list("- nowhere\n")),
+        format!("tags:\n{}", list("\t- a: b: c\n")),
+        format!("model-index:\n{}", list("- {}\n")),
+        list("no: no\n"),
+        "a: &a [x]\n".repeat(5_000),
+    ] {
+        let lint = lint_card(format!("---\n{yaml}---\n").as_bytes());
+        assert!(lint.findings.len() <= MAX_FINDINGS);
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_looked_at(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
