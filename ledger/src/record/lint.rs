@@ -2,7 +2,7 @@
 //!
 //! Cards are incomplete in real life, and a ledger that refused them would hold fewer true statements, not more. So the
 //! rules of admission stand elsewhere; here stands what the standards ask for, what readers will miss, and what others'
-//! tools will read otherwise than it was meant. [`lint`] looks at a predicate of any kind, [`card`] and [`croissant`] at the
+//! tools will read otherwise than it was meant. [`lint`] looks at a predicate of any kind, [`lint_card`] and [`lint_croissant`] at the
 //! documents themselves.
 //!
 //! A finding's place is a JSON pointer into what was looked at, or `line:column` (both from 1) in a card's text.
