@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod ids;
+pub mod manifest;
 pub mod merkle;
 
 pub use error::{Code, Error, Result};

@@ -1,0 +1,27 @@
+//! Manifests: what a dataset contains, committed so that anybody can ask "was this in it?" and check the answer.
+//!
+//! A manifest is a set of keyspaces, one per kind and form of content. A keyspace is a sorted set of content keys, cut
+//! into 2^t buckets under a Merkle root; its parameters are signed into the ledger, so a server that answers needs no
+//! trust. Presence and absence are the same proof. DESIGN §7; bytes and vectors in `docs/FORMAT-manifest.md`.
+//!
+//! No account is ever a key: what names a contributor is dropped before anything is hashed.
+//!
+//! Start at [`Kind`] and [`key`] for what is asked.
+
+pub mod key;
+mod kind;
+pub mod mediawiki;
+mod normal;
+mod paragraph;
+mod url;
+
+pub use kind::{Form, Kind, Rendering, Spec};
+pub use normal::{N1, UNICODE_VERSION};
+pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
+pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
+
+/// A foreign text inside a message: quoted, control characters escaped, at most 60 characters.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(60).collect();
+    if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
+}
