@@ -1,0 +1,72 @@
+//! The door: everything about a submission that can be decided before it has an index.
+//!
+//! Limits, strict JSON, the statement's form and every signature are checked here, by as many threads as submit.
+//! Whether the signer may say this is decided here too, so that most refusals are quick, and once more in the
+//! sequencer, where the answer counts.
+
+use bytes::Bytes;
+
+use crate::entry::Header;
+use crate::error::Result;
+use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, UnixMillis};
+use crate::record::Record;
+use crate::record::lint::{Finding, lint};
+use crate::state::State;
+
+/// A submission whose bytes, form and signatures are sound. There is no other way to the sequencer.
+#[derive(Debug)]
+pub struct Validated {
+    body: Bytes,
+    record: Record,
+    header: Header,
+    warnings: Vec<Finding>,
+}
+
+impl Validated {
+    /// Checks an envelope against the state of the log.
+    ///
+    /// The cost is a JSON parse and about 55 µs a signature.
+    pub(super) fn check(body: Bytes, state: &State, next: LeafIndex) -> Result<Self> {
+        let record = Record::parse(&body)?;
+        state.verify_signatures(&record)?;
+        state.admit(&record, next)?;
+        let header = Header::derive(&record, UnixMillis(0));
+        let warnings = lint(&record);
+        Ok(Self { body, record, header, warnings })
+    }
+
+    /// The envelope exactly as it was sent.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The record inside.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The record's id.
+    pub fn id(&self) -> RecordId {
+        self.record.id
+    }
+
+    /// The body's digest.
+    pub fn body_digest(&self) -> BodyDigest {
+        self.record.body
+    }
+
+    /// The keys that signed, sorted.
+    pub fn signers(&self) -> &[KeyId] {
+        &self.header.signers
+    }
+
+    /// What lint has to say. Warnings never block.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    /// The entry's header, received at `received`.
+    pub(super) fn header_at(&self, received: UnixMillis) -> Header {
+        Header { received, ..self.header.clone() }
+    }
+}

@@ -1,0 +1,503 @@
+//! What readers look things up in: tiles, places and postings, kept in sled and derived from the journal.
+//!
+//! sled 0.34 alone does not make a write durable, takes a half-written snapshot for corruption, and can hang on a
+//! flipped bit. None of that matters here, because nothing here is the truth: every row is an absolute value that
+//! replay computes again, what sled is known to hold durably is written down outside of it ([`super::snapshot`]), and
+//! whenever the two disagree this folder is thrown away and filled from the journal.
+//!
+//! | tree | key | value |
+//! |---|---|---|
+//! | `tile` | level u8 ‖ index u64 ‖ half u8 | 128 hashes, 4 KiB |
+//! | `place` | index / 128 as u64 | up to 128 pairs of places, 32 bytes each |
+//! | `posting` | term, 16 bytes ‖ chunk u32 | up to 256 indices, u64 each |
+//! | `body` | first 16 bytes of the body's digest | index u64 |
+//!
+//! All numbers are big-endian. No value is over 4 KiB: sled moves larger ones to files that it never syncs.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::tail::{FullTile, TILE_WIDTH, TileTree};
+use crate::engine::{Place, Places};
+use crate::entry::Header;
+use crate::error::{Code, Error, Result};
+use crate::ids::{BodyDigest, LeafIndex, RecordId, TreeSize};
+use crate::merkle::NodeHash;
+
+/// 128 pairs of places are 4,096 bytes, the largest value that sled keeps in its own file.
+const PLACES_PER_ROW: u64 = 128;
+
+/// 256 indices are 2 KiB: a row that is written again with every append should be small.
+const INDICES_PER_CHUNK: usize = 256;
+
+/// sled kept 3.3 KB of memory a key for batches of 10,000 random keys, and little for small ones.
+const KEYS_PER_BATCH: usize = 256;
+
+/// sled's page cache. Its memory is a small multiple of this.
+const CACHE_BYTES: u64 = 48 << 20;
+
+/// A flipped bit made `open` hang for good in 21 of 150 trials; a sound folder of a million records opens in seconds.
+const OPEN_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Terms whose last chunk is kept in memory, 2 KiB each at the most.
+const HOT_TERMS: usize = 4096;
+
+/// A way to ask for entries. Only headers are indexed, so every answer stays provable when a body is redacted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// Entries of this record id: the first, and its co-signatures.
+    Record(RecordId),
+    /// Entries of this kind.
+    Kind(String),
+    /// Entries by this issuer.
+    Issuer(String),
+    /// Entries signed by this key.
+    Signer(crate::ids::KeyId),
+    /// Entries that register, rotate or revoke this key.
+    Key(crate::ids::KeyId),
+    /// Entries about this artefact.
+    Subject(crate::ids::SubjectDigest),
+    /// Entries that refer to this record.
+    Ref(RecordId),
+}
+
+impl Term {
+    /// Every term of an entry.
+    pub fn of(header: &Header) -> Vec<Self> {
+        let mut terms = vec![
+            Self::Record(header.record),
+            Self::Kind(header.kind.clone()),
+            Self::Issuer(header.issuer.clone()),
+        ];
+        terms.extend(header.signers.iter().copied().map(Self::Signer));
+        terms.extend(header.keys.iter().copied().map(Self::Key));
+        terms.extend(header.subjects.iter().copied().map(Self::Subject));
+        terms.extend(header.refs.iter().copied().map(Self::Ref));
+        terms
+    }
+
+    /// Whether an entry with this header belongs under this term.
+    pub fn matches(&self, header: &Header) -> bool {
+        match self {
+            Self::Record(id) => header.record == *id,
+            Self::Kind(kind) => header.kind == *kind,
+            Self::Issuer(issuer) => header.issuer == *issuer,
+            Self::Signer(key) => header.signers.binary_search(key).is_ok(),
+            Self::Key(key) => header.keys.binary_search(key).is_ok(),
+            Self::Subject(digest) => header.subjects.binary_search(digest).is_ok(),
+            Self::Ref(id) => header.refs.binary_search(id).is_ok(),
+        }
+    }
+
+    /// Sixteen bytes of a hash: two terms that share a row by accident are told apart by [`Term::matches`].
+    fn row(&self) -> [u8; 16] {
+        let text = match self {
+            Self::Record(id) => format!("record:{id}"),
+            Self::Kind(kind) => format!("kind:{kind}"),
+            Self::Issuer(issuer) => format!("issuer:{issuer}"),
+            Self::Signer(key) => format!("signer:{key}"),
+            Self::Key(key) => format!("key:{key}"),
+            Self::Subject(digest) => format!("subject:{digest}"),
+            Self::Ref(id) => format!("ref:{id}"),
+        };
+        first_16(&Sha256::digest(text.as_bytes()).into())
+    }
+}
+
+/// One entry as the index takes it in.
+#[derive(Debug)]
+pub(super) struct Indexed<'a> {
+    pub(super) index: LeafIndex,
+    pub(super) header: &'a Header,
+    pub(super) body: BodyDigest,
+    pub(super) places: Places,
+}
+
+/// The index of one log.
+#[derive(Debug)]
+pub struct Index {
+    db: sled::Db,
+    tiles: sled::Tree,
+    places: sled::Tree,
+    postings: sled::Tree,
+    bodies: sled::Tree,
+}
+
+/// The one who may write to an [`Index`], with the ends of the rows that grow.
+#[derive(Debug)]
+pub(super) struct Indexer {
+    index: std::sync::Arc<Index>,
+    chunks: HashMap<[u8; 16], Chunk>,
+    places: (u64, Vec<u8>),
+}
+
+#[derive(Debug, Clone)]
+struct Chunk {
+    number: u32,
+    indices: Vec<u64>,
+    dirty: bool,
+}
+
+impl Index {
+    /// Opens the index in `dir`, or makes an empty one.
+    pub fn open(dir: &Path) -> Result<Self> {
+        remove_half_written_snapshots(dir).map_err(|source| damaged(dir, &source))?;
+        let db = open_within_deadline(dir)?;
+        let tree = |name: &str| db.open_tree(name).map_err(|source| damaged(dir, &source));
+        Ok(Self {
+            tiles: tree("tile")?,
+            places: tree("place")?,
+            postings: tree("posting")?,
+            bodies: tree("body")?,
+            db,
+        })
+    }
+
+    /// How many entries the index was told of. sled may have lost the newest of them: see [`super::snapshot`].
+    pub(super) fn hint(&self) -> Result<TreeSize> {
+        let value = self.db.get(b"size").map_err(|source| failed(&source))?;
+        Ok(TreeSize(value.and_then(|bytes| u64_at(&bytes, 0)).unwrap_or(0)))
+    }
+
+    /// A full tile.
+    pub(super) fn tile(&self, level: u8, index: u64) -> Result<Option<TileTree>> {
+        let mut hashes = Vec::with_capacity(TILE_WIDTH);
+        for half in 0..2 {
+            let Some(value) = self.tiles.get(tile_row(level, index, half)).map_err(|source| failed(&source))? else {
+                return Ok(None);
+            };
+            hashes.extend(value.as_chunks::<32>().0.iter().map(|bytes| NodeHash::from_bytes(*bytes)));
+        }
+        Ok((hashes.len() == TILE_WIDTH).then(|| TileTree::of(hashes)))
+    }
+
+    /// Where the engine keeps an entry and its body.
+    pub fn places(&self, index: LeafIndex) -> Result<Option<Places>> {
+        let row = (index.0 / PLACES_PER_ROW).to_be_bytes();
+        let value = self.places.get(row).map_err(|source| failed(&source))?;
+        Ok(value.and_then(|value| places_at(&value, index.0 % PLACES_PER_ROW)))
+    }
+
+    /// The places of the entries from `start` up to `end`, as many as the index holds.
+    pub fn places_between(&self, start: LeafIndex, end: LeafIndex) -> Result<Vec<Places>> {
+        let mut out = Vec::new();
+        let mut index = start.0;
+        while index < end.0 {
+            let row = index / PLACES_PER_ROW;
+            let Some(value) = self.places.get(row.to_be_bytes()).map_err(|source| failed(&source))? else { break };
+            let last = end.0.min((row + 1) * PLACES_PER_ROW);
+            for i in index..last {
+                let Some(places) = places_at(&value, i % PLACES_PER_ROW) else { return Ok(out) };
+                out.push(places);
+            }
+            index = last;
+        }
+        Ok(out)
+    }
+
+    /// The entry whose body has this digest, if the index knows one. The caller compares the whole digest.
+    pub fn entry_of_body(&self, body: &BodyDigest) -> Result<Option<LeafIndex>> {
+        let value = self.bodies.get(first_16(body.as_bytes())).map_err(|source| failed(&source))?;
+        Ok(value.and_then(|bytes| u64_at(&bytes, 0)).map(LeafIndex))
+    }
+
+    /// The indices under a term from `from` on, in ascending order.
+    pub fn ascending(&self, term: &Term, from: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
+        // A chunk is found by its number, which says nothing about its indices; the first chunk that may hold
+        // `from` is found by bisection over the last index of each.
+        let row = term.row();
+        let start = self.chunk_that_reaches(&row, from.0);
+        let chunks = self.postings.range(chunk_row(&row, start).to_vec()..=chunk_row(&row, u32::MAX).to_vec());
+        chunks.flat_map(chunk_indices).filter(move |index| index.as_ref().map_or(true, |index| *index >= from))
+    }
+
+    /// The indices under a term below `before`, in descending order.
+    pub fn descending(&self, term: &Term, before: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
+        let row = term.row();
+        let end = self.chunk_that_reaches(&row, before.0);
+        let chunks = self.postings.range(chunk_row(&row, 0).to_vec()..=chunk_row(&row, end).to_vec());
+        chunks
+            .rev()
+            .flat_map(|chunk| chunk_indices(chunk).rev())
+            .filter(move |index| index.as_ref().map_or(true, |index| *index < before))
+    }
+
+    /// The number of the first chunk whose last index is at least `index`, or of the last chunk.
+    fn chunk_that_reaches(&self, row: &[u8; 16], index: u64) -> u32 {
+        let last = self.last_chunk(row).ok().flatten().map_or(0, |chunk| chunk.number);
+        let (mut low, mut high) = (0, last);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let value = self.postings.get(chunk_row(row, middle)).ok().flatten();
+            let reaches = value.is_some_and(|value| {
+                value.len().checked_sub(8).and_then(|at| u64_at(&value, at)).is_some_and(|newest| newest >= index)
+            });
+            if reaches { high = middle } else { low = middle + 1 }
+        }
+        low
+    }
+
+    fn last_chunk(&self, row: &[u8; 16]) -> Result<Option<Chunk>> {
+        let Some(found) = self.postings.scan_prefix(row).next_back() else { return Ok(None) };
+        let (key, value) = found.map_err(|source| failed(&source))?;
+        let number = key.last_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        Ok(Some(Chunk { number, indices: indices_of(&value), dirty: false }))
+    }
+
+    /// Hands everything applied so far to the disk, and waits for it.
+    ///
+    /// sled's own `flush` calls `sync_file_range`, which promises neither size nor content; the files and the folder
+    /// are therefore synced here.
+    pub(super) fn make_durable(&self, dir: &Path) -> Result<()> {
+        self.db.flush().map_err(|source| failed(&source))?;
+        sync_folder(dir).map_err(|source| damaged(dir, &source))
+    }
+}
+
+impl Indexer {
+    /// The writer of an index that holds `size` entries. Rows at or above that size are overwritten.
+    pub(super) fn new(index: std::sync::Arc<Index>, size: TreeSize) -> Result<Self> {
+        let row = size.0 / PLACES_PER_ROW;
+        let value = index.places.get(row.to_be_bytes()).map_err(|source| failed(&source))?;
+        let kept = usize::try_from(size.0 % PLACES_PER_ROW).unwrap_or(0) * 32;
+        let mut places = value.map(|value| value.to_vec()).unwrap_or_default();
+        if places.len() < kept {
+            return Err(Error::new(Code::StoreCorrupt, format!("the index has no places for entries below {size}")));
+        }
+        places.truncate(kept);
+        Ok(Self { index, chunks: HashMap::new(), places: (row, places) })
+    }
+
+    /// Takes in a batch of entries, in order, and the tiles that they filled.
+    pub(super) fn apply(&mut self, entries: &[Indexed<'_>], tiles: &[FullTile]) -> Result<()> {
+        let mut rows = Rows::default();
+        for tile in tiles {
+            for (half, hashes) in tile.tree.hashes().chunks(TILE_WIDTH / 2).enumerate() {
+                let value: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
+                rows.put(&self.index.tiles, tile_row(tile.level, tile.index, half as u8).to_vec(), value);
+            }
+        }
+        let mut touched: Vec<[u8; 16]> = Vec::new();
+        for entry in entries {
+            self.place(entry, &mut rows);
+            let body = first_16(entry.body.as_bytes()).to_vec();
+            rows.put(&self.index.bodies, body, entry.index.0.to_be_bytes().to_vec());
+            for term in Term::of(entry.header) {
+                let row = term.row();
+                if self.post(row, entry.index.0, &mut rows)? {
+                    touched.push(row);
+                }
+            }
+        }
+        let (row, places) = &self.places;
+        rows.put(&self.index.places, row.to_be_bytes().to_vec(), places.clone());
+        for row in touched {
+            if let Some(chunk) = self.chunks.get_mut(&row) {
+                chunk.dirty = false;
+                rows.put(&self.index.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
+            }
+        }
+        if self.chunks.len() > HOT_TERMS {
+            self.chunks.retain(|_, chunk| chunk.indices.len() > 4 || chunk.number > 0);
+            if self.chunks.len() > HOT_TERMS {
+                self.chunks.clear();
+            }
+        }
+        rows.write()?;
+        if let Some(last) = entries.last() {
+            let size = (last.index.0 + 1).to_be_bytes();
+            self.index.db.insert(b"size", &size).map_err(|source| failed(&source))?;
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, entry: &Indexed<'_>, rows: &mut Rows) {
+        let row = entry.index.0 / PLACES_PER_ROW;
+        if row != self.places.0 {
+            let (full, places) = std::mem::replace(&mut self.places, (row, Vec::new()));
+            rows.put(&self.index.places, full.to_be_bytes().to_vec(), places);
+        }
+        self.places.1.extend_from_slice(&entry.places.entry.to_bytes());
+        self.places.1.extend_from_slice(&entry.places.body.to_bytes());
+    }
+
+    /// Adds an index to a term; says whether the row became dirty by it, so that it is written once a batch.
+    fn post(&mut self, row: [u8; 16], index: u64, rows: &mut Rows) -> Result<bool> {
+        if !self.chunks.contains_key(&row) {
+            let chunk = self.load(&row, index)?;
+            self.chunks.insert(row, chunk);
+        }
+        let Some(chunk) = self.chunks.get_mut(&row) else { return Ok(false) };
+        if chunk.indices.last() == Some(&index) {
+            return Ok(false); // two terms of one entry that share a row
+        }
+        if chunk.indices.len() == INDICES_PER_CHUNK {
+            rows.put(&self.index.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
+            chunk.number += 1;
+            chunk.indices.clear();
+        }
+        chunk.indices.push(index);
+        Ok(!std::mem::replace(&mut chunk.dirty, true))
+    }
+
+    /// The end of a term's row below `index`. A replay finds rows that an earlier run already wrote: what stands at or
+    /// above `index` is dropped, so that applying an entry twice is the same as applying it once.
+    fn load(&self, row: &[u8; 16], index: u64) -> Result<Chunk> {
+        while let Some(mut chunk) = self.index.last_chunk(row)? {
+            chunk.indices.retain(|earlier| *earlier < index);
+            if !chunk.indices.is_empty() || chunk.number == 0 {
+                return Ok(chunk);
+            }
+            self.index.postings.remove(chunk_row(row, chunk.number)).map_err(|source| failed(&source))?;
+        }
+        Ok(Chunk { number: 0, indices: Vec::new(), dirty: false })
+    }
+}
+
+impl Chunk {
+    fn value(&self) -> Vec<u8> {
+        self.indices.iter().flat_map(|index| index.to_be_bytes()).collect()
+    }
+}
+
+/// Absolute puts, written in small batches a tree.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<(sled::Tree, Vec<u8>, Vec<u8>)>,
+}
+
+impl Rows {
+    fn put(&mut self, tree: &sled::Tree, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.push((tree.clone(), key, value));
+    }
+
+    fn write(self) -> Result<()> {
+        let mut batches: HashMap<sled::IVec, (sled::Tree, sled::Batch, usize)> = HashMap::new();
+        for (tree, key, value) in self.rows {
+            let (tree, batch, count) =
+                batches.entry(tree.name()).or_insert_with(|| (tree, sled::Batch::default(), 0));
+            batch.insert(key, value);
+            *count += 1;
+            if *count == KEYS_PER_BATCH {
+                *count = 0;
+                tree.apply_batch(std::mem::take(batch)).map_err(|source| failed(&source))?;
+            }
+        }
+        for (tree, batch, _) in batches.into_values() {
+            tree.apply_batch(batch).map_err(|source| failed(&source))?;
+        }
+        Ok(())
+    }
+}
+
+fn first_16(digest: &[u8; 32]) -> [u8; 16] {
+    let mut out = [0; 16];
+    out.copy_from_slice(&digest[..16]);
+    out
+}
+
+fn tile_row(level: u8, index: u64, half: u8) -> [u8; 10] {
+    let mut row = [0; 10];
+    row[0] = level;
+    row[1..9].copy_from_slice(&index.to_be_bytes());
+    row[9] = half;
+    row
+}
+
+fn chunk_row(row: &[u8; 16], number: u32) -> [u8; 20] {
+    let mut out = [0; 20];
+    out[..16].copy_from_slice(row);
+    out[16..].copy_from_slice(&number.to_be_bytes());
+    out
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+fn places_at(value: &[u8], nth: u64) -> Option<Places> {
+    let at = usize::try_from(nth).ok()? * 32;
+    let pair = value.get(at..)?.first_chunk::<32>()?;
+    let (entry, body) = (pair.first_chunk::<16>()?, pair.last_chunk::<16>()?);
+    Some(Places { entry: Place::from_bytes(*entry), body: Place::from_bytes(*body) })
+}
+
+fn indices_of(value: &[u8]) -> Vec<u64> {
+    value.as_chunks::<8>().0.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect()
+}
+
+fn chunk_indices(row: sled::Result<(sled::IVec, sled::IVec)>) -> std::vec::IntoIter<Result<LeafIndex>> {
+    let indices = match row {
+        Ok((_, value)) => indices_of(&value).into_iter().map(|index| Ok(LeafIndex(index))).collect(),
+        Err(source) => vec![Err(failed(&source))],
+    };
+    indices.into_iter()
+}
+
+fn failed(source: &sled::Error) -> Error {
+    Error::new(Code::StoreCorrupt, format!("the index: {source}"))
+}
+
+fn damaged(dir: &Path, source: &dyn std::fmt::Display) -> Error {
+    Error::new(Code::StoreCorrupt, format!("the index: {source}")).at(dir.display().to_string())
+}
+
+/// sled writes `snap.<n>.generating` and renames it; after a crash between the two it takes the leftover for its
+/// newest snapshot and refuses to open.
+fn remove_half_written_snapshots(dir: &Path) -> io::Result<()> {
+    let Ok(files) = fs::read_dir(dir) else { return Ok(()) };
+    for file in files {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_within_deadline(dir: &Path) -> Result<sled::Db> {
+    let (done, outcome) = mpsc::channel();
+    let path = dir.to_owned();
+    std::thread::spawn(move || {
+        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        // A lock left by a process that has just ended is released with a delay.
+        let start = Instant::now();
+        let opened = loop {
+            match config.open() {
+                Err(sled::Error::Io(source))
+                    if source.to_string().contains("WouldBlock") && start.elapsed() < Duration::from_secs(1) =>
+                {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                other => break other,
+            }
+        };
+        // The receiver is gone if the deadline passed.
+        let _ = done.send(opened);
+    });
+    match outcome.recv_timeout(OPEN_DEADLINE) {
+        Ok(opened) => opened.map_err(|source| damaged(dir, &source)),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            Err(damaged(dir, &format!("did not open within {} s", OPEN_DEADLINE.as_secs())))
+        }
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(damaged(dir, &"panicked while opening")),
+    }
+}
+
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        if file.file_type()?.is_dir() {
+            sync_folder(&file.path())?;
+        } else {
+            File::open(file.path())?.sync_all()?;
+        }
+    }
+    File::open(dir)?.sync_all()
+}

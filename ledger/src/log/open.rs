@@ -1,0 +1,288 @@
+//! Creating a log, and starting one: recovery along the same path as the commit.
+//!
+//! A start believes the guard and the journal, and nothing else. The index is brought up to them by the same
+//! `apply` that a commit calls; if it has lost anything, it is filled from the beginning.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, RwLock, mpsc};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::clock::{Clock, Timekeeper};
+use super::index::{Index, Indexed, Indexer};
+use super::manifests::Manifests;
+use super::publisher::Publisher;
+use super::sequencer::{Sequencer, Signers, same_root};
+use super::snapshot::Snapshot;
+use super::{AtomicCounters, Log, Shared, Validated, Wait};
+use crate::engine::{Engine, EngineError, Head, LocalEngine, LocalOptions, Places};
+use crate::entry::{Entry, Header};
+use crate::error::{Code, Error, Result};
+use crate::ids::{BodyDigest, LeafIndex, TreeSize, UnixMillis};
+use crate::merkle::{CompactRange, LeafHash};
+use crate::note::{Origin, Policy};
+use crate::state::State;
+
+/// The index's folder, inside of the log's. It may be deleted while the log is stopped: a start fills it again.
+pub(super) const INDEX_DIR: &str = "index";
+/// How far the index is durable: see [`super::snapshot`].
+pub(super) const SNAPSHOT_FILE: &str = "index.snapshot";
+/// The folder of the manifests.
+pub(super) const MANIFESTS_DIR: &str = "manifests";
+
+/// How many batches may be committed ahead of the index.
+const BATCHES_AHEAD: usize = 4;
+
+/// How many replayed entries are indexed at once: what one commit may hold.
+const REPLAY_BATCH: usize = 1024;
+
+/// What a log needs to run.
+#[derive(Debug)]
+pub struct Options {
+    /// The log's folder.
+    pub dir: PathBuf,
+    /// The commit guard's folder, if it is not inside of the log's; on another disk it survives this one.
+    pub guard_dir: Option<PathBuf>,
+    /// The log's name.
+    pub origin: Origin,
+    /// The keys that sign checkpoints.
+    pub signers: Signers,
+    /// The quorum without which nothing is published.
+    pub policy: Policy,
+}
+
+impl Options {
+    fn engine(&self) -> LocalOptions {
+        LocalOptions::new(self.dir.clone(), self.guard_dir.clone(), self.origin.to_string())
+    }
+}
+
+/// Creates a log whose entry 0 is `genesis`, an envelope around a `log-policy`.
+///
+/// # Errors
+/// `store_exists` if there is a log already; whatever the door says about `genesis`, before anything is written.
+pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result<()> {
+    let validated = Validated::check(genesis, &State::default(), LeafIndex(0))?;
+    let engine = LocalEngine::create(&options.engine()).map_err(refused)?;
+    let log = start(Arc::new(engine), options, clock)?;
+    let answer = log.submit(validated, Wait::Sequenced)?.wait_blocking();
+    log.close()?;
+    answer.map(drop)
+}
+
+/// Opens the log in `options.dir` and starts it.
+pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
+    let engine = LocalEngine::open(&options.engine()).map_err(refused)?;
+    start(Arc::new(engine), options, clock)
+}
+
+/// Starts a log on any engine.
+pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
+    let head = engine.head().map_err(refused)?;
+    if let Some((head, _)) = &head
+        && head.origin != options.origin.as_str()
+    {
+        let detail = format!("the guard is of {}, the configuration says {}", head.origin, options.origin);
+        return Err(Error::new(Code::WrongLog, detail));
+    }
+    let recovered = recover(engine.as_ref(), &options.dir, head.as_ref().map(|(head, _)| head))?;
+    let Recovered { index, indexer, snapshot, durable } = recovered;
+
+    let size = snapshot.tail.size();
+    let state = Arc::new(snapshot.state);
+    let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
+        .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
+    let shared = Arc::new(Shared {
+        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
+        dir: options.dir,
+        origin: options.origin,
+        engine,
+        index,
+        clock: Arc::clone(&clock),
+        queue: super::queue::Queue::default(),
+        committed: RwLock::new((size, Arc::clone(&state))),
+        indexed: AtomicU64::new(size.0),
+        tiles: super::reader::TileCache::default(),
+        published: watch::Sender::new(None),
+        fatal: watch::Sender::new(None),
+        read_only: std::sync::atomic::AtomicBool::new(false),
+        counters: AtomicCounters::default(),
+    });
+
+    let (to_publisher, work) = mpsc::sync_channel(BATCHES_AHEAD);
+    let mut publisher = Publisher {
+        shared: Arc::clone(&shared),
+        indexer,
+        policy: options.policy,
+        tail: Arc::new(snapshot.tail),
+        state: Arc::clone(&state),
+        head: head.as_ref().map(|(head, _)| head.clone()),
+        position: snapshot.position,
+        received: snapshot.received,
+        durable: (durable, Instant::now()),
+        waiting: Vec::new(),
+    };
+    if publisher.tail.size() != durable {
+        publisher.make_durable()?;
+    }
+    publisher.publish()?;
+    let sequencer = Sequencer {
+        shared: Arc::clone(&shared),
+        signers: options.signers,
+        range,
+        state,
+        head,
+        time: Timekeeper::new(clock.as_ref(), snapshot.received),
+        renewed: UnixMillis(0),
+        recent: Default::default(),
+        publisher: to_publisher,
+    };
+    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|source| Error::new(Code::Internal, source.to_string()))
+    };
+    let sequencer = spawn("sequencer", Box::new(move || sequencer.run()))?;
+    let publisher = spawn("publisher", Box::new(move || publisher.run(&work)))?;
+    Ok(Log { shared, threads: Mutex::new(vec![sequencer, publisher]) })
+}
+
+/// An index that holds exactly what the engine committed.
+pub(super) struct Recovered {
+    pub(super) index: Arc<Index>,
+    pub(super) indexer: Indexer,
+    pub(super) snapshot: Snapshot,
+    /// The size up to which the index was known to be durable.
+    pub(super) durable: TreeSize,
+}
+
+/// Brings the index up to the engine's head.
+pub(super) fn recover(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Result<Recovered> {
+    let size = head.map_or(TreeSize(0), |head| head.size);
+    let from_snapshot = Snapshot::load(&dir.join(SNAPSHOT_FILE)).filter(|snapshot| snapshot.tail.size() <= size);
+    if let Some(snapshot) = from_snapshot {
+        let durable = snapshot.tail.size();
+        let index = Index::open(&dir.join(INDEX_DIR))?;
+        if index.hint()? >= durable {
+            let index = Arc::new(index);
+            if let Ok((indexer, snapshot)) = roll_forward(engine, &index, snapshot, head) {
+                return Ok(Recovered { index, indexer, snapshot, durable });
+            }
+        }
+    }
+    // No snapshot, or an index that lost rows, or one that does not lead to the signed root: fill it again.
+    refill(engine, dir, head)
+}
+
+/// Throws the index away and fills it from the journal.
+pub(super) fn refill(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Result<Recovered> {
+    let io = |source: std::io::Error| Error::new(Code::StoreCorrupt, source.to_string()).at(INDEX_DIR);
+    for remove in [fs::remove_file(dir.join(SNAPSHOT_FILE)), fs::remove_dir_all(dir.join(INDEX_DIR))] {
+        match remove {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(io(source)),
+            _ => {}
+        }
+    }
+    let index = Arc::new(Index::open(&dir.join(INDEX_DIR))?);
+    let (indexer, snapshot) = roll_forward(engine, &index, Snapshot::empty(), head)?;
+    Ok(Recovered { index, indexer, snapshot, durable: TreeSize(0) })
+}
+
+/// A replayed entry on its way to the index.
+struct Owned {
+    index: LeafIndex,
+    header: Header,
+    body: BodyDigest,
+    places: Places,
+}
+
+/// Applies every entry from the snapshot on, and compares the root with the signed one.
+fn roll_forward(
+    engine: &dyn Engine,
+    index: &Arc<Index>,
+    mut snapshot: Snapshot,
+    head: Option<&Head>,
+) -> Result<(Indexer, Snapshot)> {
+    let mut indexer = Indexer::new(Arc::clone(index), snapshot.tail.size())?;
+    let mut waiting: Vec<Owned> = Vec::new();
+    let mut full = Vec::new();
+    let mut outcome = Ok(());
+    let mut flush = |waiting: &mut Vec<Owned>, full: &mut Vec<_>| {
+        let entries: Vec<Indexed<'_>> = waiting
+            .iter()
+            .map(|e| Indexed { index: e.index, header: &e.header, body: e.body, places: e.places })
+            .collect();
+        let applied = indexer.apply(&entries, full);
+        waiting.clear();
+        full.clear();
+        applied
+    };
+    engine
+        .replay(snapshot.position, &mut |replayed| {
+            let mut step = || -> Result<()> {
+                if replayed.index.0 != snapshot.tail.size().0 {
+                    let detail = format!("found entry {}, expected {}", replayed.index, snapshot.tail.size());
+                    return Err(Error::new(Code::StoreCorrupt, detail).at("journal"));
+                }
+                let Entry { header, body } = Entry::decode(replayed.entry)?;
+                if State::concerns(&header) {
+                    let record = record_of(engine, replayed.places)?;
+                    snapshot.state.apply(replayed.index, &header, record.as_ref());
+                }
+                full.extend(snapshot.tail.append(LeafHash::of_entry(replayed.entry)));
+                snapshot.received = header.received;
+                waiting.push(Owned { index: replayed.index, header, body, places: replayed.places });
+                if let Some(next) = replayed.next {
+                    snapshot.position = next;
+                }
+                if waiting.len() == REPLAY_BATCH { flush(&mut waiting, &mut full) } else { Ok(()) }
+            };
+            outcome = step();
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+        .map_err(refused)?;
+    outcome?;
+    if !waiting.is_empty() {
+        flush(&mut waiting, &mut full)?;
+    }
+    match head {
+        Some(head) => {
+            if head.size != snapshot.tail.size() {
+                let detail = format!("the journal holds {} entries, the guard {}", snapshot.tail.size(), head.size);
+                return Err(Error::new(Code::StoreCorrupt, detail));
+            }
+            same_root(head, snapshot.tail.root())?;
+        }
+        None if snapshot.tail.size() != TreeSize(0) => {
+            return Err(Error::new(Code::StoreCorrupt, "the journal holds entries that the guard never saw"));
+        }
+        None => {}
+    }
+    Ok((indexer, snapshot))
+}
+
+/// The record of a structural entry. `None` where its body is gone, which its retraction must explain.
+fn record_of(engine: &dyn Engine, places: Places) -> Result<Option<crate::record::Record>> {
+    let body = engine.read_body(places.body).map_err(refused)?;
+    body.map(|body| crate::record::Record::parse(&body)).transpose()
+}
+
+/// An engine's refusal as an error with its code.
+pub(super) fn refused(error: EngineError) -> Error {
+    match error {
+        EngineError::Refused(error) => error,
+        EngineError::Superseded => Error::new(Code::Superseded, error.to_string()),
+        EngineError::Corrupt { file, offset, what } => {
+            Error::new(Code::StoreCorrupt, what).at(format!("{file} at byte {offset}"))
+        }
+        EngineError::NotCommitted { .. } | EngineError::Fatal { .. } => {
+            Error::new(Code::StoreCorrupt, error.to_string())
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Reading a log at one published size.
+//!
+//! Every function takes the [`Published`] view that its answer belongs to, so that a page or a proof never mixes two
+//! sizes. Partial tiles and bundles are put together for any size up to that one; only full tiles are stored.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::index::Term;
+use super::open::refused;
+use super::tail::TileTree;
+use super::{Log, Published, Shared};
+use crate::engine::Places;
+use crate::entry::{Entry, Header};
+use crate::error::{Code, Error, Result};
+use crate::ids::{BodyDigest, LeafIndex, RecordId, TreeSize};
+use crate::merkle::{
+    EntryBundleId, NodeHash, Nodes, Proof, TileId, encode_bundle, prove_consistency, prove_inclusion,
+};
+use crate::note::TlogProof;
+
+/// 512 tiles of 16 KiB are 8 MiB: the edge of a tree of a million entries and every tile above the lowest level.
+const CACHED_TILES: usize = 512;
+
+/// The largest page: at 600 bytes an entry, 300 KiB of journal.
+pub const MAX_PAGE: usize = 500;
+
+/// How many entries one page may look at when the other terms match few of the first one's. The page then ends early
+/// and says where to go on, so that no question costs a scan of the log.
+const MAX_LOOKED_AT: usize = 5_000;
+
+/// An entry as it is in the log.
+#[derive(Debug, Clone)]
+pub struct EntryView {
+    /// Its index.
+    pub index: LeafIndex,
+    /// The leaf's bytes.
+    pub bytes: Bytes,
+    /// What the leaf says.
+    pub header: Header,
+    /// The digest of the body that it names.
+    pub body: BodyDigest,
+}
+
+/// A body, or the fact that there is none any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The envelope exactly as accepted.
+    Held(Bytes),
+    /// Erased; a retraction in the log says by whom and why.
+    Redacted,
+}
+
+/// Which entries are asked for: those under every one of the terms.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Without a term, all entries.
+    pub terms: Vec<Term>,
+}
+
+/// In which order, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Ascending, from this index on.
+    From(LeafIndex),
+    /// Descending, below this index.
+    Below(LeafIndex),
+}
+
+/// Some of the entries asked for.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// In the order asked for.
+    pub entries: Vec<EntryView>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<Order>,
+}
+
+/// Tiles that were looked at, with their inner nodes.
+#[derive(Debug, Default)]
+pub(super) struct TileCache {
+    tiles: Mutex<HashMap<(u8, u64), Arc<TileTree>>>,
+}
+
+impl TileCache {
+    pub(super) fn insert(&self, level: u8, index: u64, tile: TileTree) -> Arc<TileTree> {
+        let tile = Arc::new(tile);
+        let mut tiles = self.tiles.lock().unwrap_or_else(PoisonError::into_inner);
+        if tiles.len() >= CACHED_TILES {
+            // Tiles above the lowest level are few and lie on every path.
+            tiles.retain(|(level, _), _| *level > 0);
+        }
+        if tiles.len() < CACHED_TILES {
+            tiles.insert((level, index), Arc::clone(&tile));
+        }
+        tile
+    }
+
+    fn get(&self, level: u8, index: u64) -> Option<Arc<TileTree>> {
+        self.tiles.lock().unwrap_or_else(PoisonError::into_inner).get(&(level, index)).cloned()
+    }
+}
+
+/// The nodes of the tree that a view shows.
+struct ViewNodes<'a> {
+    shared: &'a Shared,
+    view: &'a Published,
+}
+
+impl Nodes for ViewNodes<'_> {
+    type Error = Error;
+
+    fn node(&self, level: u8, index: u64) -> Result<NodeHash> {
+        let (tile_level, row) = (level / 8, level % 8);
+        let width = 256u64 >> row;
+        let tile = self.shared.tile(self.view, tile_level, index / width)?;
+        let within = usize::try_from(index % width).unwrap_or(usize::MAX);
+        tile.and_then(|tile| tile.node(usize::from(row), within))
+            .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("no node {index} at level {level}")).at("index"))
+    }
+}
+
+impl Shared {
+    /// The tile at a place, full or partial; `None` beyond the view.
+    fn tile(&self, view: &Published, level: u8, index: u64) -> Result<Option<Arc<TileTree>>> {
+        let hashes = view.size.0.checked_shr(u32::from(level) * 8).unwrap_or(0);
+        if index > hashes / 256 || (index == hashes / 256 && hashes % 256 == 0) {
+            return Ok(None);
+        }
+        if index == hashes / 256 {
+            return Ok(view.tail.partial(level).cloned().map(Arc::new));
+        }
+        if let Some(tile) = self.tiles.get(level, index) {
+            return Ok(Some(tile));
+        }
+        let tile = self.index.tile(level, index)?.ok_or_else(|| {
+            Error::new(Code::StoreCorrupt, format!("tile {index} of level {level} is missing")).at("index")
+        })?;
+        Ok(Some(self.tiles.insert(level, index, tile)))
+    }
+
+    /// The places of a committed entry.
+    pub(super) fn places(&self, index: LeafIndex) -> Result<Places> {
+        self.index.places(index)?.ok_or_else(|| {
+            Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index")
+        })
+    }
+
+    /// A committed entry.
+    pub(super) fn entry(&self, index: LeafIndex) -> Result<EntryView> {
+        let bytes = self.engine.read_entry(self.places(index)?.entry).map_err(refused)?;
+        let Entry { header, body } = Entry::decode(&bytes)?;
+        Ok(EntryView { index, bytes, header, body })
+    }
+}
+
+impl Log {
+    /// A tile's bytes, or `None` if the view does not hold that many hashes at that place.
+    pub fn tile(&self, view: &Published, id: TileId) -> Result<Option<Vec<u8>>> {
+        let tile = self.shared.tile(view, id.level(), id.index())?;
+        let hashes = tile.as_ref().and_then(|tile| tile.hashes().get(..usize::from(id.width())));
+        Ok(hashes.map(|hashes| hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()))
+    }
+
+    /// An entry bundle's bytes, or `None` if the view does not hold that many entries at that place.
+    pub fn entry_bundle(&self, view: &Published, id: EntryBundleId) -> Result<Option<Vec<u8>>> {
+        let Some(start) = id.index().checked_mul(256) else { return Ok(None) };
+        let end = start.saturating_add(u64::from(id.width()));
+        if end > view.size.0 {
+            return Ok(None);
+        }
+        let mut entries = Vec::with_capacity(usize::from(id.width()));
+        for places in self.shared.index.places_between(LeafIndex(start), LeafIndex(end))? {
+            entries.push(self.shared.engine.read_entry(places.entry).map_err(refused)?);
+        }
+        if entries.len() != usize::from(id.width()) {
+            return Err(Error::new(Code::StoreCorrupt, format!("entries of {id} are missing")).at("index"));
+        }
+        Ok(Some(encode_bundle(entries.iter())?))
+    }
+
+    /// An entry, or `None` if the view does not cover it.
+    pub fn entry(&self, view: &Published, index: LeafIndex) -> Result<Option<EntryView>> {
+        if view.size.covers(index) { self.shared.entry(index).map(Some) } else { Ok(None) }
+    }
+
+    /// The body of an entry, held against the digest that the entry names.
+    pub fn body(&self, entry: &EntryView) -> Result<Body> {
+        let places = self.shared.places(entry.index)?;
+        let Some(bytes) = self.shared.engine.read_body(places.body).map_err(refused)? else {
+            return Ok(Body::Redacted);
+        };
+        if crate::entry::body_digest(&bytes) != entry.body {
+            let detail = format!("the body of entry {} is not the one that it names", entry.index);
+            return Err(Error::new(Code::StoreCorrupt, detail).at("bodies"));
+        }
+        Ok(Body::Held(bytes))
+    }
+
+    /// The first entry of a record.
+    pub fn find_record(&self, view: &Published, record: RecordId) -> Result<Option<EntryView>> {
+        let filter = Filter { terms: vec![Term::Record(record)] };
+        let page = self.page(view, &filter, Order::From(LeafIndex(0)), 1)?;
+        Ok(page.entries.into_iter().next())
+    }
+
+    /// The entry that names a body.
+    pub fn find_body(&self, view: &Published, body: &BodyDigest) -> Result<Option<EntryView>> {
+        let Some(index) = self.shared.index.entry_of_body(body)? else { return Ok(None) };
+        Ok(self.entry(view, index)?.filter(|entry| entry.body == *body))
+    }
+
+    /// The proof that the view covers an entry.
+    pub fn inclusion(&self, view: &Published, index: LeafIndex) -> Result<Proof> {
+        Ok(prove_inclusion(&ViewNodes { shared: &self.shared, view }, index, view.size)?)
+    }
+
+    /// The proof that the view extends the tree of `old` entries.
+    pub fn consistency(&self, view: &Published, old: TreeSize) -> Result<Proof> {
+        Ok(prove_consistency(&ViewNodes { shared: &self.shared, view }, old, view.size)?)
+    }
+
+    /// What makes an entry verifiable offline, in the form of C2SP tlog-proof.
+    pub fn receipt(&self, view: &Published, index: LeafIndex) -> Result<TlogProof> {
+        let proof = self.inclusion(view, index)?;
+        Ok(TlogProof { extra: None, index, proof, checkpoint: view.note.to_vec() })
+    }
+
+    /// At most `limit` entries under a filter.
+    ///
+    /// The first term is walked in its own postings, so a page costs what it holds; with more than one term, entries
+    /// that the others do not match cost a read each.
+    pub fn page(&self, view: &Published, filter: &Filter, order: Order, limit: usize) -> Result<Page> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let index = &self.shared.index;
+        let candidates: Box<dyn Iterator<Item = Result<LeafIndex>>> = match (filter.terms.first(), order) {
+            (Some(term), Order::From(from)) => Box::new(index.ascending(term, from)),
+            (Some(term), Order::Below(before)) => Box::new(index.descending(term, before)),
+            (None, Order::From(from)) => Box::new((from.0..view.size.0).map(|i| Ok(LeafIndex(i)))),
+            (None, Order::Below(before)) => {
+                Box::new((0..before.0.min(view.size.0)).rev().map(|i| Ok(LeafIndex(i))))
+            }
+        };
+        let mut entries = Vec::new();
+        let mut next = None;
+        for (looked_at, candidate) in candidates.enumerate() {
+            let candidate = candidate?;
+            if looked_at == MAX_LOOKED_AT {
+                next = Some(match order {
+                    Order::From(_) => Order::From(candidate),
+                    Order::Below(_) => Order::Below(LeafIndex(candidate.0 + 1)),
+                });
+                break;
+            }
+            if !view.size.covers(candidate) {
+                // Ascending, nothing after it is covered either; descending, what is covered is still to come.
+                if matches!(order, Order::From(_)) {
+                    break;
+                }
+                continue;
+            }
+            let entry = self.shared.entry(candidate)?;
+            if !filter.terms.iter().all(|term| term.matches(&entry.header)) {
+                continue;
+            }
+            entries.push(entry);
+            if entries.len() == limit {
+                next = Some(match order {
+                    Order::From(_) => Order::From(LeafIndex(candidate.0 + 1)),
+                    Order::Below(_) => Order::Below(candidate),
+                });
+                break;
+            }
+        }
+        Ok(Page { entries, next })
+    }
+}

@@ -1,0 +1,354 @@
+//! One thread that decides, orders and commits.
+//!
+//! A failure before the guard moved fails that batch and no more. A failure of unknown outcome stops the log: memory
+//! and disk may differ, and only a new start tells which is right.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, mpsc};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::clock::Timekeeper;
+use super::queue::{Pending, Wait};
+use super::publisher::Work;
+use super::{Sequenced, Shared, Term};
+use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
+use crate::entry::{Entry, Header};
+use crate::error::{Code, Error, Result};
+use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize, UnixMillis};
+use crate::merkle::{CompactRange, LeafHash, RootHash};
+use crate::note::{Checkpoint, Cosigner, NoteSigner, Policy, sign_checkpoint};
+use crate::state::State;
+
+/// The log's own cosignature says how fresh a checkpoint is; it is renewed this often when nothing else happens.
+pub(super) const RENEW_EVERY: u64 = 10 * 60 * 1000;
+
+/// How long the sequencer sleeps when nothing waits: often enough to renew on time and to see a full disk get room.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// The keys that sign checkpoints.
+#[derive(Debug)]
+pub struct Signers {
+    /// The log's key, type 0x01.
+    pub log: NoteSigner,
+    /// The clock's key, type 0x04, named `<origin>/clock`.
+    pub clock: Cosigner,
+}
+
+/// What a commit hands to the publisher.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) entries: Vec<BatchEntry>,
+    pub(super) head: Head,
+    pub(super) committed: Committed,
+    pub(super) state: Arc<State>,
+    pub(super) received: UnixMillis,
+    pub(super) waiting: Vec<Waiting>,
+}
+
+/// An entry of a committed batch.
+#[derive(Debug)]
+pub(super) struct BatchEntry {
+    pub(super) index: LeafIndex,
+    pub(super) header: Header,
+    pub(super) body: BodyDigest,
+    pub(super) leaf: LeafHash,
+}
+
+/// Somebody who waits for a checkpoint that covers `sequenced.index`.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) sequenced: Sequenced,
+    pub(super) answer: oneshot::Sender<Result<Sequenced>>,
+}
+
+/// The sequencer's own state: what is committed, and what the index may not know yet.
+pub(super) struct Sequencer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) signers: Signers,
+    pub(super) range: CompactRange,
+    pub(super) state: Arc<State>,
+    pub(super) head: Option<(Head, Version)>,
+    pub(super) time: Timekeeper,
+    pub(super) renewed: UnixMillis,
+    /// Records committed and perhaps not indexed yet, with their signers.
+    pub(super) recent: Recent,
+    pub(super) publisher: mpsc::SyncSender<Work>,
+}
+
+/// Where the records of the newest batches stand, until the index has them.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    records: HashMap<RecordId, Vec<(LeafIndex, Vec<KeyId>)>>,
+}
+
+impl Recent {
+    fn find(&self, record: &RecordId, signers: &[KeyId]) -> Option<LeafIndex> {
+        let (index, _) = self.records.get(record)?.iter().find(|(_, known)| known == signers)?;
+        Some(*index)
+    }
+
+    fn add(&mut self, record: RecordId, index: LeafIndex, signers: Vec<KeyId>) {
+        self.records.entry(record).or_default().push((index, signers));
+    }
+
+    /// Forgets what the index holds.
+    fn forget_below(&mut self, indexed: TreeSize) {
+        self.records.retain(|_, places| {
+            places.retain(|(index, _)| !indexed.covers(*index));
+            !places.is_empty()
+        });
+    }
+}
+
+/// A batch that is decided and not committed.
+struct Draft {
+    range: CompactRange,
+    state: Arc<State>,
+    planned: Vec<PlannedEntry>,
+    entries: Vec<BatchEntry>,
+    /// Answers that hold only if the batch does.
+    waiting: Vec<(Wait, Waiting)>,
+    /// Answers about records that were there before.
+    settled: Vec<(Wait, Waiting)>,
+}
+
+impl Sequencer {
+    /// Runs until the queue is closed and empty, or the log must stop.
+    pub(super) fn run(mut self) {
+        while let Some(batch) = self.shared.queue.next_batch(IDLE) {
+            if self.shared.fatal.borrow().is_some() {
+                refuse(batch, &Error::new(Code::Stopping, "the log must stop"));
+                continue;
+            }
+            let idle = batch.is_empty();
+            if let Err(error) = self.sequence(batch) {
+                self.shared.stop(error);
+            } else if idle {
+                self.recent.forget_below(self.shared.indexed());
+            }
+        }
+    }
+
+    /// One batch, in the order of DESIGN §6. An error stops the log; whoever waited was answered before it returns.
+    fn sequence(&mut self, batch: Vec<Pending>) -> Result<()> {
+        let now = match self.time.next(self.shared.clock.as_ref()) {
+            Ok(now) => now,
+            Err(error) => {
+                // Nothing was decided: the log resumes when the clock is right.
+                refuse(batch, &error);
+                return Ok(());
+            }
+        };
+        let renew = now.0.saturating_sub(self.renewed.0) >= RENEW_EVERY;
+        let draft = self.decide(batch, now)?;
+        if draft.entries.is_empty() && !(renew && self.head.is_some()) {
+            // Nothing to commit. The publisher knows which of the known records are published.
+            let waiting = now_or_later(draft.settled);
+            return if waiting.is_empty() { Ok(()) } else { self.send(Work::Waiters(waiting)) };
+        }
+
+        // The tree over the batch, and a checkpoint that nobody sees yet.
+        let head = match self.seal(&draft, now) {
+            Ok(head) => head,
+            Err(error) => {
+                fail(draft, &error);
+                return Err(error);
+            }
+        };
+        let first = LeafIndex(self.size().0);
+        let plan = CommitPlan { first, entries: draft.planned.clone(), head: head.clone() };
+
+        // A crash up to the guard's swap inside of `commit` leaves the log as it was; after it, as it will be.
+        match self.shared.engine.commit(&plan, self.head.as_ref().map(|(_, version)| *version)) {
+            Ok(committed) => {
+                self.shared.read_only.store(false, Ordering::Relaxed);
+                self.accept(draft, head, committed, now)
+            }
+            Err(EngineError::NotCommitted { what, source }) => {
+                // The batch is gone and nothing else: the speculative state and range are dropped with it.
+                let full = matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+                self.shared.read_only.store(full, Ordering::Relaxed);
+                let code = if full { Code::DiskFull } else { Code::Overloaded };
+                fail(draft, &Error::new(code, format!("{what}: {source}")));
+                Ok(())
+            }
+            Err(EngineError::Superseded) => {
+                let error = Error::new(Code::Superseded, "another writer moved the head of this log");
+                fail(draft, &Error::new(Code::Stopping, error.to_string()));
+                Err(error)
+            }
+            Err(other) => {
+                // The outcome is unknown. Those who wait are told to ask again: a repeated record gets the same
+                // index if it was committed, and a first one if it was not.
+                let error = Error::new(Code::StoreCorrupt, other.to_string());
+                fail(draft, &Error::new(Code::Stopping, error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides every submission in order, on a state that includes the batch's earlier entries.
+    fn decide(&mut self, batch: Vec<Pending>, now: UnixMillis) -> Result<Draft> {
+        let mut draft = Draft {
+            range: self.range.clone(),
+            state: Arc::clone(&self.state),
+            planned: Vec::with_capacity(batch.len()),
+            entries: Vec::with_capacity(batch.len()),
+            waiting: Vec::new(),
+            settled: Vec::new(),
+        };
+        let mut in_batch = Recent::default();
+        for Pending { validated, wait, answer } in batch {
+            let known = match self.find(&validated.id(), validated.signers(), &in_batch) {
+                Ok(known) => known,
+                Err(error) => {
+                    let _ = answer.send(Err(Error::new(Code::Stopping, error.to_string())));
+                    fail(draft, &Error::new(Code::Stopping, error.to_string()));
+                    return Err(error);
+                }
+            };
+            if let Some(index) = known {
+                self.shared.counters.duplicates.fetch_add(1, Ordering::Relaxed);
+                let waiting = Waiting { sequenced: Sequenced { index, duplicate: true, published: None }, answer };
+                if self.size().covers(index) {
+                    draft.settled.push((wait, waiting));
+                } else {
+                    draft.waiting.push((wait, waiting));
+                }
+                continue;
+            }
+            let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
+            let header = validated.header_at(now);
+            let entry = match draft.state.admit(validated.record(), index) {
+                Ok(()) => Entry { header, body: validated.body_digest() }.encode().map(|bytes| (bytes, validated)),
+                Err(error) => Err(error),
+            };
+            let (bytes, validated) = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
+                    // The one who asked may have gone.
+                    let _ = answer.send(Err(error));
+                    continue;
+                }
+            };
+            let header = validated.header_at(now);
+            if State::concerns(&header) {
+                Arc::make_mut(&mut draft.state).apply(index, &header, Some(validated.record()));
+            }
+            let leaf = LeafHash::of_entry(&bytes);
+            draft.range.append(leaf, &mut |_, _, _| {});
+            in_batch.add(validated.id(), index, validated.signers().to_vec());
+            draft.planned.push(PlannedEntry { entry: Bytes::from(bytes), leaf, body: validated.body().clone() });
+            draft.entries.push(BatchEntry { index, body: validated.body_digest(), header, leaf });
+            let sequenced = Sequenced { index, duplicate: false, published: None };
+            draft.waiting.push((wait, Waiting { sequenced, answer }));
+        }
+        Ok(draft)
+    }
+
+    /// The index of a record with these signers: in this batch, in one that is not indexed yet, or in the index.
+    fn find(&self, record: &RecordId, signers: &[KeyId], in_batch: &Recent) -> Result<Option<LeafIndex>> {
+        if let Some(index) = in_batch.find(record, signers).or_else(|| self.recent.find(record, signers)) {
+            return Ok(Some(index));
+        }
+        for index in self.shared.index.ascending(&Term::Record(*record), LeafIndex(0)) {
+            let index = index?;
+            if !self.size().covers(index) {
+                break; // a row from before a crash, whose batch was never committed
+            }
+            let entry = self.shared.entry(index)?;
+            if entry.header.record == *record && entry.header.signers == signers {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Signs the head over a draft, and checks the signature before anybody could see it.
+    fn seal(&self, draft: &Draft, now: UnixMillis) -> Result<Head> {
+        let size = TreeSize(self.size().0 + draft.entries.len() as u64);
+        let root = draft.range.root();
+        let origin = self.shared.origin.clone();
+        let checkpoint = Checkpoint::new(origin.clone(), size, root);
+        let note = sign_checkpoint(&checkpoint, &self.signers.log, &[(&self.signers.clock, now.0 / 1000)])?;
+        verify_own(&note, &checkpoint, &self.signers)?;
+        Ok(Head { origin: origin.to_string(), size, root, checkpoint: Bytes::from(note) })
+    }
+
+    /// The commit happened: what was speculative is true.
+    fn accept(&mut self, draft: Draft, head: Head, committed: Committed, now: UnixMillis) -> Result<()> {
+        let counters = &self.shared.counters;
+        counters.entries.fetch_add(draft.entries.len() as u64, Ordering::Relaxed);
+        counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.renewed = now;
+        self.range = draft.range;
+        self.state = Arc::clone(&draft.state);
+        self.head = Some((head.clone(), committed.version));
+        *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = (head.size, Arc::clone(&draft.state));
+        self.recent.forget_below(self.shared.indexed());
+        for entry in &draft.entries {
+            self.recent.add(entry.header.record, entry.index, entry.header.signers.clone());
+        }
+        let waiting = now_or_later(draft.waiting.into_iter().chain(draft.settled));
+        let batch = Batch { entries: draft.entries, head, committed, state: draft.state, received: now, waiting };
+        self.send(Work::Batch(Box::new(batch)))
+    }
+
+    fn send(&self, work: Work) -> Result<()> {
+        self.publisher.send(work).map_err(|_| Error::new(Code::Internal, "the publisher is gone"))
+    }
+
+    fn size(&self) -> TreeSize {
+        self.head.as_ref().map_or(TreeSize(0), |(head, _)| head.size)
+    }
+}
+
+/// Answers those who wait for a commit; returns those who wait for a checkpoint.
+fn now_or_later(waiting: impl IntoIterator<Item = (Wait, Waiting)>) -> Vec<Waiting> {
+    let mut later = Vec::new();
+    for (wait, waiting) in waiting {
+        match wait {
+            // The one who asked may have gone.
+            Wait::Sequenced => drop(waiting.answer.send(Ok(waiting.sequenced))),
+            Wait::Published => later.push(waiting),
+        }
+    }
+    later
+}
+
+fn refuse(batch: Vec<Pending>, error: &Error) {
+    for pending in batch {
+        let _ = pending.answer.send(Err(error.clone()));
+    }
+}
+
+fn fail(draft: Draft, error: &Error) {
+    for (_, waiting) in draft.waiting.into_iter().chain(draft.settled) {
+        let _ = waiting.answer.send(Err(error.clone()));
+    }
+}
+
+/// Reads a signed checkpoint back as a stranger would. A flipped bit between hashing and signing ends here.
+fn verify_own(note: &[u8], expected: &Checkpoint, signers: &Signers) -> Result<()> {
+    let policy = Policy::of_log(&signers.log.verifier_key(), &[signers.clock.verifier_key()]);
+    let accepted = policy.check(note)?;
+    if accepted.checkpoint() != expected {
+        return Err(Error::new(Code::StoreCorrupt, "the checkpoint just signed does not read as it was meant"));
+    }
+    Ok(())
+}
+
+/// The root that a head claims must be the root over what is stored.
+pub(super) fn same_root(head: &Head, root: RootHash) -> Result<()> {
+    if head.root == root {
+        return Ok(());
+    }
+    let detail = format!("the entries of size {} have root {root}, the signed checkpoint says {}", head.size, head.root);
+    Err(Error::new(Code::StoreCorrupt, detail))
+}
