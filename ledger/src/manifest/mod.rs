@@ -6,18 +6,35 @@
 //!
 //! No account is ever a key: what names a contributor is dropped before anything is hashed.
 //!
-//! Start at [`Kind`] and [`key`] for what is asked.
+//! Start at [`Kind`] and [`key`] for what is asked, at [`Keyspace::verify`] for how an answer is checked, at
+//! [`Builder`] and [`open`] for the files. All but `builder`, `disk`, `file` and `reader` is pure.
 
+mod bucket;
+mod builder;
+mod disk;
+mod file;
+mod header;
 pub mod key;
+mod keyspace;
 mod kind;
 pub mod mediawiki;
+mod meta;
 mod normal;
 mod paragraph;
+mod reply;
+mod tree;
 mod url;
 
+pub use bucket::MAX_BUCKET;
+pub use builder::{Builder, Item};
+pub use file::{KeyspaceFiles, check, list, open};
+pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
+pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};
 pub use kind::{Form, Kind, Rendering, Spec};
+pub use meta::Meta;
 pub use normal::{N1, UNICODE_VERSION};
 pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
+pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
 pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
 
 /// A foreign text inside a message: quoted, control characters escaped, at most 60 characters.

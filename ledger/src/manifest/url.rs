@@ -26,6 +26,8 @@ use core::str::FromStr;
 use crate::manifest::mediawiki::is_account_title;
 use crate::manifest::normal::{nfc, nfkc_casefold};
 
+mod punycode;
+
 /// The longest canonical URL in bytes: what servers and crawlers commonly accept as a request line.
 pub const MAX_URL: usize = 8 * 1024;
 
@@ -172,7 +174,7 @@ fn canonical_host(host: &str) -> Result<String, UrlRefused> {
         .split('.')
         .map(|label| match label.is_ascii() {
             true => Some(label.to_owned()),
-            false => punycode(label).map(|code| format!("xn--{code}")),
+            false => punycode::encode(label).map(|code| format!("xn--{code}")),
         })
         .collect::<Option<_>>()
         .ok_or(UrlRefused::Host)?;
@@ -207,62 +209,6 @@ fn map_host(host: &str) -> String {
     }
     mapped.push_str(&nfkc_casefold(rest));
     nfc(&mapped).replace('\u{3002}', ".")
-}
-
-/// RFC 3492, encoding only. `None` if the label is longer than any that could be valid.
-fn punycode(label: &str) -> Option<String> {
-    let mut out: String = label.chars().filter(char::is_ascii).collect();
-    let basic = out.chars().count() as u32;
-    let total = u32::try_from(label.chars().count()).ok().filter(|n| *n <= 63)?;
-    if basic > 0 {
-        out.push('-');
-    }
-    let (mut code, mut delta, mut bias, mut handled) = (128u32, 0u32, 72u32, basic);
-    while handled < total {
-        let next = label.chars().map(u32::from).filter(|c| *c >= code).min()?;
-        // At most 63 characters, so delta stays below 0x110000 * 64 and cannot overflow.
-        delta += (next - code) * (handled + 1);
-        code = next;
-        for c in label.chars().map(u32::from) {
-            if c < code {
-                delta += 1;
-            }
-            if c == code {
-                let (mut q, mut k) = (delta, 36);
-                loop {
-                    let t = if k <= bias { 1 } else { (k - bias).min(26) };
-                    if q < t {
-                        break;
-                    }
-                    out.push(digit(t + (q - t) % (36 - t)));
-                    q = (q - t) / (36 - t);
-                    k += 36;
-                }
-                out.push(digit(q));
-                bias = adapt(delta, handled + 1, handled == basic);
-                delta = 0;
-                handled += 1;
-            }
-        }
-        delta += 1;
-        code += 1;
-    }
-    Some(out)
-}
-
-fn adapt(delta: u32, points: u32, first: bool) -> u32 {
-    let mut delta = if first { delta / 700 } else { delta / 2 };
-    delta += delta / points;
-    let mut k = 0;
-    while delta > 455 {
-        delta /= 35;
-        k += 36;
-    }
-    k + 36 * delta / (delta + 38)
-}
-
-fn digit(value: u32) -> char {
-    char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[value as usize % 36])
 }
 
 /// What stands for itself although it may be written as a percent code.

@@ -110,7 +110,7 @@ const COMMON: &[(i32, &[&str])] = &[
             "Uživatel", "Uživatelka", "Wikipedista", "Wikipedistka", "Redaktor", "Redaktorka", "Užívateľ",
             "Užívateľka", "Szerkesztő", "Wikipédista", "Kullanıcı", "Usuari", "Usuària", "Lankide", "Uzanto",
             "Uzantino", "Vikipediisto", "Uzulo", "利用者", "用户", "用戶", "使用者", "사용자", "مستخدم", "مستخدمة", "کاربر",
-            "צارف", "صارف", "משתמש", "משתמשת", "Thành viên", "Pengguna", "ผู้ใช้", "सदस्य", "ব্যবহারকারী", "Χρήστης",
+            "صارف", "משתמש", "משתמשת", "Thành viên", "Pengguna", "ผู้ใช้", "सदस्य", "ব্যবহারকারী", "Χρήστης",
             "Χρήστρια", "Потребител", "Корисник", "Корисница", "Korisnik", "Korisnica", "Suradnik", "Suradnica",
             "Uporabnik", "Uporabnica", "Naudotojas", "Naudotoja", "Dalībnieks", "Dalībniece", "Kasutaja",
             "Përdoruesi", "Մասնակից", "მომხმარებელი", "İstifadəçi", "Қатысушы", "Удзельнік", "Удзельніца", "பயனர்",
