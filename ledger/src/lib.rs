@@ -10,10 +10,12 @@ pub mod entry;
 pub mod error;
 pub mod ids;
 pub mod log;
+pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod record;
 pub mod state;
+pub mod verify;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
