@@ -231,7 +231,7 @@ fn roll_forward(
                     return Err(Error::new(Code::StoreCorrupt, detail).at("journal"));
                 }
                 let Entry { header, body } = Entry::decode(replayed.entry)?;
-                if header.changes_state() {
+                if State::concerns(&header) {
                     let record = record_of(engine, replayed.places)?;
                     snapshot.state.apply(replayed.index, &header, record.as_ref());
                 }

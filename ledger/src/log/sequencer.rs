@@ -238,7 +238,7 @@ impl Sequencer {
                 }
             };
             let header = validated.header_at(now);
-            if header.changes_state() {
+            if State::concerns(&header) {
                 Arc::make_mut(&mut draft.state).apply(index, &header, Some(validated.record()));
             }
             let leaf = LeafHash::of_entry(&bytes);
