@@ -103,6 +103,7 @@ codes! {
     WrongLog = "wrong_log", Rejected, 422, 2, "The record is meant for another log.", "Send it to the log that it names.";
 
     // Notes, proofs, bindings.
+    EntryInvalid = "entry_invalid", Malformed, 422, 12, "The entry is not of the one form that an entry has.", "Fetch it again from its log; if it fails again, report the log with the file.";
     NoteInvalid = "note_invalid", Malformed, 400, 10, "The note is not a signed note, or a known key's signature fails.", "Fetch the checkpoint again from its log.";
     PolicyInvalid = "policy_invalid", Malformed, 400, 2, "The policy file is not a tlog-policy.", "Mend the line named; see c2sp.org/tlog-policy.";
     ProofInvalid = "proof_invalid", Unverified, 400, 11, "The proof does not lead from the entry to the root.", "Fetch the proof again; if it fails again, report the log with both files.";

@@ -4,8 +4,10 @@
 //! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
+pub mod entry;
 pub mod error;
 pub mod ids;
 pub mod merkle;
+pub mod record;
 
 pub use error::{Code, Error, Result};
