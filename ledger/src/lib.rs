@@ -8,6 +8,7 @@ pub mod entry;
 pub mod error;
 pub mod ids;
 pub mod merkle;
+pub mod note;
 pub mod record;
 
 pub use error::{Code, Error, Result};
