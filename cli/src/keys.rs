@@ -10,8 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ledger::Code;
-use ledger::record::{Algorithm, PrivateKey, PublicKey};
-use p256::elliptic_curve::array::Array;
+use ledger::record::key::{Algorithm, PrivateKey, PublicKey};
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::pem::{LineEnding, PemLabel};
 use pkcs8::der::{Decode, Encode, SecretDocument};
@@ -127,99 +126,88 @@ fn prompt(text: &str) -> Result<Zeroizing<String>> {
     })
 }
 
-/// A secret of 32 bytes and the algorithm it is for. Zeroed when dropped.
-pub struct Secret {
-    algorithm: Algorithm,
-    bytes: Zeroizing<[u8; 32]>,
+/// A new key from the system's randomness.
+pub fn generate(algorithm: Algorithm) -> Result<PrivateKey> {
+    // A P-256 scalar must be between 1 and the group order; the chance that 32 random bytes are not is 2^-32.
+    loop {
+        let mut bytes = Zeroizing::new([0u8; 32]);
+        random(bytes.as_mut())?;
+        match algorithm {
+            Algorithm::Ed25519 => return Ok(PrivateKey::from_ed25519_seed(*bytes)),
+            Algorithm::P256 => {
+                if let Ok(key) = PrivateKey::from_p256_scalar(*bytes) {
+                    return Ok(key);
+                }
+            }
+        }
+    }
 }
 
-impl Secret {
-    /// A new secret from the system's randomness.
-    pub fn generate(algorithm: Algorithm) -> Result<Self> {
-        // A P-256 scalar must be between 1 and the group order; the chance that 32 random bytes are not is 2^-32.
-        loop {
-            let mut bytes = Zeroizing::new([0u8; 32]);
-            random(bytes.as_mut())?;
-            let secret = Self { algorithm, bytes };
-            if secret.key().is_ok() {
-                return Ok(secret);
-            }
+/// PKCS#8 in PEM: version 1 without the public key, the form that every OpenSSL reads.
+pub fn to_pem(key: &PrivateKey, password: Option<&str>) -> Result<Zeroizing<String>> {
+    let der = to_der(key)?;
+    let encoded = match password {
+        None => der.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF),
+        Some(password) => {
+            let info = PrivateKeyInfoRef::try_from(der.as_bytes()).map_err(not_written)?;
+            let sealed = info.encrypt(password).map_err(not_written)?;
+            sealed.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
+        }
+    };
+    encoded.map_err(not_written)
+}
+
+/// Reads PKCS#8 in PEM; `password` is called if it is encrypted.
+pub fn from_pem(pem: &str, password: impl FnOnce() -> Result<Zeroizing<String>>) -> Result<PrivateKey> {
+    let (label, document) =
+        SecretDocument::from_pem(pem).map_err(|_| unreadable("the file is not PEM, or not of one key"))?;
+    if label == EncryptedPrivateKeyInfoRef::PEM_LABEL {
+        let sealed = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes())
+            .map_err(|_| unreadable("the encrypted key is damaged"))?;
+        let open = sealed.decrypt(password()?.as_bytes()).map_err(|_| {
+            unreadable("the password does not open the key").hint("Give the password of this key again.")
+        })?;
+        from_der(open.as_bytes())
+    } else if label == PrivateKeyInfoRef::PEM_LABEL {
+        from_der(document.as_bytes())
+    } else {
+        let hint = "Convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`.";
+        Err(unreadable(format!("the file holds a {label}, not a PKCS#8 private key")).hint(hint))
+    }
+}
+
+fn to_der(key: &PrivateKey) -> Result<SecretDocument> {
+    let secret = key.secret_bytes();
+    match key.algorithm() {
+        Algorithm::Ed25519 => {
+            // RFC 8410: the private key is an OCTET STRING inside of the OCTET STRING of PKCS#8.
+            let inner = OctetStringRef::new(secret.as_ref()).and_then(|seed| seed.to_der()).map(Zeroizing::new);
+            let inner = inner.map_err(not_written)?;
+            let octets = OctetStringRef::new(&inner).map_err(not_written)?;
+            let algorithm = AlgorithmIdentifierRef { oid: ED25519_OID, parameters: None };
+            SecretDocument::encode_msg(&PrivateKeyInfoRef::new(algorithm, octets)).map_err(not_written)
+        }
+        Algorithm::P256 => {
+            let key = p256::SecretKey::from_slice(secret.as_ref()).map_err(not_written)?;
+            key.to_pkcs8_der().map_err(not_written)
         }
     }
+}
 
-    /// The key that signs.
-    pub fn key(&self) -> Result<PrivateKey> {
-        Ok(match self.algorithm {
-            Algorithm::Ed25519 => PrivateKey::from_ed25519_seed(*self.bytes),
-            Algorithm::P256 => PrivateKey::from_p256_scalar(*self.bytes)?,
-        })
+fn from_der(der: &[u8]) -> Result<PrivateKey> {
+    let info = PrivateKeyInfoRef::from_der(der).map_err(|_| unreadable("the key is not PKCS#8"))?;
+    if info.algorithm.oid == ED25519_OID {
+        let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes())
+            .ok()
+            .and_then(|seed| <[u8; 32]>::try_from(seed.as_bytes()).ok())
+            .map(Zeroizing::new)
+            .ok_or_else(|| unreadable("an Ed25519 key has 32 bytes"))?;
+        return Ok(PrivateKey::from_ed25519_seed(*seed));
     }
-
-    /// PKCS#8 in PEM: version 1 without the public key, the form that every OpenSSL reads.
-    pub fn to_pem(&self, password: Option<&str>) -> Result<Zeroizing<String>> {
-        let der = self.to_der()?;
-        let encoded = match password {
-            None => der.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF),
-            Some(password) => {
-                let info = PrivateKeyInfoRef::try_from(der.as_bytes()).map_err(not_written)?;
-                let sealed = info.encrypt(password).map_err(not_written)?;
-                sealed.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
-            }
-        };
-        encoded.map_err(not_written)
-    }
-
-    fn to_der(&self) -> Result<SecretDocument> {
-        match self.algorithm {
-            Algorithm::Ed25519 => {
-                // RFC 8410: the private key is an OCTET STRING inside of the OCTET STRING of PKCS#8.
-                let inner = OctetStringRef::new(self.bytes.as_ref()).and_then(|seed| seed.to_der()).map(Zeroizing::new);
-                let inner = inner.map_err(not_written)?;
-                let octets = OctetStringRef::new(&inner).map_err(not_written)?;
-                let algorithm = AlgorithmIdentifierRef { oid: ED25519_OID, parameters: None };
-                SecretDocument::encode_msg(&PrivateKeyInfoRef::new(algorithm, octets)).map_err(not_written)
-            }
-            Algorithm::P256 => {
-                let scalar = Zeroizing::new(Array(*self.bytes));
-                let key = p256::SecretKey::from_bytes(&scalar).map_err(not_written)?;
-                key.to_pkcs8_der().map_err(not_written)
-            }
-        }
-    }
-
-    /// Reads PKCS#8 in PEM; `password` is called if it is encrypted.
-    pub fn from_pem(pem: &str, password: impl FnOnce() -> Result<Zeroizing<String>>) -> Result<Self> {
-        let (label, document) =
-            SecretDocument::from_pem(pem).map_err(|_| unreadable("the file is not PEM, or not of one key"))?;
-        if label == EncryptedPrivateKeyInfoRef::PEM_LABEL {
-            let sealed = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes())
-                .map_err(|_| unreadable("the encrypted key is damaged"))?;
-            let password = password()?;
-            let open = sealed.decrypt(password.as_bytes()).map_err(|_| {
-                unreadable("the password does not open the key").hint("Type the password of this key again.")
-            })?;
-            Self::from_der(open.as_bytes())
-        } else if label == PrivateKeyInfoRef::PEM_LABEL {
-            Self::from_der(document.as_bytes())
-        } else {
-            let hint = "Convert it with `openssl pkcs8 -topk8 -in OLD -out NEW`.";
-            Err(unreadable(format!("the file holds a {label}, not a PKCS#8 private key")).hint(hint))
-        }
-    }
-
-    fn from_der(der: &[u8]) -> Result<Self> {
-        let info = PrivateKeyInfoRef::from_der(der).map_err(|_| unreadable("the key is not PKCS#8"))?;
-        if info.algorithm.oid == ED25519_OID {
-            let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes())
-                .ok()
-                .and_then(|seed| <[u8; 32]>::try_from(seed.as_bytes()).ok())
-                .ok_or_else(|| unreadable("an Ed25519 key has 32 bytes"))?;
-            return Ok(Self { algorithm: Algorithm::Ed25519, bytes: Zeroizing::new(seed) });
-        }
-        let key = p256::SecretKey::from_pkcs8_der(der)
-            .map_err(|_| unreadable("the key is neither Ed25519 nor on the curve P-256"))?;
-        Ok(Self { algorithm: Algorithm::P256, bytes: Zeroizing::new(key.to_bytes().into()) })
-    }
+    let key = p256::SecretKey::from_pkcs8_der(der)
+        .map_err(|_| unreadable("the key is neither Ed25519 nor on the curve P-256"))?;
+    let scalar: Zeroizing<[u8; 32]> = Zeroizing::new(key.to_bytes().into());
+    Ok(PrivateKey::from_p256_scalar(*scalar)?)
 }
 
 fn not_written(source: impl std::fmt::Display) -> CliError {
@@ -266,12 +254,12 @@ impl KeyStore {
     }
 
     /// Stores a new key. Nothing that exists is ever overwritten.
-    pub fn create(&self, name: &str, secret: &Secret, password: Option<&str>) -> Result<StoredKey> {
+    pub fn create(&self, name: &str, key: &PrivateKey, password: Option<&str>) -> Result<StoredKey> {
         check_name(name)?;
         let (private, public_path) = self.paths(name);
-        let public = secret.key()?.public_key();
+        let public = key.public_key().clone();
         make_private_dir(&self.dir)?;
-        write_new(&private, 0o600, secret.to_pem(password)?.as_bytes()).map_err(|error| taken(error, name))?;
+        write_new(&private, 0o600, to_pem(key, password)?.as_bytes()).map_err(|error| taken(error, name))?;
         write_new(&public_path, 0o644, public_pem(&public).as_bytes())?;
         Ok(StoredKey { name: name.to_owned(), path: private, public, encrypted: password.is_some() })
     }
@@ -323,7 +311,7 @@ impl KeyStore {
                     .hint(format!("chmod 600 {place}")));
             }
         }
-        Secret::from_pem(&pem, || passwords.open(name)).and_then(|secret| secret.key()).at(place)
+        from_pem(&pem, || passwords.open(name)).at(place)
     }
 
     fn paths(&self, name: &str) -> (PathBuf, PathBuf) {
@@ -427,7 +415,7 @@ mod tests {
         let (_dir, store) = store();
         for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
             for password in [None, Some("s3cret")] {
-                let secret = Secret::generate(algorithm).unwrap();
+                let secret = generate(algorithm).unwrap();
                 let name = format!("{algorithm:?}-{}", password.is_some());
                 let stored = store.create(&name, &secret, password).unwrap();
                 assert_eq!(stored.encrypted, password.is_some());
@@ -444,7 +432,7 @@ mod tests {
     #[test]
     fn a_wrong_password_is_not_a_damaged_key() {
         let (_dir, store) = store();
-        store.create("a", &Secret::generate(Algorithm::Ed25519).unwrap(), Some("right")).unwrap();
+        store.create("a", &generate(Algorithm::Ed25519).unwrap(), Some("right")).unwrap();
         let error = store.open("a", &mut Passwords::fixed("wrong")).err().unwrap();
         assert_eq!(error.code(), Code::KeyUnreadable);
         assert!(error.to_string().contains("does not open"), "{error}");
@@ -453,7 +441,7 @@ mod tests {
     #[test]
     fn nothing_is_overwritten_and_files_are_for_the_owner_alone() {
         let (_dir, store) = store();
-        let secret = Secret::generate(Algorithm::Ed25519).unwrap();
+        let secret = generate(Algorithm::Ed25519).unwrap();
         let stored = store.create("a", &secret, None).unwrap();
         assert_eq!(fs::metadata(&stored.path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(store.create("a", &secret, None).unwrap_err().exit(), 2);
@@ -465,7 +453,7 @@ mod tests {
     #[test]
     fn names_that_leave_the_folder_are_refused() {
         let (_dir, store) = store();
-        let secret = Secret::generate(Algorithm::Ed25519).unwrap();
+        let secret = generate(Algorithm::Ed25519).unwrap();
         for name in ["", "../a", "a/b", ".hidden", "ключ", &"a".repeat(65)] {
             assert!(store.create(name, &secret, None).is_err(), "{name:?}");
         }
@@ -482,7 +470,7 @@ mod tests {
         for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
             for password in [None, Some("pw")] {
                 let name = format!("{algorithm:?}-{}", password.is_some());
-                let stored = store.create(&name, &Secret::generate(algorithm).unwrap(), password).unwrap();
+                let stored = store.create(&name, &generate(algorithm).unwrap(), password).unwrap();
                 let mut run = Command::new("openssl");
                 run.arg("pkey").arg("-in").arg(&stored.path).arg("-pubout").arg("-passin").arg("pass:pw");
                 let out = run.output().unwrap();
