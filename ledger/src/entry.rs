@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, RecordId, SubjectDigest, UnixMillis};
 use crate::record::Record;
+pub use crate::record::body_digest;
 use crate::record::json;
 use crate::record::kind::Kind;
 use crate::record::limits::{MAX_HEADER, MAX_INTEGER, MAX_KEYS, MAX_REFS, MAX_SIGNATURES, MAX_SUBJECTS};

@@ -94,7 +94,7 @@ impl Record {
         let Contents { common, predicate, keys, own_key } = contents;
         Ok(Self {
             id: RecordId::from_bytes(Sha256::digest(&envelope.payload).into()),
-            body: BodyDigest::from_bytes(Sha256::digest(body).into()),
+            body: body_digest(body),
             kind: statement.kind.clone(),
             envelope,
             statement,
@@ -152,6 +152,11 @@ impl Record {
     pub const fn own_key(&self) -> Option<&PublicKey> {
         self.own_key.as_ref()
     }
+}
+
+/// The name of a body: SHA-256 of its bytes.
+pub fn body_digest(body: &[u8]) -> BodyDigest {
+    BodyDigest::from_bytes(Sha256::digest(body).into())
 }
 
 /// A payload that keeps every rule.
