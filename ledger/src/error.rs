@@ -89,6 +89,7 @@ codes! {
 
     // Records.
     Schema = "schema", Malformed, 422, 2, "A member is missing, of the wrong type, or not of this kind.", "See the schema of the kind under /schemas/<kind>.json.";
+    CardInvalid = "card_invalid", Malformed, 422, 2, "A card or a metadata file cannot be read.", "Run `colophon card lint FILE`: it points to line and column, and prints mended metadata where it can.";
     Base64 = "base64_refused", Malformed, 400, 2, "A member is not base64 with padding.", "Encode the bytes with the standard alphabet and padding.";
     SignatureCount = "signature_count", Malformed, 422, 10, "An envelope carries 1 to 16 signatures.", "Sign at least once, and with at most 16 keys.";
     SignatureInvalid = "signature_invalid", Unverified, 422, 10, "A signature does not verify.", "The file was changed after signing, or signed with another key: fetch it again, or sign it again.";

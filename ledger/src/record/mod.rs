@@ -8,10 +8,12 @@
 pub mod common;
 pub mod descriptor;
 pub mod dsse;
+pub mod import;
 pub mod json;
 pub mod key;
 pub mod kind;
 pub mod kinds;
+pub mod license;
 pub mod limits;
 pub mod schema;
 pub mod statement;
