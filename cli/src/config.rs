@@ -214,12 +214,7 @@ impl Places {
         };
         if let Some(config) = named {
             let base = config.value.parent().unwrap_or(Path::new("")).to_owned();
-            return Ok(Self {
-                keys: base.join("keys"),
-                state: base.join("state"),
-                cache: base.join("cache"),
-                config,
-            });
+            return Ok(Self { keys: base.join("keys"), state: base.join("state"), cache: base.join("cache"), config });
         }
         let home = variable(env, "HOME").map(PathBuf::from);
         let base = |name: &'static str, below_home: &str| {

@@ -148,7 +148,8 @@ impl Draft {
     /// The subjects that the predicate determines, for kinds where it does.
     fn own_subjects(&self) -> Vec<Subject> {
         fn typed<T: DeserializeOwned>(members: &Map<String, Value>) -> Option<T> {
-            let own = members.iter().filter(|(name, _)| !ledger::record::common::COMMON_MEMBERS.contains(&name.as_str()));
+            let own =
+                members.iter().filter(|(name, _)| !ledger::record::common::COMMON_MEMBERS.contains(&name.as_str()));
             serde_json::from_value(Value::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect())).ok()
         }
         match self.kind {
@@ -198,8 +199,8 @@ pub fn subject_from_arg(text: &str, out: &Output) -> Result<Subject> {
 
 /// YAML, of which JSON is a part; JSON is read by the strict reader, which also says line and column.
 fn parse(bytes: &[u8]) -> Result<Value> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| CliError::new(Code::TextRefused, format!("not UTF-8: {error}")))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| CliError::new(Code::TextRefused, format!("not UTF-8: {error}")))?;
     if text.trim_start().starts_with('{') {
         return Ok(ledger::record::json::parse(bytes, MAX_DRAFT)?);
     }

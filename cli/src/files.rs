@@ -10,9 +10,7 @@ use crate::failure::{CliError, Result};
 
 /// Reads a file of at most `limit` bytes; `-` is standard input.
 pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let too_large = || {
-        CliError::new(Code::TooLarge, format!("more than {limit} bytes")).at(path.display().to_string())
-    };
+    let too_large = || CliError::new(Code::TooLarge, format!("more than {limit} bytes")).at(path.display().to_string());
     let failed = |source| CliError::io(path, "read", source);
     // One byte more than the limit, so that a file that grows while it is read is noticed too.
     let cap = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -34,8 +32,7 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| CliError::io(path, "write", source);
     let temporary = beside(path, ".part");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)?;
     sync_folder(path);

@@ -3,13 +3,19 @@
 //! Everything that talks to people, the network or the user's own files is here; what is true is decided in
 //! [`ledger`]. Start reading at [`run`]; each command is a file of `cmd`, and its `Args` are its help.
 
+mod artifact;
 mod client;
 mod cmd;
 mod config;
+mod draft;
 mod failure;
+mod files;
 mod keys;
+mod memory;
 mod output;
+mod pins;
 mod progress;
+mod session;
 mod world;
 
 use std::ffi::OsString;

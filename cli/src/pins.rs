@@ -131,14 +131,7 @@ impl Pins {
         let text = toml::to_string(&file).map_err(|error| CliError::new(Code::Internal, error.to_string()))?;
         files::make_dir(&self.dir)?;
         files::write(&path, text.as_bytes())?;
-        Ok(Pin {
-            origin,
-            url: file.url,
-            policy,
-            policy_text: policy_text.to_owned(),
-            genesis: file.genesis,
-            path,
-        })
+        Ok(Pin { origin, url: file.url, policy, policy_text: policy_text.to_owned(), genesis: file.genesis, path })
     }
 }
 
@@ -149,9 +142,9 @@ fn read(path: &Path) -> Result<Pin> {
     let invalid = |found: String| CliError::new(Code::PolicyInvalid, found).at(place.to_string()).hint(mend());
     let text = String::from_utf8(bytes).map_err(|_| invalid("the pin is not UTF-8".to_owned()))?;
     let file: PinFile = toml::from_str(&text).map_err(|error| invalid(error.message().to_owned()))?;
-    let policy = Policy::parse(file.policy.as_bytes()).at(place)?;
+    let policy = Policy::parse(file.policy.as_bytes()).at(path.display())?;
     if let Some(hex) = &file.genesis {
-        leaf_hash(hex).at(place)?;
+        leaf_hash(hex).at(path.display())?;
     }
     Ok(Pin {
         origin: file.origin,

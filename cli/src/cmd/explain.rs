@@ -1,7 +1,7 @@
 //! `colophon explain`
 
-use ledger::error::Kind;
 use ledger::Code;
+use ledger::error::Kind;
 use serde_json::{Value, json};
 
 use crate::failure::{CliError, Result};
@@ -19,7 +19,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let Some(text) = &args.code else {
         let rows = Code::ALL.iter().map(|code| {
-            [code.as_str().to_owned(), code.exit_code().to_string(), code.http_status().to_string(), code.title().to_owned()]
+            [
+                code.as_str().to_owned(),
+                code.exit_code().to_string(),
+                code.http_status().to_string(),
+                code.title().to_owned(),
+            ]
         });
         let table = session.out.table(["CODE", "EXIT", "HTTP", "MEANS"], rows);
         return Ok(Answer::new(table, json_list("codes", Code::ALL.iter().map(to_json).collect())));
@@ -52,7 +57,9 @@ const fn at_fault(kind: Kind) -> &'static str {
     match kind {
         Kind::Malformed => "The input is not of the form it should be; nothing was stored.",
         Kind::Rejected => "The input is well-formed, and a rule or the log's policy refuses it.",
-        Kind::Unverified => "A signature, a proof or a binding does not hold. Nothing that depends on it may be believed.",
+        Kind::Unverified => {
+            "A signature, a proof or a binding does not hold. Nothing that depends on it may be believed."
+        }
         Kind::NotFound => "There is nothing under that name.",
         Kind::Corrupt => "The log's own store is damaged; it refuses to go on rather than to be wrong.",
         Kind::Unavailable => "It could not be done now. That says nothing about whether a record is genuine.",
