@@ -49,8 +49,8 @@ impl Checkpoint {
         let mut lines = lines.split('\n');
         let mut next = |number, what| lines.next().ok_or_else(|| invalid(number, what));
         let origin = Origin::parse(next(1, "no origin")?).map_err(|e| Error::from(e).at("line 1"))?;
-        let size: TreeSize = next(2, "no size")?.parse().map_err(|e| invalid(2, &format!("the size: {e}")))?;
-        let root: RootHash = next(3, "no root")?.parse().map_err(|e| invalid(3, &format!("the root: {e}")))?;
+        let size: TreeSize = next(2, "no size")?.parse().map_err(|_| invalid(2, "the size is not a plain decimal"))?;
+        let root: RootHash = next(3, "no root")?.parse().map_err(|_| invalid(3, "the root is not a hash in base64"))?;
         if size == TreeSize(0) && root != RootHash::EMPTY {
             return Err(invalid(3, "the root of an empty tree is SHA-256 of nothing"));
         }

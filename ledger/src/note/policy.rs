@@ -104,9 +104,22 @@ impl Policy {
         file::encode(self)
     }
 
-    /// A policy that accepts this log without any witness.
-    pub fn of_log(key: VerifierKey) -> Result<Self> {
-        Self::parse(format!("log {key}\nquorum none\n").as_bytes())
+    /// A policy that accepts this log, and asks for the cosignature of every one of these witnesses.
+    ///
+    /// Fails as [`parse`](Self::parse) does for a file that says so, for two witnesses with the same public key for example.
+    pub fn of_log(log: &VerifierKey, witnesses: &[&VerifierKey]) -> Result<Self> {
+        let mut file = format!("log {log}\n");
+        let mut names = String::new();
+        for (n, key) in witnesses.iter().enumerate() {
+            file.push_str(&format!("witness w{n} {key}\n"));
+            names.push_str(&format!(" w{n}"));
+        }
+        file.push_str(&if names.is_empty() {
+            "quorum none\n".to_owned()
+        } else {
+            format!("group all all{names}\nquorum all\n")
+        });
+        Self::parse(file.as_bytes())
     }
 
     /// The logs that it accepts.
@@ -345,14 +358,14 @@ mod tests {
 
     #[test]
     fn b13_a_checkpoint_of_another_origin_is_named_as_such() {
-        let policy = Policy::of_log(log("example.com/log", 1).verifier_key().clone()).unwrap();
+        let policy = Policy::of_log(log("example.com/log", 1).verifier_key(), &[]).unwrap();
         let other = sign_checkpoint(&checkpoint("example.com/other"), &log("example.com/other", 1), &[]).unwrap();
         assert_eq!(policy.check(&other).unwrap_err().code(), Code::OriginMismatch);
     }
 
     #[test]
     fn the_log_key_must_be_the_listed_one_and_named_like_the_origin() {
-        let policy = Policy::of_log(log("example.com/log", 1).verifier_key().clone()).unwrap();
+        let policy = Policy::of_log(log("example.com/log", 1).verifier_key(), &[]).unwrap();
         assert!(policy.check(&signed_by(&[])).is_ok());
         // The right origin under another key.
         let other_key = sign_checkpoint(&checkpoint("example.com/log"), &log("example.com/log", 2), &[]).unwrap();
@@ -375,6 +388,18 @@ mod tests {
     fn a_policy_without_logs_accepts_no_checkpoint() {
         let policy = Policy::parse(b"quorum none\n").unwrap();
         assert_eq!(policy.check(&signed_by(&[])).unwrap_err().code(), Code::OriginMismatch);
+    }
+
+    #[test]
+    fn the_policy_of_a_log_asks_for_all_the_witnesses_given() {
+        let (log, first, second) = (log("example.com/log", 1), witness(1), witness(2));
+        let policy = |witnesses: &[&VerifierKey]| Policy::of_log(log.verifier_key(), witnesses);
+        let both = policy(&[first.verifier_key(), second.verifier_key()]).unwrap();
+        assert!(both.check(&signed_by(&[1, 2])).is_ok());
+        assert_eq!(both.check(&signed_by(&[1])).unwrap_err().code(), Code::PolicyUnmet);
+        assert!(!policy(&[]).unwrap().needs_witnesses());
+        assert!(policy(&[first.verifier_key(), first.verifier_key()]).is_err());
+        assert!(policy(&[log.verifier_key()]).is_err());
     }
 
     #[test]

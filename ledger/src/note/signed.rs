@@ -86,7 +86,11 @@ impl SignedNote {
         let (text, signatures) = (&note[..=divide], &note[divide + 2..]);
         let lines = signatures.strip_suffix('\n').ok_or_else(|| invalid("the last line does not end"))?;
         check_count(lines.split('\n').count())?;
-        let signatures = lines.split('\n').map(NoteSignature::parse).collect::<Result<_>>()?;
+        // An error names the line by its number, never by what somebody wrote into it.
+        let signatures = lines.split('\n').zip(1..);
+        let signatures = signatures
+            .map(|(line, n)| NoteSignature::parse(line).map_err(|error| error.at(format!("signature {n}"))))
+            .collect::<Result<_>>()?;
         Ok(Self { text: text.to_owned(), signatures })
     }
 
@@ -161,13 +165,12 @@ impl NoteSignature {
             .and_then(|rest| rest.split_once(' '))
             .ok_or_else(|| invalid("a signature line is `— <name> <base64>`"))?;
         let name = KeyName::parse(name)?;
-        let bytes =
-            STANDARD.decode(bytes).map_err(|_| invalid("the signature is not canonical base64").at(name.as_str()))?;
+        let bytes = STANDARD.decode(bytes).map_err(|_| invalid("the signature is not canonical base64"))?;
         match bytes.split_first_chunk::<4>() {
             Some((hash, signature)) if !signature.is_empty() => {
                 Ok(Self { name, key_hash: KeyHash::from_bytes(*hash), signature: signature.to_vec() })
             }
-            _ => Err(invalid("the signature is too short").at(name.as_str())),
+            _ => Err(invalid("the signature is too short")),
         }
     }
 

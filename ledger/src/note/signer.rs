@@ -6,7 +6,9 @@
 //! PRIVATE+KEY+<name>+<hash of the public key>+<base64(type ‖ 32-byte seed)>
 //! ```
 //!
-//! Neither type can be printed, and both are wiped from memory when dropped.
+//! Neither type prints its secret, and both wipe it from memory when dropped.
+
+use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey};
 use zeroize::Zeroizing;
@@ -89,6 +91,18 @@ struct Pair {
     public: VerifierKey,
 }
 
+impl fmt::Debug for NoteSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NoteSigner({})", self.0.public)
+    }
+}
+
+impl fmt::Debug for Cosigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cosigner({})", self.0.public)
+    }
+}
+
 impl Pair {
     fn from_seed(name: KeyName, algorithm: Algorithm, seed: [u8; 32]) -> Result<Self, KeyError> {
         let seed = Zeroizing::new(seed);
@@ -137,6 +151,12 @@ mod tests {
         assert_eq!(Cosigner::from_private_text(&text).unwrap().verifier_key(), witness.verifier_key());
         assert_eq!(NoteSigner::from_private_text(&text).err(), Some(KeyError::Algorithm(0x04)));
         assert_ne!(witness.verifier_key().key_hash(), log.verifier_key().key_hash());
+    }
+
+    #[test]
+    fn a_signer_is_printed_without_its_secret() {
+        let log = NoteSigner::from_seed(KeyName::parse("example.com/log").unwrap(), [7; 32]).unwrap();
+        assert_eq!(format!("{log:?}"), format!("NoteSigner({})", log.verifier_key()));
     }
 
     #[test]

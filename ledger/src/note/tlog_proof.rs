@@ -64,14 +64,14 @@ impl TlogProof {
             }
         };
         let index = line.strip_prefix("index ").ok_or_else(|| lines.invalid("no index"))?;
-        let index = index.parse().map_err(|e| lines.invalid(&format!("the index: {e}")))?;
+        let index = index.parse().map_err(|_| lines.invalid("the index is not a plain decimal"))?;
         let mut hashes: Vec<NodeHash> = Vec::new();
         loop {
             let line = lines.next()?;
             if line.is_empty() {
                 break;
             }
-            hashes.push(line.parse().map_err(|e| lines.invalid(&format!("a hash: {e}")))?);
+            hashes.push(line.parse().map_err(|_| lines.invalid("not a hash in base64"))?);
             if hashes.len() > MAX_PROOF_HASHES {
                 return Err(lines.invalid("more hashes than any proof needs"));
             }

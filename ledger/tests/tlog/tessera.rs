@@ -24,7 +24,7 @@ impl Log {
         let notice = std::fs::read_to_string(folder.join("NOTICE.txt")).unwrap();
         let key = notice.lines().find_map(|line| line.strip_prefix("Verifier key: ")).unwrap();
         let key: VerifierKey = key.trim().parse().unwrap();
-        Some(Self { folder: folder.join("testdata/log"), policy: Policy::of_log(key).unwrap() })
+        Some(Self { folder: folder.join("testdata/log"), policy: Policy::of_log(&key, &[]).unwrap() })
     }
 
     fn read(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
