@@ -10,12 +10,17 @@ mod config;
 mod draft;
 mod failure;
 mod files;
+mod follow;
+mod genesis;
 mod keys;
+mod logdir;
 mod memory;
 mod output;
 mod pins;
 mod progress;
+mod screen;
 mod session;
+mod trust;
 mod world;
 
 use std::ffi::OsString;

@@ -106,9 +106,8 @@ impl LogDir {
         let text = String::from_utf8(files::read(&file, MAX_CONFIG)?)
             .map_err(|_| CliError::usage("the file is not UTF-8"))
             .at(&place)?;
-        let config: LogConfig = toml::from_str(&text)
-            .map_err(|error| CliError::usage(error.message().to_owned()))
-            .at(&place)?;
+        let config: LogConfig =
+            toml::from_str(&text).map_err(|error| CliError::usage(error.message().to_owned())).at(&place)?;
         Self::with(path, config).at(&place)
     }
 

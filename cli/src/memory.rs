@@ -50,7 +50,7 @@ impl Memory {
         }
         let note = files::read(&path, MAX_NOTE_LEN)?;
         // What is remembered was checked under the policy of its day; that the log's key signed it is checked again.
-        let accepted = Policy::of_log(log.clone()).and_then(|policy| policy.check(&note)).map_err(|error| {
+        let accepted = Policy::of_log(log, &[]).and_then(|policy| policy.check(&note)).map_err(|error| {
             CliError::from(error)
                 .at(path.display().to_string())
                 .hint(format!("Remove {}: the memory of this log begins anew then.", path.display()))
@@ -144,7 +144,7 @@ mod tests {
 
     fn log() -> Log {
         let signer = NoteSigner::from_seed(KeyName::parse("log.example").unwrap(), [3; 32]).unwrap();
-        let policy = Policy::of_log(signer.verifier_key().clone()).unwrap();
+        let policy = Policy::of_log(signer.verifier_key(), &[]).unwrap();
         Log { signer, policy }
     }
 

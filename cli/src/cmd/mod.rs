@@ -6,6 +6,7 @@ mod explain;
 mod key;
 mod party;
 mod record;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -79,6 +80,7 @@ enum Command {
     Party(party::Command),
     #[command(subcommand)]
     Record(record::Command),
+    Verify(verify::Args),
     #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Args),
@@ -91,6 +93,7 @@ impl Command {
             Self::Key(command) => command.run(session),
             Self::Party(command) => command.run(session),
             Self::Record(command) => command.run(session),
+            Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Explain(args) => explain::run(&args, session),
