@@ -16,5 +16,6 @@ pub mod record;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verify;
 
 pub use error::{Code, Error, Result};
