@@ -10,6 +10,7 @@ pub mod entry;
 pub mod error;
 pub mod ids;
 pub mod log;
+pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod record;
