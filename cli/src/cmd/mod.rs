@@ -1,5 +1,6 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
+mod card;
 mod completions;
 mod config;
 mod explain;
@@ -79,6 +80,8 @@ enum Command {
     #[command(subcommand)]
     Party(party::Command),
     #[command(subcommand)]
+    Card(card::Command),
+    #[command(subcommand)]
     Record(record::Command),
     Verify(verify::Args),
     #[command(subcommand)]
@@ -92,6 +95,7 @@ impl Command {
         match self {
             Self::Key(command) => command.run(session),
             Self::Party(command) => command.run(session),
+            Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),

@@ -70,12 +70,12 @@ pub(crate) struct Checked {
 
 /// Verifies a bundle; the files are read only if everything before them holds.
 pub(crate) fn check(bytes: &[u8], trust: &TrustArgs, artifacts: &[PathBuf], session: &Session) -> Result<Checked> {
-    let bundle = Bundle::parse(bytes);
-    let note = bundle.as_ref().map(|bundle| bundle.record.proof.checkpoint.as_slice()).unwrap_or_default();
-    let mut trust = trust.for_checkpoint(note, session)?;
-    let Ok(bundle) = bundle else {
+    let Ok(bundle) = Bundle::parse(bytes) else {
+        let trust = trust.for_checkpoint(&[], session)?;
         return Ok(Checked { report: verify_bytes(bytes, &trust, &[]), measured: Vec::new(), trust });
     };
+    let note = bundle.record.proof.checkpoint.as_slice();
+    let mut trust = trust.for_checkpoint(note, session)?;
     let memory = Memory::of(&session.config);
     let remembered = remembered(&memory, &trust, note)?;
     if let Some((log, seen)) = &remembered {

@@ -1,7 +1,7 @@
 //! `colophon record`
 
-mod new;
-mod sign;
+pub(crate) mod new;
+pub(crate) mod sign;
 
 use std::path::Path;
 
