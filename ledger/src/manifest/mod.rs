@@ -7,9 +7,11 @@
 //! No account is ever a key: what names a contributor is dropped before anything is hashed.
 //!
 //! Start at [`Kind`] and [`key`] for what is asked, at [`Keyspace::verify`] for how an answer is checked, at
-//! [`Builder`] and [`open`] for the files. All but `builder`, `disk`, `file` and `reader` is pure.
+//! [`Builder`] and [`open`] for the files. All but `build`, `builder`, `disk`, `file` and
+//! `reader` is pure.
 
 mod bucket;
+mod build;
 mod builder;
 mod disk;
 mod file;
@@ -21,11 +23,13 @@ pub mod mediawiki;
 mod meta;
 mod normal;
 mod paragraph;
+mod reader;
 mod reply;
 mod tree;
 mod url;
 
 pub use bucket::MAX_BUCKET;
+pub use build::{BuildOptions, KeyCount, Report, Summary, build, read_summary};
 pub use builder::{Builder, Item};
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
@@ -34,6 +38,7 @@ pub use kind::{Form, Kind, Rendering, Spec};
 pub use meta::Meta;
 pub use normal::{N1, UNICODE_VERSION};
 pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
+pub use reader::{MAX_ITEM, Progress, ReadOptions, ReaderKind, Skip};
 pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
 pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
 

@@ -4,9 +4,12 @@
 //! [`super::reader`]. Rules and vectors stand in `docs/FORMAT-manifest.md`.
 
 mod namespace;
+mod plain;
 mod title;
 mod wiki;
 
+pub(super) use namespace::is_account_namespace;
 pub use namespace::{Namespaces, is_account_title};
+pub use plain::plain;
 pub use title::{MAX_TITLE, Title, TitleRefused};
 pub use wiki::Wiki;

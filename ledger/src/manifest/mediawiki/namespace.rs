@@ -68,7 +68,7 @@ impl Namespaces {
 }
 
 /// Whether pages of this namespace belong to an account or name one.
-pub(super) const fn is_account_namespace(number: i32) -> bool {
+pub(in crate::manifest) const fn is_account_namespace(number: i32) -> bool {
     matches!(number, SPECIAL | USER | USER_TALK)
 }
 
