@@ -103,6 +103,14 @@ impl Client {
         self.request(path, Request::Get, limit)
     }
 
+    /// Fetches a resource without patience, to see whether anybody is there.
+    pub fn get_once(&self, path: &str) -> Result<Reply> {
+        match self.once(&format!("{}{path}", self.base), Request::Get, MAX_REPLY)? {
+            Outcome::Reply(reply) => Ok(reply),
+            Outcome::Refused(error) | Outcome::Busy(error, _) => Err(error),
+        }
+    }
+
     /// Sends a body. Everything that this program sends may be sent again without harm.
     pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
         self.request(path, Request::Post { content_type, body }, MAX_REPLY)
@@ -176,7 +184,7 @@ enum Outcome {
 ///
 /// What the log says about itself (its store, its disk, its clock) is a reason why something could not be checked, not
 /// a fault of this program: any status from 500 on exits with 20.
-fn problem(status: u16, bytes: &[u8]) -> CliError {
+pub(crate) fn problem(status: u16, bytes: &[u8]) -> CliError {
     let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     let said = text("code").and_then(|code| Code::from_text(&code));

@@ -3,6 +3,7 @@
 //! Everything that talks to people, the network or the user's own files is here; what is true is decided in
 //! [`ledger`]. Start reading at [`run`]; each command is a file of `cmd`, and its `Args` are its help.
 
+mod api;
 mod artifact;
 mod client;
 mod cmd;
@@ -19,7 +20,9 @@ mod output;
 mod pins;
 mod progress;
 mod screen;
+mod serving;
 mod session;
+mod source;
 mod trust;
 mod world;
 

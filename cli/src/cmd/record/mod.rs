@@ -1,7 +1,11 @@
 //! `colophon record`
 
+mod list;
 pub(crate) mod new;
+pub(crate) mod publish;
+mod show;
 pub(crate) mod sign;
+pub(crate) mod submit;
 
 use std::path::Path;
 
@@ -18,6 +22,10 @@ use crate::session::Session;
 pub(crate) enum Command {
     New(new::Args),
     Sign(sign::Args),
+    Submit(submit::Args),
+    Publish(publish::Args),
+    Show(show::Args),
+    List(list::Args),
 }
 
 impl Command {
@@ -25,6 +33,10 @@ impl Command {
         match self {
             Self::New(args) => new::run(&args, session),
             Self::Sign(args) => sign::run(&args, session),
+            Self::Submit(args) => submit::run(&args, session),
+            Self::Publish(args) => publish::run(&args, session),
+            Self::Show(args) => show::run(&args, session),
+            Self::List(args) => list::run(&args, session),
         }
     }
 }
