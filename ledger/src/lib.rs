@@ -15,8 +15,8 @@ pub mod merkle;
 pub mod note;
 pub mod record;
 pub mod state;
-pub mod verify;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verify;
 
 pub use error::{Code, Error, Result};

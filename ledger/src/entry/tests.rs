@@ -202,6 +202,37 @@ fn any_header() -> impl Strategy<Value = Header> {
 }
 
 proptest! {
+    /// The header says the same of a record whoever derives it and whenever, and its lists do not depend on the order
+    /// in which the record has them.
+    #[test]
+    fn the_header_of_any_record_survives(
+        kind in prop::sample::select(vec!["model-card", "dataset-card", "party-profile", "dispute", "never-heard-of"]),
+        subjects in prop::collection::vec((0..6_u8, any::<bool>()), 1..12),
+        refs in prop::collection::vec(0..6_u8, 0..12),
+        received in 0..=MAX_INTEGER,
+    ) {
+        let build = |subjects: Vec<(u8, bool)>, refs: Vec<u8>| {
+            let subjects = subjects.into_iter().map(|(byte, is_record)| match is_record {
+                true => Subject::record(RecordId::from_bytes([byte; 32])),
+                false => Subject::artifact(format!("{byte}"), SubjectDigest::from_bytes([byte | 0x80; 32])),
+            });
+            let refs: Vec<String> = refs.into_iter().map(|byte| RecordId::from_bytes([byte; 32]).to_reference()).collect();
+            let members = serde_json::json!({ "name": "a", "list": refs });
+            let statement = statement(Kind::parse(kind).unwrap(), "a", subjects.collect(), members);
+            Record::parse(&body(&statement)).unwrap()
+        };
+        let received = UnixMillis(received.unsigned_abs());
+        let entry = Entry::of_record(&build(subjects.clone(), refs.clone()), received);
+        prop_assert_eq!(&Entry::decode(&entry.encode().unwrap()).unwrap(), &entry);
+
+        let reversed = build(subjects.into_iter().rev().collect(), refs.into_iter().rev().collect());
+        let other = Header::derive(&reversed, received);
+        prop_assert_eq!((&other.subjects, &other.refs), (&entry.header.subjects, &entry.header.refs));
+        if kind == "dispute" {
+            prop_assert!(other.subjects.iter().all(|digest| digest.as_bytes()[0] < 0x80), "records only");
+        }
+    }
+
     #[test]
     fn an_entry_survives(header in any_header(), digest: [u8; 32]) {
         let entry = Entry { header, body: BodyDigest::from_bytes(digest) };

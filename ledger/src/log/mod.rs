@@ -13,6 +13,7 @@ mod bundling;
 mod clock;
 mod door;
 
+mod fsck;
 mod index;
 
 mod open;
@@ -38,7 +39,8 @@ pub use self::door::Validated;
 
 pub use self::index::{Index, Term};
 
-pub use self::open::{Options, start};
+pub use self::fsck::{Damage, FsckReport, fsck, reindex};
+pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
 pub use self::sequencer::Signers;

@@ -101,7 +101,7 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
                 "dataset": { "name": "example-set", "record": reference(8), "digest": { "sha256": "ee".repeat(32) } },
                 "keyspaces": [
                     { "id": KeyspaceId::from_bytes([5; 32]), "kind": "para-n1", "spec": "para-n1/unicode-16.0", "n": 10_000,
-                      "t": 8, "keyLen": 32, "hasMeta": true, "root": "12".repeat(32), "coverage": { "items": 206 },
+                      "t": 8, "keyLen": 32, "hasMeta": true, "root": "12".repeat(32), "coverage": "Paragraphs of wikitext; no tables.",
                       "disclosure": "complete", "form": "wikitext" },
                     { "id": KeyspaceId::from_bytes([6; 32]), "kind": "mw-title", "spec": "mw-title/1", "n": 206, "t": 3,
                       "keyLen": 32, "hasMeta": false, "root": "34".repeat(32), "disclosure": "partial" },

@@ -13,6 +13,8 @@ use crate::ids::{KeyId, UnixMillis};
 use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consistency, verify_inclusion};
 use crate::testing;
 
+mod local;
+
 struct Bench {
     dir: tempfile::TempDir,
     engine: Arc<MemoryEngine>,
