@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod explain;
 mod key;
+mod log;
 mod party;
 mod record;
 mod verify;
@@ -78,6 +79,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
+    Log(log::Command),
+    #[command(subcommand)]
     Party(party::Command),
     #[command(subcommand)]
     Card(card::Command),
@@ -94,6 +97,7 @@ impl Command {
     fn run(self, session: &Session) -> Result<Answer> {
         match self {
             Self::Key(command) => command.run(session),
+            Self::Log(command) => command.run(session),
             Self::Party(command) => command.run(session),
             Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
