@@ -1,1 +1,8 @@
 //! The HTTP side of a Colophon log.
+//!
+//! warp filters on an accept loop of our own. Handlers read one published view of the log and answer from it; they
+//! hold no state, follow no address and decompress nothing. What a handler refuses becomes a [`problem`].
+
+// `app` waits for `ledger::log`; the shape of it is fixed.
+// pub mod app;
+pub mod problem;
