@@ -5,4 +5,5 @@
 
 // `app` waits for `ledger::log`; the shape of it is fixed.
 // pub mod app;
+pub mod pages;
 pub mod problem;
