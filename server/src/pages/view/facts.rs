@@ -181,6 +181,7 @@ impl Reader<'_, '_> {
         }
         let said = self.said(text);
         if is_address(text) && !said.is_cut() {
+            self.allowance.spend(text.len());
             return Shown::Address(text.to_owned(), said);
         }
         match name {

@@ -2,7 +2,16 @@
 //!
 //! Nothing here reads the log, a request or a clock; see the files beside this folder for that.
 
+pub mod claims;
 pub mod facts;
+#[cfg(test)]
+pub(crate) mod gallery;
+pub mod home;
+pub mod model;
 pub mod moment;
 pub mod parts;
+pub mod record;
 pub mod said;
+pub mod seen;
+pub mod shell;
+pub mod sources;

@@ -51,7 +51,9 @@ impl Speaker {
             Some(head) if unvouched => format!("{head}…"),
             _ => id.to_owned(),
         };
-        Self { id: allowance.said(&shown, 255), segment: segment(id), name, unvouched }
+        let segment = segment(id);
+        allowance.spend(segment.len());
+        Self { id: allowance.said(&shown, 255), segment, name, unvouched }
     }
 
     /// Whether no party of the log answers for the key.

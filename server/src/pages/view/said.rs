@@ -54,8 +54,8 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// A page is at most 50 KB (SCOREBOARD U9); its own words and markup take up to half of that.
-    pub const PAGE: usize = 24_000;
+    /// A page is at most 50 KB (SCOREBOARD U9); its own words and markup take up to 30 KB of that.
+    pub const PAGE: usize = 20_000;
 
     /// An allowance of so many bytes.
     pub const fn new(bytes: usize) -> Self {
@@ -65,6 +65,11 @@ impl Allowance {
     /// Whether nothing more can be shown.
     pub const fn is_spent(&self) -> bool {
         self.left == 0
+    }
+
+    /// Takes off what is shown a second time in an attribute, such as an address.
+    pub const fn spend(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
     }
 
     /// At most `most` characters of a text, and no more than is left.

@@ -1,0 +1,66 @@
+//! `/`: what this log is, one search box, the newest records.
+
+use askama::Template;
+
+use super::parts::RecordLine;
+use super::said::Said;
+use super::shell::{Head, Shell};
+
+/// The first page.
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+pub struct Home {
+    /// The frame.
+    pub shell: Shell,
+    /// The checkpoint; `None` until the first one that meets the policy.
+    pub head: Option<Head>,
+    /// The newest records, newest first.
+    pub newest: Vec<RecordLine>,
+    /// Where the page of older ones is.
+    pub older: Option<String>,
+    /// Whether this is the first page, which says what all this is.
+    pub first: bool,
+    /// Which records are listed, if not all.
+    pub only: Option<Said>,
+}
+
+/// The kinds that a reader may list on their own.
+pub const KINDS: [&str; 10] = [
+    "model-card",
+    "dataset-card",
+    "training-source",
+    "manifest",
+    "license-claim",
+    "audit-attestation",
+    "party",
+    "party-profile",
+    "key-event",
+    "log-policy",
+];
+
+/// What was found for a search.
+#[derive(Debug, Template)]
+#[template(path = "search.html")]
+pub struct Search {
+    /// The frame.
+    pub shell: Shell,
+    /// What was searched for.
+    pub query: Said,
+    /// Groups of records, each with a sentence that says how they were found.
+    pub groups: Vec<Group>,
+    /// What names were looked through, in a sentence.
+    pub reach: String,
+    /// Whether it looks like content rather than the name of something.
+    pub content: bool,
+}
+
+/// Records found in the same way.
+#[derive(Debug)]
+pub struct Group {
+    /// How they were found.
+    pub how: String,
+    /// The records.
+    pub lines: Vec<RecordLine>,
+    /// Whether there are more.
+    pub more: bool,
+}
