@@ -89,6 +89,7 @@ codes! {
 
     // Records.
     Schema = "schema", Malformed, 422, 2, "A member is missing, of the wrong type, or not of this kind.", "See the schema of the kind under /schemas/<kind>.json.";
+    CardInvalid = "card_invalid", Malformed, 422, 2, "A card or a metadata file cannot be read.", "Run `colophon card lint FILE`: it points to line and column, and prints mended metadata where it can.";
     Base64 = "base64_refused", Malformed, 400, 2, "A member is not base64 with padding.", "Encode the bytes with the standard alphabet and padding.";
     SignatureCount = "signature_count", Malformed, 422, 10, "An envelope carries 1 to 16 signatures.", "Sign at least once, and with at most 16 keys.";
     SignatureInvalid = "signature_invalid", Unverified, 422, 10, "A signature does not verify.", "The file was changed after signing, or signed with another key: fetch it again, or sign it again.";
@@ -103,6 +104,8 @@ codes! {
     WrongLog = "wrong_log", Rejected, 422, 2, "The record is meant for another log.", "Send it to the log that it names.";
 
     // Notes, proofs, bindings.
+    BundleInvalid = "bundle_invalid", Malformed, 400, 2, "The file is not a Colophon bundle.", "Fetch the bundle of the record again from its log.";
+    EntryInvalid = "entry_invalid", Malformed, 422, 12, "The entry is not of the one form that an entry has.", "Fetch it again from its log; if it fails again, report the log with the file.";
     NoteInvalid = "note_invalid", Malformed, 400, 10, "The note is not a signed note, or a known key's signature fails.", "Fetch the checkpoint again from its log.";
     PolicyInvalid = "policy_invalid", Malformed, 400, 2, "The policy file is not a tlog-policy.", "Mend the line named; see c2sp.org/tlog-policy.";
     ProofInvalid = "proof_invalid", Unverified, 400, 11, "The proof does not lead from the entry to the root.", "Fetch the proof again; if it fails again, report the log with both files.";
@@ -112,6 +115,8 @@ codes! {
     Fork = "fork", Unverified, 409, 13, "The log showed two trees that do not extend one another.", "Keep the evidence file and send it to the log's witnesses.";
     PolicyUnmet = "policy_unmet", Unverified, 422, 14, "Too few witnesses cosigned, or the log's key is not the pinned one.", "Wait for the witnesses, or check the pinned policy.";
     NoPolicy = "no_policy", Rejected, 422, 14, "No log is pinned, so nothing can be trusted.", "Pin one with `colophon log trust --policy FILE`, or pass --policy.";
+    DisputedKey = "disputed_key", Rejected, 422, 15, "The signer's key may have been stolen before it signed.", "See the key-event that revokes the key; ask the issuer to sign again with a new one.";
+    TimeDoubtful = "time_doubtful", Unverified, 422, 15, "The log says that it received the record later than a witness saw it.", "Rely on the order of the entries, not on the times that this log claims.";
     Withdrawn = "withdrawn", Rejected, 422, 15, "The record was withdrawn, or its signer's key revoked.", "See the record that withdraws it.";
 
     // Manifests.

@@ -4,8 +4,17 @@
 //! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
+pub mod bundle;
+pub mod engine;
+pub mod entry;
 pub mod error;
 pub mod ids;
+pub mod log;
 pub mod merkle;
+pub mod note;
+pub mod record;
+pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use error::{Code, Error, Result};

@@ -2,14 +2,29 @@
 //!
 //! An engine makes a batch durable or says that it did not; it knows nothing of records, roles or listings.
 //! Look-up is the business of `log::index`, which is fed by [`Engine::replay`] and hands the [`Place`]s it kept back
-//! to [`Engine::read`].
+//! to [`Engine::read_entry`] and [`Engine::read_body`].
+//!
+//! Start reading at [`Engine`].
+
+#[cfg(any(test, feature = "testing"))]
+mod failing;
+mod memory;
+mod plan;
+#[cfg(test)]
+mod sample;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::ids::{LeafIndex, TreeSize};
 use crate::merkle::{LeafHash, RootHash};
+
+#[cfg(any(test, feature = "testing"))]
+pub use failing::{FailingEngine, Outcome, Step, Times};
+pub use memory::MemoryEngine;
+pub use plan::{MAX_BODY_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_NOTE_BYTES, MAX_PLAN_BYTES, MAX_PUBLISHED_NOTE_BYTES};
 
 /// What the guard holds: the newest committed checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,11 +206,8 @@ pub trait Engine: Send + Sync + 'static {
     fn commit(&self, plan: &CommitPlan, expect: Option<Version>) -> Result<Committed, EngineError>;
 
     /// Hands every committed entry from `from` on to `visit`, in order, until it breaks.
-    fn replay(
-        &self,
-        from: Position,
-        visit: &mut dyn FnMut(Replayed<'_>) -> ControlFlow<()>,
-    ) -> Result<(), EngineError>;
+    fn replay(&self, from: Position, visit: &mut dyn FnMut(Replayed<'_>) -> ControlFlow<()>)
+    -> Result<(), EngineError>;
 
     /// The bytes of an entry.
     fn read_entry(&self, place: Place) -> Result<Bytes, EngineError>;
@@ -211,4 +223,43 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The newest checkpoint that readers were shown.
     fn published(&self) -> Result<Option<Bytes>, EngineError>;
+}
+
+/// A shared engine is an engine, so that a test can keep a hand on what it gave away.
+impl<E: Engine + ?Sized> Engine for Arc<E> {
+    fn head(&self) -> Result<Option<(Head, Version)>, EngineError> {
+        (**self).head()
+    }
+
+    fn commit(&self, plan: &CommitPlan, expect: Option<Version>) -> Result<Committed, EngineError> {
+        (**self).commit(plan, expect)
+    }
+
+    fn replay(
+        &self,
+        from: Position,
+        visit: &mut dyn FnMut(Replayed<'_>) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        (**self).replay(from, visit)
+    }
+
+    fn read_entry(&self, place: Place) -> Result<Bytes, EngineError> {
+        (**self).read_entry(place)
+    }
+
+    fn read_body(&self, place: Place) -> Result<Option<Bytes>, EngineError> {
+        (**self).read_body(place)
+    }
+
+    fn erase_body(&self, place: Place) -> Result<(), EngineError> {
+        (**self).erase_body(place)
+    }
+
+    fn publish(&self, checkpoint: &[u8]) -> Result<(), EngineError> {
+        (**self).publish(checkpoint)
+    }
+
+    fn published(&self) -> Result<Option<Bytes>, EngineError> {
+        (**self).published()
+    }
 }

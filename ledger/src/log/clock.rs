@@ -74,14 +74,14 @@ impl Clock for ManualClock {
 }
 
 /// Five minutes: what a clock may lag behind the last entry before sequencing stops (DESIGN §5).
-pub const MAX_BEHIND: u64 = 5 * 60 * 1000;
+pub(super) const MAX_BEHIND: u64 = 5 * 60 * 1000;
 
 /// One hour: what the wall clock may gain on the monotonic clock since the start before sequencing stops (DESIGN §5).
-pub const MAX_AHEAD: u64 = 60 * 60 * 1000;
+pub(super) const MAX_AHEAD: u64 = 60 * 60 * 1000;
 
 /// Turns readings of the clock into `received` values that never go back, or refuses a clock that cannot be right.
 #[derive(Debug, Clone, Copy)]
-pub struct Timekeeper {
+pub(super) struct Timekeeper {
     start_wall: u64,
     start_monotonic: u64,
     last: u64,
@@ -89,12 +89,12 @@ pub struct Timekeeper {
 
 impl Timekeeper {
     /// Starts from the newest `received` value of the log.
-    pub fn new(clock: &dyn Clock, last: UnixMillis) -> Self {
+    pub(super) fn new(clock: &dyn Clock, last: UnixMillis) -> Self {
         Self { start_wall: clock.now().0, start_monotonic: clock.monotonic().0, last: last.0 }
     }
 
     /// The time to give to the next entry.
-    pub fn next(&mut self, clock: &dyn Clock) -> Result<UnixMillis> {
+    pub(super) fn next(&mut self, clock: &dyn Clock) -> Result<UnixMillis> {
         let now = clock.now().0;
         if now.saturating_add(MAX_BEHIND) < self.last {
             let detail = format!("the clock shows {now} ms, the last entry {} ms", self.last);

@@ -10,7 +10,6 @@ use crate::entry::Header;
 use crate::error::Result;
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, UnixMillis};
 use crate::record::Record;
-use crate::record::lint::{Finding, lint};
 use crate::state::State;
 
 /// A submission whose bytes, form and signatures are sound. There is no other way to the sequencer.
@@ -19,7 +18,6 @@ pub struct Validated {
     body: Bytes,
     record: Record,
     header: Header,
-    warnings: Vec<Finding>,
 }
 
 impl Validated {
@@ -31,8 +29,7 @@ impl Validated {
         state.verify_signatures(&record)?;
         state.admit(&record, next)?;
         let header = Header::derive(&record, UnixMillis(0));
-        let warnings = lint(&record);
-        Ok(Self { body, record, header, warnings })
+        Ok(Self { body, record, header })
     }
 
     /// The envelope exactly as it was sent.
@@ -58,11 +55,6 @@ impl Validated {
     /// The keys that signed, sorted.
     pub fn signers(&self) -> &[KeyId] {
         &self.header.signers
-    }
-
-    /// What lint has to say. Warnings never block.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.warnings
     }
 
     /// The entry's header, received at `received`.

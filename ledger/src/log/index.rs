@@ -70,11 +70,8 @@ pub enum Term {
 impl Term {
     /// Every term of an entry.
     pub fn of(header: &Header) -> Vec<Self> {
-        let mut terms = vec![
-            Self::Record(header.record),
-            Self::Kind(header.kind.clone()),
-            Self::Issuer(header.issuer.clone()),
-        ];
+        let mut terms =
+            vec![Self::Record(header.record), Self::Kind(header.kind.clone()), Self::Issuer(header.issuer.clone())];
         terms.extend(header.signers.iter().copied().map(Self::Signer));
         terms.extend(header.keys.iter().copied().map(Self::Key));
         terms.extend(header.subjects.iter().copied().map(Self::Subject));
@@ -150,13 +147,7 @@ impl Index {
         remove_half_written_snapshots(dir).map_err(|source| damaged(dir, &source))?;
         let db = open_within_deadline(dir)?;
         let tree = |name: &str| db.open_tree(name).map_err(|source| damaged(dir, &source));
-        Ok(Self {
-            tiles: tree("tile")?,
-            places: tree("place")?,
-            postings: tree("posting")?,
-            bodies: tree("body")?,
-            db,
-        })
+        Ok(Self { tiles: tree("tile")?, places: tree("place")?, postings: tree("posting")?, bodies: tree("body")?, db })
     }
 
     /// How many entries the index was told of. sled may have lost the newest of them: see [`super::snapshot`].
@@ -380,8 +371,7 @@ impl Rows {
     fn write(self) -> Result<()> {
         let mut batches: HashMap<sled::IVec, (sled::Tree, sled::Batch, usize)> = HashMap::new();
         for (tree, key, value) in self.rows {
-            let (tree, batch, count) =
-                batches.entry(tree.name()).or_insert_with(|| (tree, sled::Batch::default(), 0));
+            let (tree, batch, count) = batches.entry(tree.name()).or_insert_with(|| (tree, sled::Batch::default(), 0));
             batch.insert(key, value);
             *count += 1;
             if *count == KEYS_PER_BATCH {

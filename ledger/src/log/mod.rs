@@ -9,11 +9,12 @@
 //!
 //! Start reading at [`Log`]; one commit, step by step, is in [`sequencer`](self).
 
+mod bundling;
 mod clock;
 mod door;
-mod fsck;
+
 mod index;
-mod manifests;
+
 mod open;
 mod publisher;
 mod queue;
@@ -21,6 +22,8 @@ mod reader;
 mod sequencer;
 mod snapshot;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,14 +35,13 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::door::Validated;
-pub use self::fsck::{Damage, FsckReport, fsck, reindex};
+
 pub use self::index::{Index, Term};
-pub use self::manifests::{Manifests, Upload};
-pub use self::open::{Options, create, open, start};
+
+pub use self::open::{Options, start};
 pub use self::queue::Wait;
-pub use self::reader::{Body, EntryView, Filter, Order, Page};
+pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
 pub use self::sequencer::Signers;
-pub use self::tail::{TILE_WIDTH, TileTree};
 
 use self::queue::{Pending, Queue};
 use self::tail::Tail;
@@ -139,7 +141,6 @@ pub(crate) struct Shared {
     fatal: watch::Sender<Option<Error>>,
     read_only: AtomicBool,
     counters: AtomicCounters,
-    manifests: Manifests,
 }
 
 impl std::fmt::Debug for Shared {
@@ -226,11 +227,6 @@ impl Log {
             refused: counters.refused.load(Ordering::Relaxed),
             queued: self.shared.queue.len() as u64,
         }
-    }
-
-    /// The manifests that this log holds.
-    pub fn manifests(&self) -> &Manifests {
-        &self.shared.manifests
     }
 
     /// The time as the log sees it.

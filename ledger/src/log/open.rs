@@ -10,20 +10,19 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::clock::{Clock, Timekeeper};
 use super::index::{Index, Indexed, Indexer};
-use super::manifests::Manifests;
 use super::publisher::Publisher;
 use super::sequencer::{Sequencer, Signers, same_root};
 use super::snapshot::Snapshot;
-use super::{AtomicCounters, Log, Shared, Validated, Wait};
-use crate::engine::{Engine, EngineError, Head, LocalEngine, LocalOptions, Places};
-use crate::entry::{Entry, Header};
+use super::tail::FullTile;
+use super::{AtomicCounters, Log, Shared};
+use crate::engine::{Engine, EngineError, Head, Places, Replayed};
+use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
-use crate::ids::{BodyDigest, LeafIndex, TreeSize, UnixMillis};
+use crate::ids::{LeafIndex, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash};
 use crate::note::{Origin, Policy};
 use crate::state::State;
@@ -32,8 +31,6 @@ use crate::state::State;
 pub(super) const INDEX_DIR: &str = "index";
 /// How far the index is durable: see [`super::snapshot`].
 pub(super) const SNAPSHOT_FILE: &str = "index.snapshot";
-/// The folder of the manifests.
-pub(super) const MANIFESTS_DIR: &str = "manifests";
 
 /// How many batches may be committed ahead of the index.
 const BATCHES_AHEAD: usize = 4;
@@ -42,7 +39,6 @@ const BATCHES_AHEAD: usize = 4;
 const REPLAY_BATCH: usize = 1024;
 
 /// What a log needs to run.
-#[derive(Debug)]
 pub struct Options {
     /// The log's folder.
     pub dir: PathBuf,
@@ -54,31 +50,6 @@ pub struct Options {
     pub signers: Signers,
     /// The quorum without which nothing is published.
     pub policy: Policy,
-}
-
-impl Options {
-    fn engine(&self) -> LocalOptions {
-        LocalOptions::new(self.dir.clone(), self.guard_dir.clone(), self.origin.to_string())
-    }
-}
-
-/// Creates a log whose entry 0 is `genesis`, an envelope around a `log-policy`.
-///
-/// # Errors
-/// `store_exists` if there is a log already; whatever the door says about `genesis`, before anything is written.
-pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result<()> {
-    let validated = Validated::check(genesis, &State::default(), LeafIndex(0))?;
-    let engine = LocalEngine::create(&options.engine()).map_err(refused)?;
-    let log = start(Arc::new(engine), options, clock)?;
-    let answer = log.submit(validated, Wait::Sequenced)?.wait_blocking();
-    log.close()?;
-    answer.map(drop)
-}
-
-/// Opens the log in `options.dir` and starts it.
-pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
-    let engine = LocalEngine::open(&options.engine()).map_err(refused)?;
-    start(Arc::new(engine), options, clock)
 }
 
 /// Starts a log on any engine.
@@ -98,7 +69,6 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
     let shared = Arc::new(Shared {
-        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
         dir: options.dir,
         origin: options.origin,
         engine,
@@ -194,77 +164,81 @@ pub(super) fn refill(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Re
     Ok(Recovered { index, indexer, snapshot, durable: TreeSize(0) })
 }
 
-/// A replayed entry on its way to the index.
-struct Owned {
-    index: LeafIndex,
-    header: Header,
-    body: BodyDigest,
-    places: Places,
-}
-
 /// Applies every entry from the snapshot on, and compares the root with the signed one.
 fn roll_forward(
     engine: &dyn Engine,
     index: &Arc<Index>,
-    mut snapshot: Snapshot,
+    snapshot: Snapshot,
     head: Option<&Head>,
 ) -> Result<(Indexer, Snapshot)> {
-    let mut indexer = Indexer::new(Arc::clone(index), snapshot.tail.size())?;
-    let mut waiting: Vec<Owned> = Vec::new();
-    let mut full = Vec::new();
+    let from = snapshot.position;
+    let indexer = Indexer::new(Arc::clone(index), snapshot.tail.size())?;
+    let mut replay = Replay { engine, indexer, snapshot, entries: Vec::new(), full: Vec::new() };
     let mut outcome = Ok(());
-    let mut flush = |waiting: &mut Vec<Owned>, full: &mut Vec<_>| {
-        let entries: Vec<Indexed<'_>> = waiting
-            .iter()
-            .map(|e| Indexed { index: e.index, header: &e.header, body: e.body, places: e.places })
-            .collect();
-        let applied = indexer.apply(&entries, full);
-        waiting.clear();
-        full.clear();
-        applied
-    };
     engine
-        .replay(snapshot.position, &mut |replayed| {
-            let mut step = || -> Result<()> {
-                if replayed.index.0 != snapshot.tail.size().0 {
-                    let detail = format!("found entry {}, expected {}", replayed.index, snapshot.tail.size());
-                    return Err(Error::new(Code::StoreCorrupt, detail).at("journal"));
-                }
-                let Entry { header, body } = Entry::decode(replayed.entry)?;
-                if State::concerns(&header) {
-                    let record = record_of(engine, replayed.places)?;
-                    snapshot.state.apply(replayed.index, &header, record.as_ref());
-                }
-                full.extend(snapshot.tail.append(LeafHash::of_entry(replayed.entry)));
-                snapshot.received = header.received;
-                waiting.push(Owned { index: replayed.index, header, body, places: replayed.places });
-                if let Some(next) = replayed.next {
-                    snapshot.position = next;
-                }
-                if waiting.len() == REPLAY_BATCH { flush(&mut waiting, &mut full) } else { Ok(()) }
-            };
-            outcome = step();
+        .replay(from, &mut |replayed| {
+            outcome = replay.take(&replayed);
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
         .map_err(refused)?;
     outcome?;
-    if !waiting.is_empty() {
-        flush(&mut waiting, &mut full)?;
+    replay.index()?;
+    let Replay { indexer, snapshot, .. } = replay;
+    let size = head.map_or(TreeSize(0), |head| head.size);
+    if size != snapshot.tail.size() {
+        let detail = format!("the journal holds {} entries, the guard {size}", snapshot.tail.size());
+        return Err(Error::new(Code::StoreCorrupt, detail).at("journal"));
     }
-    match head {
-        Some(head) => {
-            if head.size != snapshot.tail.size() {
-                let detail = format!("the journal holds {} entries, the guard {}", snapshot.tail.size(), head.size);
-                return Err(Error::new(Code::StoreCorrupt, detail));
-            }
-            same_root(head, snapshot.tail.root())?;
-        }
-        None if snapshot.tail.size() != TreeSize(0) => {
-            return Err(Error::new(Code::StoreCorrupt, "the journal holds entries that the guard never saw"));
-        }
-        None => {}
-    }
+    head.map_or(Ok(()), |head| same_root(head, snapshot.tail.root()))?;
     Ok((indexer, snapshot))
+}
+
+/// Entries on their way from the journal to the index.
+struct Replay<'a> {
+    engine: &'a dyn Engine,
+    indexer: Indexer,
+    snapshot: Snapshot,
+    entries: Vec<(LeafIndex, Entry, Places)>,
+    full: Vec<FullTile>,
+}
+
+impl Replay<'_> {
+    fn take(&mut self, replayed: &Replayed<'_>) -> Result<()> {
+        let snapshot = &mut self.snapshot;
+        if replayed.index.0 != snapshot.tail.size().0 {
+            let detail = format!("found entry {}, expected {}", replayed.index, snapshot.tail.size());
+            return Err(Error::new(Code::StoreCorrupt, detail).at("journal"));
+        }
+        let entry = Entry::decode(replayed.entry)?;
+        if State::concerns(&entry.header) {
+            let record = record_of(self.engine, replayed.places)?;
+            snapshot.state.apply(replayed.index, &entry.header, record.as_ref());
+        }
+        self.full.extend(snapshot.tail.append(LeafHash::of_entry(replayed.entry)));
+        snapshot.received = entry.header.received;
+        self.entries.push((replayed.index, entry, replayed.places));
+        if let Some(next) = replayed.next {
+            snapshot.position = next;
+        }
+        if self.entries.len() == REPLAY_BATCH { self.index() } else { Ok(()) }
+    }
+
+    fn index(&mut self) -> Result<()> {
+        let entries = std::mem::take(&mut self.entries);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let indexed: Vec<Indexed<'_>> = entries
+            .iter()
+            .map(|(index, entry, places)| Indexed {
+                index: *index,
+                header: &entry.header,
+                body: entry.body,
+                places: *places,
+            })
+            .collect();
+        self.indexer.apply(&indexed, &std::mem::take(&mut self.full))
+    }
 }
 
 /// The record of a structural entry. `None` where its body is gone, which its retraction must explain.

@@ -75,11 +75,10 @@ impl Publisher {
                 Work::Waiters(waiters) => self.waiting.extend(waiters),
                 Work::Batch(batch) => {
                     // After a failure nothing is indexed any more: a start replays what is missing here.
-                    if self.shared.fatal.borrow().is_some() {
-                        continue;
+                    if self.shared.fatal.borrow().is_none() {
+                        self.index(*batch)?;
+                        grown = true;
                     }
-                    self.index(*batch)?;
-                    grown = true;
                 }
             }
             next = work.try_recv().ok();
@@ -172,9 +171,9 @@ impl Publisher {
             state: State::clone(&self.state),
         };
         let path = self.shared.dir.join(super::open::SNAPSHOT_FILE);
-        snapshot.save(&path).map_err(|source| {
-            Error::new(Code::StoreCorrupt, source.to_string()).at(super::open::SNAPSHOT_FILE)
-        })?;
+        snapshot
+            .save(&path)
+            .map_err(|source| Error::new(Code::StoreCorrupt, source.to_string()).at(super::open::SNAPSHOT_FILE))?;
         self.durable = (size, Instant::now());
         Ok(())
     }

@@ -11,16 +11,16 @@ use super::door::Validated;
 use crate::error::{Code, Error, Result};
 
 /// 8,192 records: at 2,000 a second, four seconds of work (DESIGN §12).
-pub const MAX_RECORDS: usize = 8192;
+pub(super) const MAX_RECORDS: usize = 8192;
 
 /// 64 MiB of bodies (DESIGN §12).
-pub const MAX_BYTES: usize = 64 << 20;
+pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// 1,024 entries or 4 MiB a batch: large enough to share three syncs among many, small enough that a batch takes
 /// tens of milliseconds (DESIGN §6).
-pub const BATCH_RECORDS: usize = 1024;
+pub(super) const BATCH_RECORDS: usize = 1024;
 /// See [`BATCH_RECORDS`].
-pub const BATCH_BYTES: usize = 4 << 20;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 
 /// When a submission is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

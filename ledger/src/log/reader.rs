@@ -16,10 +16,9 @@ use crate::engine::Places;
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, LeafIndex, RecordId, TreeSize};
-use crate::merkle::{
-    EntryBundleId, NodeHash, Nodes, Proof, TileId, encode_bundle, prove_consistency, prove_inclusion,
-};
+use crate::merkle::{EntryBundleId, NodeHash, Nodes, Proof, TileId, encode_bundle, prove_consistency, prove_inclusion};
 use crate::note::TlogProof;
+use crate::record::body_digest;
 
 /// 512 tiles of 16 KiB are 8 MiB: the edge of a tree of a million entries and every tile above the lowest level.
 const CACHED_TILES: usize = 512;
@@ -126,7 +125,7 @@ impl Shared {
     /// The tile at a place, full or partial; `None` beyond the view.
     fn tile(&self, view: &Published, level: u8, index: u64) -> Result<Option<Arc<TileTree>>> {
         let hashes = view.size.0.checked_shr(u32::from(level) * 8).unwrap_or(0);
-        if index > hashes / 256 || (index == hashes / 256 && hashes % 256 == 0) {
+        if index > hashes / 256 || (index == hashes / 256 && hashes.is_multiple_of(256)) {
             return Ok(None);
         }
         if index == hashes / 256 {
@@ -143,9 +142,9 @@ impl Shared {
 
     /// The places of a committed entry.
     pub(super) fn places(&self, index: LeafIndex) -> Result<Places> {
-        self.index.places(index)?.ok_or_else(|| {
-            Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index")
-        })
+        self.index
+            .places(index)?
+            .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index"))
     }
 
     /// A committed entry.
@@ -192,7 +191,7 @@ impl Log {
         let Some(bytes) = self.shared.engine.read_body(places.body).map_err(refused)? else {
             return Ok(Body::Redacted);
         };
-        if crate::entry::body_digest(&bytes) != entry.body {
+        if body_digest(&bytes) != entry.body {
             let detail = format!("the body of entry {} is not the one that it names", entry.index);
             return Err(Error::new(Code::StoreCorrupt, detail).at("bodies"));
         }
@@ -239,9 +238,7 @@ impl Log {
             (Some(term), Order::From(from)) => Box::new(index.ascending(term, from)),
             (Some(term), Order::Below(before)) => Box::new(index.descending(term, before)),
             (None, Order::From(from)) => Box::new((from.0..view.size.0).map(|i| Ok(LeafIndex(i)))),
-            (None, Order::Below(before)) => {
-                Box::new((0..before.0.min(view.size.0)).rev().map(|i| Ok(LeafIndex(i))))
-            }
+            (None, Order::Below(before)) => Box::new((0..before.0.min(view.size.0)).rev().map(|i| Ok(LeafIndex(i)))),
         };
         let mut entries = Vec::new();
         let mut next = None;

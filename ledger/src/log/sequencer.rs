@@ -13,15 +13,15 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::clock::Timekeeper;
-use super::queue::{Pending, Wait};
 use super::publisher::Work;
+use super::queue::{Pending, Wait};
 use super::{Sequenced, Shared, Term};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash, RootHash};
-use crate::note::{Checkpoint, Cosigner, NoteSigner, Policy, sign_checkpoint};
+use crate::note::{Checkpoint, Cosigner, NoteSigner, SignedNote, UnixSeconds, sign_checkpoint};
 use crate::state::State;
 
 /// The log's own cosignature says how fresh a checkpoint is; it is renewed this often when nothing else happens.
@@ -31,7 +31,6 @@ pub(super) const RENEW_EVERY: u64 = 10 * 60 * 1000;
 const IDLE: Duration = Duration::from_millis(500);
 
 /// The keys that sign checkpoints.
-#[derive(Debug)]
 pub struct Signers {
     /// The log's key, type 0x01.
     pub log: NoteSigner,
@@ -276,7 +275,9 @@ impl Sequencer {
         let root = draft.range.root();
         let origin = self.shared.origin.clone();
         let checkpoint = Checkpoint::new(origin.clone(), size, root);
-        let note = sign_checkpoint(&checkpoint, &self.signers.log, &[(&self.signers.clock, now.0 / 1000)])?;
+        let seconds = UnixSeconds::new(now.0 / 1000)
+            .ok_or_else(|| Error::new(Code::ClockRefused, "the clock is beyond what a cosignature can say"))?;
+        let note = sign_checkpoint(&checkpoint, &self.signers.log, &[(&self.signers.clock, seconds)])?;
         verify_own(&note, &checkpoint, &self.signers)?;
         Ok(Head { origin: origin.to_string(), size, root, checkpoint: Bytes::from(note) })
     }
@@ -336,9 +337,9 @@ fn fail(draft: Draft, error: &Error) {
 
 /// Reads a signed checkpoint back as a stranger would. A flipped bit between hashing and signing ends here.
 fn verify_own(note: &[u8], expected: &Checkpoint, signers: &Signers) -> Result<()> {
-    let policy = Policy::of_log(&signers.log.verifier_key(), &[signers.clock.verifier_key()]);
-    let accepted = policy.check(note)?;
-    if accepted.checkpoint() != expected {
+    let keys = [signers.log.verifier_key().clone(), signers.clock.verifier_key().clone()];
+    let verified = SignedNote::parse(note)?.verify(&keys)?;
+    if verified.signers().len() != keys.len() || verified.text() != expected.encode() {
         return Err(Error::new(Code::StoreCorrupt, "the checkpoint just signed does not read as it was meant"));
     }
     Ok(())
@@ -349,6 +350,7 @@ pub(super) fn same_root(head: &Head, root: RootHash) -> Result<()> {
     if head.root == root {
         return Ok(());
     }
-    let detail = format!("the entries of size {} have root {root}, the signed checkpoint says {}", head.size, head.root);
+    let detail =
+        format!("the entries of size {} have root {root}, the signed checkpoint says {}", head.size, head.root);
     Err(Error::new(Code::StoreCorrupt, detail))
 }

@@ -52,7 +52,8 @@ impl Snapshot {
             return None;
         }
         let stored: Stored = serde_json::from_str(line).ok()?;
-        let tiles = stored.tiles.iter().map(|tile| tile.iter().map(|hash| node(hash)).collect()).collect::<Option<_>>()?;
+        let tiles =
+            stored.tiles.iter().map(|tile| tile.iter().map(|hash| node(hash)).collect()).collect::<Option<_>>()?;
         Some(Self {
             position: Position { segment: stored.position.0, offset: stored.position.1 },
             received: UnixMillis(stored.received),

@@ -8,18 +8,18 @@ use crate::ids::TreeSize;
 use crate::merkle::{LeafHash, NodeHash, RootHash};
 
 /// 256 hashes make a full tile (tlog-tiles).
-pub const TILE_WIDTH: usize = 256;
+pub(crate) const TILE_WIDTH: usize = 256;
 
 /// Hashes of one tile with the perfect subtrees inside it: `rows[0]` are the tile's hashes, `rows[k][i]` the node over
 /// `rows[0][i * 2^k .. (i + 1) * 2^k]`. A full tile has nine rows and 511 nodes, 16 KiB.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TileTree {
+pub(crate) struct TileTree {
     rows: Vec<Vec<NodeHash>>,
 }
 
 impl TileTree {
     /// A tile with these hashes.
-    pub fn of(hashes: impl IntoIterator<Item = NodeHash>) -> Self {
+    pub(crate) fn of(hashes: impl IntoIterator<Item = NodeHash>) -> Self {
         let mut tile = Self::default();
         for hash in hashes {
             tile.push(hash);
@@ -28,17 +28,17 @@ impl TileTree {
     }
 
     /// How many hashes the tile holds.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.hashes().len()
     }
 
     /// The tile's hashes.
-    pub fn hashes(&self) -> &[NodeHash] {
+    pub(crate) fn hashes(&self) -> &[NodeHash] {
         self.rows.first().map_or(&[], Vec::as_slice)
     }
 
     /// The node of `2^row` hashes at `index` within the tile, if the tile holds all of them.
-    pub fn node(&self, row: usize, index: usize) -> Option<NodeHash> {
+    pub(crate) fn node(&self, row: usize, index: usize) -> Option<NodeHash> {
         self.rows.get(row)?.get(index).copied()
     }
 
@@ -61,27 +61,27 @@ impl TileTree {
 
 /// The partial tiles of every level of a tree of some size.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tail {
+pub(crate) struct Tail {
     size: u64,
     levels: Vec<TileTree>,
 }
 
 /// A tile that an append has just filled.
 #[derive(Debug)]
-pub struct FullTile {
+pub(crate) struct FullTile {
     /// The tile's level: its hashes are subtrees of `256^level` entries.
-    pub level: u8,
+    pub(crate) level: u8,
     /// The tile's place in its level.
-    pub index: u64,
+    pub(crate) index: u64,
     /// Its 256 hashes with the nodes between.
-    pub tree: TileTree,
+    pub(crate) tree: TileTree,
 }
 
 impl Tail {
     /// The edge of a tree of `size` entries from the hashes of its partial tiles, lowest level first.
     ///
     /// `None` if the counts are not those of the size.
-    pub fn restore(size: TreeSize, levels: Vec<Vec<NodeHash>>) -> Option<Self> {
+    pub(crate) fn restore(size: TreeSize, levels: Vec<Vec<NodeHash>>) -> Option<Self> {
         let mut rest = size.0;
         for level in &levels {
             if u64::try_from(level.len()).ok()? != rest % 256 {
@@ -93,17 +93,17 @@ impl Tail {
     }
 
     /// The hashes of the partial tiles, lowest level first: what [`Tail::restore`] takes.
-    pub fn levels(&self) -> impl Iterator<Item = &[NodeHash]> {
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &[NodeHash]> {
         self.levels.iter().map(TileTree::hashes)
     }
 
     /// How many entries the tree has.
-    pub fn size(&self) -> TreeSize {
+    pub(crate) fn size(&self) -> TreeSize {
         TreeSize(self.size)
     }
 
     /// Appends a leaf and returns the tiles that it filled, lowest level first.
-    pub fn append(&mut self, leaf: LeafHash) -> Vec<FullTile> {
+    pub(crate) fn append(&mut self, leaf: LeafHash) -> Vec<FullTile> {
         let mut full = Vec::new();
         let mut hash = NodeHash::from(leaf);
         let mut index = self.size / 256;
@@ -123,12 +123,12 @@ impl Tail {
     }
 
     /// The partial tile of a level, empty where the size is a multiple of that level's width.
-    pub fn partial(&self, level: u8) -> Option<&TileTree> {
+    pub(crate) fn partial(&self, level: u8) -> Option<&TileTree> {
         self.levels.get(usize::from(level))
     }
 
     /// The perfect subtrees of the tree, left to right: the form of a compact range.
-    pub fn compact_nodes(&self) -> Vec<NodeHash> {
+    pub(crate) fn compact_nodes(&self) -> Vec<NodeHash> {
         let mut nodes = Vec::new();
         for tile in self.levels.iter().rev() {
             let width = tile.width();
@@ -144,7 +144,7 @@ impl Tail {
     }
 
     /// The root of the tree (RFC 6962 §2.1).
-    pub fn root(&self) -> RootHash {
+    pub(crate) fn root(&self) -> RootHash {
         let mut nodes = self.compact_nodes().into_iter().rev();
         let Some(last) = nodes.next() else { return RootHash::EMPTY };
         RootHash::from(nodes.fold(last, |right, left| NodeHash::parent(&left, &right)))

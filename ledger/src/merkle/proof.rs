@@ -90,7 +90,7 @@ impl Subtree {
         let len = end.checked_sub(start).ok_or(ProofError::NotASubtree { start, end })?;
         // More than 2^63 entries need 2^64 places, and the only multiple of that is 0.
         let aligned = match len.checked_next_power_of_two() {
-            Some(places) => start % places == 0,
+            Some(places) => start.is_multiple_of(places),
             None => start == 0,
         };
         if !aligned {

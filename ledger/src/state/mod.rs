@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use self::keys::{KeyState, Owner, Revocation, Standing};
 use crate::entry::Header;
 use crate::ids::{KeyId, LeafIndex};
-use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
 use crate::record::Record;
 use crate::record::kind::Kind;
+use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
 
 /// The state after some entry. The default is the state before entry 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -175,3 +175,6 @@ impl State {
         self.keys.entry(id).or_insert_with(|| KeyState::new(public_key, owner, index));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use super::{Owner, PolicyState, Standing, State};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyId, LeafIndex};
-use crate::record::key::PublicKey;
-use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
 use crate::record::Record;
+use crate::record::key::PublicKey;
 use crate::record::kind::Kind;
+use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
 
 impl State {
     /// Verifies every signature of a record with the key of its id: a registered one, or one that the record brings.

@@ -1,0 +1,79 @@
+//! Bundles: a record with everything that it takes to verify it offline.
+//!
+//! The key history holds the entries that the standing of the signers follows from: those that register, rotate or
+//! revoke one of their keys, those that do so for the keys that signed these, and every change of the log's policy.
+
+use std::collections::BTreeSet;
+
+use super::index::Term;
+use super::reader::{Body, EntryView, Filter, Order};
+use super::{Log, Published};
+use crate::bundle::{Bundle, Link, MAX_KEY_HISTORY};
+use crate::error::{Code, Error, Result};
+use crate::ids::{KeyId, LeafIndex};
+use crate::record::kind::Kind;
+
+impl Log {
+    /// The bundle of an entry at this view.
+    ///
+    /// # Errors
+    /// `redacted` if the body was erased: what cannot be read cannot be verified, only that it was there.
+    pub fn bundle(&self, view: &Published, index: LeafIndex) -> Result<Bundle> {
+        let entry = self
+            .entry(view, index)?
+            .ok_or_else(|| Error::new(Code::NotFound, format!("the log has {} entries", view.size)))?;
+        let history = self.key_history(view, &entry)?;
+        let policy = self
+            .entry(view, LeafIndex(0))?
+            .ok_or_else(|| Error::new(Code::StoreCorrupt, "entry 0 is missing"))?;
+        Ok(Bundle {
+            record: self.link(view, &entry)?,
+            key_history: history.iter().map(|entry| self.link(view, entry)).collect::<Result<_>>()?,
+            policy: self.link(view, &policy)?,
+            key_lookup: None,
+        })
+    }
+
+    /// The entries that say whose the signers' keys are, entry 0 apart, by index.
+    fn key_history(&self, view: &Published, entry: &EntryView) -> Result<Vec<EntryView>> {
+        let mut found = std::collections::BTreeMap::new();
+        let mut asked = BTreeSet::new();
+        let mut open: Vec<KeyId> = entry.header.signers.clone();
+        let policies = Term::Kind(Kind::LogPolicy.as_str().to_owned());
+        for policy in self.all(view, policies)? {
+            found.insert(policy.index, policy);
+        }
+        while let Some(key) = open.pop() {
+            if !asked.insert(key) {
+                continue;
+            }
+            for change in self.all(view, Term::Key(key))? {
+                open.extend(change.header.signers.iter().copied());
+                found.insert(change.index, change);
+            }
+            if found.len() > MAX_KEY_HISTORY {
+                let detail = format!("the history of its keys has more than {MAX_KEY_HISTORY} entries");
+                return Err(Error::new(Code::TooMany, detail));
+            }
+        }
+        // Entry 0 is in a place of its own; the record itself proves nothing about its own keys.
+        found.remove(&LeafIndex(0));
+        found.remove(&entry.index);
+        Ok(found.into_values().collect())
+    }
+
+    fn all(&self, view: &Published, term: Term) -> Result<Vec<EntryView>> {
+        let filter = Filter { terms: vec![term] };
+        Ok(self.page(view, &filter, Order::From(LeafIndex(0)), MAX_KEY_HISTORY + 1)?.entries)
+    }
+
+    fn link(&self, view: &Published, entry: &EntryView) -> Result<Link> {
+        let envelope = match self.body(entry)? {
+            Body::Held(bytes) => bytes.to_vec(),
+            Body::Redacted => {
+                return Err(Error::new(Code::Redacted, format!("the body of entry {} was erased", entry.index)));
+            }
+        };
+        Ok(Link { envelope, entry: entry.bytes.to_vec(), proof: self.receipt(view, entry.index)? })
+    }
+}

@@ -1,0 +1,325 @@
+//! The log on an engine in memory: what a submission is answered, and what a reader can check.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::engine::MemoryEngine;
+use crate::entry::Entry;
+use crate::ids::{KeyId, UnixMillis};
+use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consistency, verify_inclusion};
+use crate::testing;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    engine: Arc<MemoryEngine>,
+    clock: Arc<ManualClock>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = UnixMillis(1_772_366_400_000);
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            engine: Arc::new(MemoryEngine::new(testing::ORIGIN)),
+            clock: Arc::new(ManualClock::at(now)),
+        }
+    }
+
+    fn start(&self) -> Log {
+        let options = Options {
+            dir: self.dir.path().to_owned(),
+            guard_dir: None,
+            origin: testing::origin(),
+            signers: Signers { log: testing::log_signer(), clock: testing::clock_signer() },
+            policy: testing::policy(),
+        };
+        start(self.engine.clone(), options, self.clock.clone()).unwrap()
+    }
+}
+
+fn submit(log: &Log, body: Vec<u8>) -> Result<Sequenced> {
+    let validated = log.validate(Bytes::from(body))?;
+    log.submit(validated, Wait::Published)?.wait_blocking()
+}
+
+/// A log with its policy, a lab and an auditor.
+fn peopled(bench: &Bench) -> Log {
+    let log = bench.start();
+    submit(&log, testing::genesis()).unwrap();
+    submit(&log, testing::party("lab", &["partner"])).unwrap();
+    submit(&log, testing::party("auditor", &["auditor"])).unwrap();
+    log
+}
+
+/// Stops a log and lets go of its index, as a process does that ends.
+fn stop(log: Log) {
+    log.close().unwrap();
+}
+
+fn code(result: Result<Sequenced>) -> Code {
+    result.unwrap_err().code()
+}
+
+#[test]
+fn an_answered_record_can_be_proven_from_what_readers_see() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let body = testing::model_card("lab", 1);
+    let answer = submit(&log, body.clone()).unwrap();
+    assert_eq!((answer.index, answer.duplicate), (LeafIndex(3), false));
+
+    let view = answer.published.unwrap();
+    let accepted = testing::policy().check(&view.note).unwrap();
+    assert_eq!(accepted.checkpoint().size(), TreeSize(4));
+    let entry = log.entry(&view, LeafIndex(3)).unwrap().unwrap();
+    assert_eq!(log.body(&entry).unwrap(), Body::Held(Bytes::from(body)));
+    let proof = log.inclusion(&view, LeafIndex(3)).unwrap();
+    let leaf = LeafHash::of_entry(&entry.bytes);
+    verify_inclusion(LeafIndex(3), view.size, leaf, &proof, accepted.checkpoint().root()).unwrap();
+    assert_eq!(log.entry(&view, LeafIndex(4)).unwrap().map(|entry| entry.index), None);
+}
+
+#[test]
+fn b11_an_exact_duplicate_is_answered_with_its_first_index_and_grows_nothing() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let first = submit(&log, testing::model_card("lab", 1)).unwrap();
+    let again = submit(&log, testing::model_card("lab", 1)).unwrap();
+    assert_eq!((again.index, again.duplicate), (first.index, true));
+    assert_eq!(log.published().unwrap().size, TreeSize(4));
+    stop(log);
+
+    // And so after a start, from the index alone.
+    let log = bench.start();
+    let again = submit(&log, testing::model_card("lab", 1)).unwrap();
+    assert_eq!((again.index, again.duplicate), (first.index, true));
+    assert_eq!(again.published.unwrap().size, TreeSize(4));
+}
+
+#[test]
+fn the_same_record_under_another_signature_is_a_cosignature_with_an_index_of_its_own() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let first = submit(&log, testing::model_card("lab", 1)).unwrap();
+    let record = crate::record::Record::parse(&testing::model_card("lab", 1)).unwrap();
+    let keys = [&testing::key("lab"), &testing::key("auditor")];
+    let cosigned = crate::record::dsse::Envelope::sign(record.envelope.payload, &keys).unwrap();
+    let second = submit(&log, cosigned.to_json()).unwrap();
+    assert!(!second.duplicate);
+    assert_eq!(second.index, LeafIndex(first.index.0 + 1));
+    let view = second.published.unwrap();
+    assert_eq!(log.find_record(&view, record.id).unwrap().unwrap().index, first.index);
+}
+
+#[test]
+fn b10_who_may_not_say_it_is_refused_and_leaves_no_trace() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    assert_eq!(code(submit(&log, testing::model_card("stranger", 1))), Code::SignerUnknown);
+    assert_eq!(code(submit(&log, testing::model_card("auditor", 1))), Code::RoleRefused);
+    let as_lab = testing::model_card("lab", 1);
+    let record = crate::record::Record::parse(&as_lab).unwrap();
+    let forged = crate::record::dsse::Envelope::sign(record.envelope.payload, &[&testing::key("auditor")]).unwrap();
+    assert_eq!(code(submit(&log, forged.to_json())), Code::IssuerMismatch);
+    assert_eq!(log.published().unwrap().size, TreeSize(3));
+}
+
+#[test]
+fn entries_of_a_log_without_a_policy_are_refused() {
+    let bench = Bench::new();
+    let log = bench.start();
+    assert!(log.published().is_none());
+    assert_eq!(code(submit(&log, testing::party("lab", &["partner"]))), Code::SignerUnknown);
+    assert_eq!(code(submit(&log, testing::model_card("lab", 1))), Code::SignerUnknown);
+    assert!(log.published().is_none());
+}
+
+#[test]
+fn every_tile_bundle_and_proof_of_a_growing_log_agrees_with_its_checkpoints() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let mut views = vec![log.published().unwrap()];
+    // Two leaves below a full tile and beyond it, one at a time; then a batch that fills two more.
+    for number in 0..254 {
+        let validated = log.validate(Bytes::from(testing::model_card("lab", number))).unwrap();
+        let ticket = log.submit(validated, Wait::Published).unwrap();
+        if number > 250 || number % 50 == 0 {
+            views.push(ticket.wait_blocking().unwrap().published.unwrap());
+        }
+    }
+    let tickets: Vec<Ticket> = (1000..1600)
+        .map(|number| {
+            let validated = log.validate(Bytes::from(testing::model_card("lab", number))).unwrap();
+            log.submit(validated, Wait::Published).unwrap()
+        })
+        .collect();
+    for ticket in tickets {
+        views.push(ticket.wait_blocking().unwrap().published.unwrap());
+    }
+    views.dedup_by_key(|view| view.size);
+    let newest = log.published().unwrap();
+    assert_eq!(newest.size, TreeSize(857));
+    for view in &views {
+        let proof = log.consistency(&newest, view.size).unwrap();
+        verify_consistency(view.size, view.root, newest.size, newest.root, &proof).unwrap();
+        check_resources(&log, view);
+    }
+    stop(log);
+
+    let log = bench.start();
+    let restarted = log.published().unwrap();
+    assert_eq!((restarted.size, restarted.root), (newest.size, newest.root));
+    check_resources(&log, &restarted);
+}
+
+/// Rebuilds the tree of a view from its bundles, and holds every tile against it.
+fn check_resources(log: &Log, view: &Published) {
+    let mut tail = Tail::default();
+    let mut full = Vec::new();
+    for index in 0..=view.size.0 / 256 {
+        let Some(id) = EntryBundleId::in_tree(index, view.size) else { continue };
+        let bundle = log.entry_bundle(view, id).unwrap().unwrap();
+        for entry in decode_bundle(&bundle, id.width()).unwrap() {
+            Entry::decode(entry).unwrap();
+            full.extend(tail.append(LeafHash::of_entry(entry)));
+        }
+    }
+    assert_eq!((tail.size(), tail.root()), (view.size, view.root));
+    for tile in &full {
+        let id = TileId::new(tile.level, tile.index, 256).unwrap();
+        let bytes: Vec<u8> = tile.tree.hashes().iter().flat_map(|hash| *hash.as_bytes()).collect();
+        assert_eq!(log.tile(view, id).unwrap(), Some(bytes));
+    }
+    for id in TileId::partials_of(view.size) {
+        let expected: Vec<u8> =
+            tail.partial(id.level()).unwrap().hashes().iter().flat_map(|hash| *hash.as_bytes()).collect();
+        assert_eq!(log.tile(view, id).unwrap(), Some(expected));
+        assert_eq!(log.tile(view, id.to_full()).unwrap(), None, "beyond the view");
+    }
+}
+
+#[test]
+fn f10_a_deleted_or_older_index_is_filled_again_with_the_same_root() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let tickets: Vec<Ticket> = (0..300)
+        .map(|number| {
+            let validated = log.validate(Bytes::from(testing::model_card("lab", number))).unwrap();
+            log.submit(validated, Wait::Published).unwrap()
+        })
+        .collect();
+    tickets.into_iter().for_each(|ticket| drop(ticket.wait_blocking().unwrap()));
+    let before = log.published().unwrap();
+    stop(log);
+    let index = bench.dir.path().join("index");
+    let snapshot = bench.dir.path().join("index.snapshot");
+
+    // The folder gone; the snapshot gone; and a sled that lost everything while the snapshot says otherwise.
+    for lost in [[true, true], [false, true], [true, false]] {
+        if lost[0] {
+            std::fs::remove_dir_all(&index).unwrap();
+        }
+        if lost[1] {
+            std::fs::remove_file(&snapshot).unwrap();
+        }
+        let log = bench.start();
+        let after = log.published().unwrap();
+        assert_eq!((after.size, after.root), (before.size, before.root));
+        assert_eq!(after.state, before.state);
+        check_resources(&log, &after);
+        let again = submit(&log, testing::model_card("lab", 299)).unwrap();
+        assert_eq!((again.index, again.duplicate), (LeafIndex(302), true));
+        stop(log);
+    }
+}
+
+#[test]
+fn pages_walk_a_term_in_both_directions_without_gaps() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    // More than one chunk of postings, and entries of another kind between.
+    let mut tickets = Vec::new();
+    for number in 0..700 {
+        let validated = log.validate(Bytes::from(testing::model_card("lab", number))).unwrap();
+        tickets.push(log.submit(validated, Wait::Published).unwrap());
+        if number % 100 == 0 {
+            let id = format!("lab-{number}");
+            let validated = log.validate(Bytes::from(testing::party(&id, &["partner"]))).unwrap();
+            tickets.push(log.submit(validated, Wait::Published).unwrap());
+        }
+    }
+    tickets.into_iter().for_each(|ticket| drop(ticket.wait_blocking().unwrap()));
+    let view = log.published().unwrap();
+    let kind = |kind: &str| Filter { terms: vec![Term::Kind(kind.to_owned())] };
+    let all = |filter: &Filter, mut order: Order| {
+        let mut found = Vec::new();
+        loop {
+            let page = log.page(&view, filter, order, 97).unwrap();
+            found.extend(page.entries.iter().map(|entry| entry.index.0));
+            match page.next {
+                Some(next) => order = next,
+                None => return found,
+            }
+        }
+    };
+    let cards = all(&kind("model-card"), Order::From(LeafIndex(0)));
+    assert_eq!(cards.len(), 700);
+    assert!(cards.is_sorted());
+    let mut backwards = all(&kind("model-card"), Order::Below(LeafIndex(u64::MAX)));
+    backwards.reverse();
+    assert_eq!(backwards, cards);
+    assert_eq!(all(&kind("party"), Order::From(LeafIndex(0))).len(), 9);
+    assert_eq!(all(&kind("audit-attestation"), Order::From(LeafIndex(0))), [0u64; 0]);
+    assert_eq!(all(&Filter::default(), Order::From(LeafIndex(0))).len() as u64, view.size.0);
+
+    let key: KeyId = testing::key("lab").public_key().key_id();
+    let both = Filter { terms: vec![Term::Signer(key), Term::Kind("party".to_owned())] };
+    assert_eq!(all(&both, Order::From(LeafIndex(0))), [1], "the lab signs its own registration");
+    let from_middle = log.page(&view, &kind("model-card"), Order::From(LeafIndex(400)), 1).unwrap();
+    assert_eq!(from_middle.entries[0].index, LeafIndex(400));
+}
+
+#[test]
+fn a_checkpoint_is_renewed_when_nothing_else_happens_and_only_then() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let mut views = log.subscribe();
+    let before = log.published().unwrap();
+    bench.clock.advance(sequencer::RENEW_EVERY + 1);
+    // The sequencer wakes by itself; the channel says when.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    views.mark_unchanged();
+    runtime.block_on(views.changed()).unwrap();
+    let after = log.published().unwrap();
+    assert_eq!((after.size, after.root), (before.size, before.root));
+    let newest = |view: &Published| testing::policy().check(&view.note).unwrap().newest().unwrap().as_u64();
+    assert_eq!(newest(&after) - newest(&before), sequencer::RENEW_EVERY / 1000);
+}
+
+#[test]
+fn f16_a_wrong_clock_stops_taking_records_and_nothing_else() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let right = bench.clock.now();
+    bench.clock.set_wall(UnixMillis(right.0 - 3_600_000));
+    assert_eq!(code(submit(&log, testing::model_card("lab", 1))), Code::ClockRefused);
+    assert_eq!(log.published().unwrap().size, TreeSize(3));
+    bench.clock.set_wall(right);
+    assert_eq!(submit(&log, testing::model_card("lab", 1)).unwrap().index, LeafIndex(3));
+}
+
+#[test]
+fn a_closed_log_takes_nothing_and_answers_everybody() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let validated = log.validate(Bytes::from(testing::model_card("lab", 1))).unwrap();
+    let ticket = log.submit(validated, Wait::Published).unwrap();
+    log.close().unwrap();
+    assert_eq!(ticket.wait_blocking().unwrap().index, LeafIndex(3));
+    let validated = log.validate(Bytes::from(testing::model_card("lab", 2))).unwrap();
+    assert_eq!(log.submit(validated, Wait::Published).unwrap_err().code(), Code::Stopping);
+}

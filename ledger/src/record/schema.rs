@@ -1,0 +1,103 @@
+//! JSON Schemas of statements, generated from the Rust types that read them.
+//!
+//! A schema says less than the reader: rules between members, limits and the meaning of digests are not in it. What a schema
+//! refuses, the reader refuses too.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::common::Common;
+use super::kind::Kind;
+use super::kinds::{
+    AuditAttestation, DatasetCard, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
+    TrainingSource,
+};
+use super::limits::MAX_SUBJECTS;
+use super::statement::{STATEMENT_TYPE, Subject};
+
+/// The schema of the identifiers of [`crate::ids`]: 64 lower-case hexadecimal digits.
+#[derive(JsonSchema)]
+pub(super) struct Sha256Hex(
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    #[allow(dead_code)]
+    String,
+);
+
+/// The JSON Schema (2020-12) of a statement of this kind. Of a kind without a type of its own it describes the members that
+/// every predicate has.
+///
+/// ```
+/// use ledger::record::{kind::Kind, schema::schema};
+///
+/// let schema = schema(&Kind::Party);
+/// assert_eq!(schema["properties"]["predicateType"]["const"], "urn:colophon:party:v1");
+/// assert_eq!(schema["$defs"]["Predicate"]["additionalProperties"], false);
+/// ```
+pub fn schema(kind: &Kind) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let subject = generator.subschema_for::<Subject>();
+    let mut predicate = Common::json_schema(&mut generator);
+    let own = match kind {
+        Kind::LogPolicy => LogPolicy::json_schema(&mut generator),
+        Kind::Party => Party::json_schema(&mut generator),
+        Kind::PartyProfile => PartyProfile::json_schema(&mut generator),
+        Kind::KeyEvent => KeyEvent::json_schema(&mut generator),
+        Kind::ModelCard => ModelCard::json_schema(&mut generator),
+        Kind::DatasetCard => DatasetCard::json_schema(&mut generator),
+        Kind::TrainingSource => TrainingSource::json_schema(&mut generator),
+        Kind::Manifest => Manifest::json_schema(&mut generator),
+        Kind::LicenseClaim => LicenseClaim::json_schema(&mut generator),
+        Kind::AuditAttestation => AuditAttestation::json_schema(&mut generator),
+        Kind::Other(_) => open(&mut generator),
+    };
+    merge(&mut predicate, own);
+    if kind.is_structural() {
+        close(&mut predicate);
+    }
+    let mut definitions = generator.take_definitions(true);
+    definitions.insert("Predicate".to_owned(), predicate.to_value());
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": kind.predicate_type(),
+        "title": kind.as_str(),
+        "type": "object",
+        "required": ["_type", "subject", "predicateType", "predicate"],
+        "properties": {
+            "_type": { "const": STATEMENT_TYPE },
+            "subject": { "type": "array", "minItems": 1, "maxItems": MAX_SUBJECTS, "items": subject },
+            "predicateType": { "const": kind.predicate_type() },
+            "predicate": { "$ref": "#/$defs/Predicate" },
+        },
+        "additionalProperties": !kind.is_structural(),
+        "$defs": definitions,
+    })
+}
+
+fn open(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({ "type": "object" })
+}
+
+/// Puts the members of a kind beside the common ones, as they stand in one object.
+fn merge(predicate: &mut Schema, own: Schema) {
+    let Value::Object(own) = own.to_value() else { return };
+    let predicate = predicate.ensure_object();
+    for (word, value) in own {
+        match (predicate.get_mut(&word), value) {
+            (Some(Value::Object(both)), Value::Object(more)) => both.extend(more),
+            (Some(Value::Array(both)), Value::Array(more)) => both.extend(more),
+            (_, value) => _ = predicate.insert(word, value),
+        }
+    }
+}
+
+/// Takes out what structural kinds have no room for.
+fn close(predicate: &mut Schema) {
+    predicate.insert("additionalProperties".to_owned(), Value::Bool(false));
+    if let Some(properties) = predicate.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove("evidence");
+        let id: Map<String, Value> = Map::from_iter([("id".to_owned(), json!({ "$ref": "#/$defs/PartyId" }))]);
+        let issuer = json!({ "type": "object", "required": ["id"], "properties": id, "additionalProperties": false });
+        properties.insert("issuer".to_owned(), issuer);
+    }
+}
