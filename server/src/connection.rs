@@ -1,0 +1,164 @@
+//! One connection, HTTP/1 or HTTP/2 without TLS, from its first byte to its last.
+//!
+//! TLS is the business of whoever stands in front.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use warp::filters::BoxedFilter;
+
+use crate::activity::{Activity, Deadlines, Tracked, Verdict, Watched};
+use crate::metrics::{Metrics, Resource};
+
+/// The longest request head, and what a connection reads ahead: 1,000 connections hold 64 MiB at the most.
+const READ_AHEAD: usize = 64 << 10;
+
+/// Requests that one HTTP/2 connection may have in progress.
+const MAX_STREAMS: u32 = 64;
+
+/// What an HTTP/2 client may send before a handler asks for it, over all its streams.
+const WINDOW: u32 = 64 << 10;
+
+/// The largest head of an HTTP/2 request.
+const MAX_H2_HEAD: u32 = 16 << 10;
+
+/// How long a connection has to end in an orderly way once it was asked to.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Who sent a request. In the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The other end of the connection.
+    pub address: SocketAddr,
+    activity: Arc<Activity>,
+}
+
+impl Peer {
+    /// Notes that a body got further, so that a long upload is not taken for a dead one.
+    pub(crate) fn moved(&self) {
+        self.activity.moved();
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    /// A peer on no connection, for requests that came another way.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, activity: Activity::new(Instant::now()) }
+    }
+}
+
+/// What all connections of a server have in common.
+pub(crate) struct Shared {
+    pub(crate) routes: BoxedFilter<(warp::reply::Response,)>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Serves a connection until it ends, is dropped for its slowness, or is asked to end.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    socket: TcpStream,
+    address: SocketAddr,
+    activity: Arc<Activity>,
+    mut draining: watch::Receiver<bool>,
+) {
+    let io = TokioIo::new(Watched::new(socket, Arc::clone(&activity)));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // The watch below also covers what comes before a head, and is longer between two requests.
+        .header_read_timeout(None)
+        .max_buf_size(READ_AHEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_header_list_size(MAX_H2_HEAD)
+        .max_send_buf_size(READ_AHEAD);
+    let routes = TowerToHyperService::new(warp::service(shared.routes.clone()));
+    let peer = Peer { address, activity: Arc::clone(&activity) };
+    let metrics = Arc::clone(&shared.metrics);
+    let handler = service_fn(move |mut request: Request<Incoming>| {
+        let begun = (Instant::now(), request.method().clone());
+        let in_flight = peer.activity.begin();
+        request.extensions_mut().insert(peer.clone());
+        let answer = routes.call(request);
+        let metrics = Arc::clone(&metrics);
+        async move {
+            let mut response = answer.await?;
+            let resource = response.extensions().get::<Resource>().copied().unwrap_or(Resource("none"));
+            metrics.answered(resource, &begun.1, response.status(), begun.0.elapsed());
+            harden(response.headers_mut());
+            Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
+        }
+    });
+    let mut connection = pin!(builder.serve_connection(io, handler));
+
+    let glance = shared.deadlines.head.min(shared.deadlines.idle).min(shared.deadlines.stall) / 4;
+    let mut look = pin!(tokio::time::sleep(glance));
+    let mut ending = *draining.borrow();
+    if ending {
+        connection.as_mut().graceful_shutdown();
+    }
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection");
+                }
+                return;
+            }
+            () = activity.evict.notified() => {
+                shared.metrics.event("colophon_http_dropped_total", "made_room");
+                return;
+            }
+            changed = draining.changed(), if !ending => {
+                ending = true;
+                // A sender that is gone says the same as `true`.
+                drop(changed);
+                connection.as_mut().graceful_shutdown();
+            }
+            () = look.as_mut() => {
+                match activity.verdict(Instant::now(), &shared.deadlines) {
+                    Verdict::Keep => look.as_mut().reset(tokio::time::Instant::now() + glance),
+                    Verdict::Drop(why) => {
+                        shared.metrics.event("colophon_http_dropped_total", why);
+                        return;
+                    }
+                    Verdict::Finish => {
+                        connection.as_mut().graceful_shutdown();
+                        let _ = tokio::time::timeout(FAREWELL, connection).await;
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What every response says, whoever made it. A page may have said more.
+fn harden(headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, &str); 3] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    for (name, value) in ALWAYS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
