@@ -23,9 +23,8 @@ impl Log {
             .entry(view, index)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("the log has {} entries", view.size)))?;
         let history = self.key_history(view, &entry)?;
-        let policy = self
-            .entry(view, LeafIndex(0))?
-            .ok_or_else(|| Error::new(Code::StoreCorrupt, "entry 0 is missing"))?;
+        let policy =
+            self.entry(view, LeafIndex(0))?.ok_or_else(|| Error::new(Code::StoreCorrupt, "entry 0 is missing"))?;
         Ok(Bundle {
             record: self.link(view, &entry)?,
             key_history: history.iter().map(|entry| self.link(view, entry)).collect::<Result<_>>()?,

@@ -64,3 +64,26 @@ pub struct Group {
     /// Whether there are more.
     pub more: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::model::fixture::{known, shell};
+    use super::super::said::Allowance;
+    use super::super::seen::fixture::NOW;
+    use super::*;
+
+    #[test]
+    fn u09_the_first_page_says_what_this_is_and_what_is_new() {
+        let known = known();
+        let all = known.audits.iter().chain(&known.claims).chain(&known.sources).chain(&known.cards);
+        let newest = all.take(20).map(|seen| seen.line(NOW, &mut Allowance::default())).collect();
+        let shell = shell();
+        let head = shell.head.clone();
+        let home = Home { head, shell, newest, older: Some("/?before=5".to_owned()), first: true, only: None };
+        let html = home.to_string();
+        super::super::gallery::keep("home", &html);
+        assert!(html.contains("Owl Audit Collective") && html.contains("1,322") && html.contains("3 minutes ago"));
+        assert!(html.len() < 50_000, "{}", html.len());
+    }
+}

@@ -3,6 +3,7 @@
 //! Nothing here reads the log, a request or a clock; see the files beside this folder for that.
 
 pub mod claims;
+pub mod dataset;
 pub mod facts;
 #[cfg(test)]
 pub(crate) mod gallery;
@@ -10,6 +11,7 @@ pub mod home;
 pub mod model;
 pub mod moment;
 pub mod parts;
+pub mod party;
 pub mod record;
 pub mod said;
 pub mod seen;

@@ -205,3 +205,64 @@ pub fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::model::fixture::{AROUND, known, shell, site};
+    use super::super::seen::Warning;
+    use super::super::seen::fixture::seen;
+    use super::*;
+
+    fn signer(party: &str) -> SignerLine {
+        SignerLine {
+            key: Hash::new("7f".repeat(32)),
+            party: Some(Speaker::new(party, None, &mut Allowance::default())),
+            council: false,
+            issuer: true,
+            registered: Some(LeafIndex(2)),
+            revoked: None,
+        }
+    }
+
+    fn html(seen: &Seen, context: &Context<'_>) -> String {
+        let body = Hash::new("cd".repeat(32));
+        RecordPage::new(shell(), site(), seen, body, vec![signer("heron-lab")], context, &AROUND).to_string()
+    }
+
+    #[test]
+    fn a_record_page_says_who_what_when_and_how_to_check() {
+        let known = known();
+        let mut card = known.cards[0].clone();
+        let warning = |place: &str, detail: &str| Warning { place: place.to_owned(), detail: detail.to_owned() };
+        card.content.as_mut().unwrap().warnings = vec![warning("/predicate/datasets", "the card names no dataset")];
+        let referring: Vec<Seen> = known.audits.iter().chain(&known.claims).cloned().collect();
+        let html = html(&card, &Context { referring: &referring, referring_more: true, ..Context::default() });
+        super::super::gallery::keep("record", &html);
+        for part in
+            ["Model card", "Heron Lab", "not a member of this kind", "the card names no dataset", "colophon verify"]
+        {
+            assert!(html.contains(part), "{part}");
+        }
+        assert!(html.contains("It does not show that they are true"));
+        assert!(html.len() < 50_000, "{}", html.len());
+    }
+
+    #[test]
+    fn i09_a_redacted_record_is_never_called_missing() {
+        let mut card = known().cards[0].clone();
+        card.content = None;
+        let html = html(&card, &Context { redacted_by: Some(LeafIndex(400)), ..Context::default() });
+        super::super::gallery::keep("redacted", &html);
+        assert!(html.contains("redacted by <a href=\"/r/400\">") && !html.contains("missing"), "{html}");
+        assert!(!html.contains("heron-minilm"), "what it said is gone");
+    }
+
+    #[test]
+    fn an_unknown_kind_and_an_unvouched_signer_are_marked() {
+        let id = format!("key:{}", "ab".repeat(32));
+        let comment = seen(30, "comment", &id, "record:x", serde_json::json!({"grounds": "مرحبا"}));
+        let html = html(&comment, &Context::default());
+        assert!(html.contains("Unvouched") && html.contains("does not know records of this kind"), "{html}");
+    }
+}
