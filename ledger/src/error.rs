@@ -75,6 +75,8 @@ codes! {
     // Limits and encodings.
     TooLarge = "too_large", Malformed, 413, 2, "The input is larger than the limit.", "Split it, or move large parts out and refer to them by digest.";
     EncodingRefused = "encoding_refused", Malformed, 415, 2, "The request body is compressed or encoded.", "Send the plain bytes without Content-Encoding.";
+    MediaTypeRefused = "media_type_refused", Malformed, 415, 2, "The request body is not of a type that this address takes.", "Send JSON with `Content-Type: application/json`.";
+    RequestTimeout = "request_timeout", Unavailable, 408, 20, "The request body arrived too slowly.", "Send it again over a better connection, or in smaller parts.";
     LengthRequired = "length_required", Malformed, 411, 2, "The request has no Content-Length.", "Send the whole body with its length, not in chunks.";
     TooMany = "too_many", Malformed, 422, 2, "A list is longer than the limit.", "Split the record, or name one digest over all parts.";
     NameTooLong = "name_too_long", Malformed, 422, 2, "A name is longer than 255 bytes.", "Use a shorter name.";

@@ -6,11 +6,13 @@
 mod activity;
 // `app` waits for `ledger::log`; the shape of it is fixed.
 // pub mod app;
+pub mod body;
 mod connection;
 pub mod limits;
 pub mod metrics;
 pub mod pages;
 pub mod problem;
+pub mod query;
 pub mod serve;
 
 pub use activity::Deadlines;
