@@ -4,8 +4,7 @@
 //! hold no state, follow no address and decompress nothing. What a handler refuses becomes a [`problem`].
 
 mod activity;
-// `app` waits for `ledger::log`; the shape of it is fixed.
-// pub mod app;
+pub mod app;
 pub mod body;
 mod connection;
 pub mod limits;

@@ -1,7 +1,7 @@
 //! `/d/<digest or record id>`: a dataset, its committed contents, and the models that say they used it.
 
 use askama::Template;
-use ledger::ids::{LeafIndex, UnixMillis};
+use ledger::ids::{LeafIndex, RecordId, UnixMillis};
 use serde_json::Value;
 
 use super::claims::{Audit, ClaimGroup, audits, licence_claims};
@@ -9,7 +9,7 @@ use super::facts::{Around, Facts, of_predicate};
 use super::moment::Moment;
 use super::parts::{Hash, RecordLine, Speaker, thousands};
 use super::said::{Allowance, Said};
-use super::seen::{Seen, undone_by};
+use super::seen::{Seen, shown_card, undone_by};
 use super::shell::{Shell, Site};
 use super::sources::{Cut, Other, Sources};
 
@@ -21,6 +21,8 @@ const MAX_LISTED: usize = 12;
 pub struct Known {
     /// The cards of the dataset, oldest first.
     pub cards: Vec<Seen>,
+    /// The card that the address names, if it names one.
+    pub shown: Option<RecordId>,
     /// `manifest` records of it, oldest first.
     pub manifests: Vec<Seen>,
     /// `training-source` records that name it, oldest first.
@@ -101,8 +103,7 @@ impl DatasetPage {
     ) -> Option<Self> {
         let now: UnixMillis = around.now;
         let mut allowance = Allowance::default();
-        let readable = || known.cards.iter().rev().filter(|card| card.content.is_some());
-        let card = readable().find(|card| undone_by(card, &known.cards).is_none()).or_else(|| readable().next())?;
+        let card = shown_card(&known.cards, known.shown)?;
         let content = card.content.as_ref()?;
         let name = allowance.said(&card.about()?, 160);
         shell.title = format!("Dataset {}", name.plain());

@@ -147,7 +147,10 @@ impl Reader<'_, '_> {
                     }
                     shown.push(self.value(name, item, depth + 1));
                 }
-                Shown::Items(shown)
+                match shown.len() {
+                    1 => shown.remove(0),
+                    _ => Shown::Items(shown),
+                }
             }
             Value::Object(members) if depth < MAX_DEPTH && !members.is_empty() => {
                 Shown::Members(members.iter().filter_map(|(name, value)| self.fact(name, value, depth + 1)).collect())

@@ -12,6 +12,7 @@ pub mod model;
 pub mod moment;
 pub mod parts;
 pub mod party;
+pub mod problem;
 pub mod record;
 pub mod said;
 pub mod seen;

@@ -1,14 +1,14 @@
 //! `/m/<digest or record id>`: a model, and what was said about it.
 
 use askama::Template;
-use ledger::ids::{LeafIndex, UnixMillis};
+use ledger::ids::{LeafIndex, RecordId, UnixMillis};
 
 use super::claims::{Audit, ClaimGroup, audits, licence_claims};
 use super::facts::{Around, Facts, of_predicate};
 use super::moment::Moment;
 use super::parts::{Hash, RecordLine, Speaker};
 use super::said::{Allowance, Said};
-use super::seen::{Seen, undone_by};
+use super::seen::{Seen, shown_card, undone_by};
 use super::shell::{Shell, Site};
 use super::sources::{Cut, Other, Sources};
 
@@ -23,6 +23,8 @@ const MAX_LISTED: usize = 10;
 pub struct Known {
     /// The cards of the model, oldest first. The last one in force is shown.
     pub cards: Vec<Seen>,
+    /// The card that the address names, if it names one.
+    pub shown: Option<RecordId>,
     /// `training-source` records of it, oldest first.
     pub sources: Vec<Seen>,
     /// Whether there are more of those than were read.
@@ -63,7 +65,8 @@ pub struct ModelPage {
 impl ModelPage {
     /// The page of the model that `known` is about; `None` if no card of it can be read.
     ///
-    /// With several cards, the newest is shown that its issuer has not undone; the others are listed, whoever wrote them.
+    /// With several cards and none named, the newest is shown that its issuer has not undone; the others are listed,
+    /// whoever wrote them.
     pub fn new(
         mut shell: Shell,
         site: Site,
@@ -74,8 +77,7 @@ impl ModelPage {
     ) -> Option<Self> {
         let now: UnixMillis = around.now;
         let mut allowance = Allowance::default();
-        let readable = || known.cards.iter().rev().filter(|card| card.content.is_some());
-        let card = readable().find(|card| undone_by(card, &known.cards).is_none()).or_else(|| readable().next())?;
+        let card = shown_card(&known.cards, known.shown)?;
         let name = allowance.said(&card.about()?, 160);
         shell.title = format!("Model {}", name.plain());
         let speaker = card.speaker(&mut allowance);
@@ -207,6 +209,7 @@ pub(crate) mod fixture {
             others: vec![],
             capped: false,
             cards: vec![card],
+            shown: None,
         }
     }
 

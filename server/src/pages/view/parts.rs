@@ -73,7 +73,7 @@ impl HtmlSafe for Speaker {}
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(
     source = r#"<li><p class="at"><a href="/r/{{ index }}"><span class="hidden">Record </span>{{ index }}</a></p><div>
-<p class="about">{% if let Some(about) = about %}<a href="{{ href }}">{{ about }}</a>{% else %}<a href="{{ href }}">redacted</a>{% endif %}</p>
+<p class="about">{% if let Some(about) = about %}<a href="{{ href }}">{{ about }}</a>{% else %}<a href="{{ href }}">redacted</a>{% endif %}{% if let Some((of, href)) = of %} <span class="of">for <a href="{{ href }}">{{ of }}</a></span>{% endif %}</p>
 <p class="small"><span class="kind">{{ kind }}</span> {{ speaker }} · {{ received }}</p></div></li>"#,
     ext = "html"
 )]
@@ -84,6 +84,8 @@ pub struct RecordLine {
     pub href: String,
     /// What it is about; `None` if its body was redacted.
     pub about: Option<Said>,
+    /// The model, dataset or record that it speaks of, with its page.
+    pub of: Option<(Said, String)>,
     /// What kind of record it is, in words.
     pub kind: Said,
     /// Whose words it is.

@@ -33,6 +33,8 @@ pub struct Seen {
     pub received: UnixMillis,
     /// What it says; `None` if its body was redacted.
     pub content: Option<Content>,
+    /// The name and the page of the model or dataset that it speaks of, where that is another record and was looked up.
+    pub of: Option<(String, String)>,
 }
 
 /// A statement.
@@ -165,6 +167,7 @@ impl Seen {
             index: self.index,
             href: self.href(),
             about: self.about().map(|about| allowance.said(&about, 160)),
+            of: self.of.as_ref().map(|(name, href)| (allowance.said(name, 120), href.clone())),
             kind: Said::whole(kind_words(&self.kind)),
             speaker: self.speaker(allowance),
             received: Moment::new(self.received, now),
@@ -232,6 +235,16 @@ pub fn undone_by<'a>(record: &Seen, among: impl IntoIterator<Item = &'a Seen>) -
     })
 }
 
+/// Which of several cards of one thing is shown: the one that is asked for, else the newest that its issuer stands by, else
+/// the newest. Redacted ones cannot be shown.
+pub fn shown_card(cards: &[Seen], asked: Option<RecordId>) -> Option<&Seen> {
+    let readable = || cards.iter().rev().filter(|card| card.content.is_some());
+    readable()
+        .find(|card| Some(card.record) == asked)
+        .or_else(|| readable().find(|card| undone_by(card, cards).is_none()))
+        .or_else(|| readable().next())
+}
+
 #[cfg(test)]
 pub(crate) mod fixture {
     //! Records for tests, without keys or a log.
@@ -267,6 +280,7 @@ pub(crate) mod fixture {
                 predicate,
                 ..Content::default()
             }),
+            of: None,
         }
     }
 }
