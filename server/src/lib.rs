@@ -2,9 +2,12 @@
 //!
 //! warp filters on an accept loop of our own. Handlers read one published view of the log and answer from it; they
 //! hold no state, follow no address and decompress nothing. What a handler refuses becomes a [`problem`].
+//!
+//! Start reading at [`routes`], then at [`serve`]; one file per resource.
 
 mod activity;
-pub mod app;
+mod app;
+mod batch;
 pub mod body;
 mod connection;
 pub mod limits;
@@ -12,7 +15,47 @@ pub mod metrics;
 pub mod pages;
 pub mod problem;
 pub mod query;
+mod receipt;
+mod records;
+mod route;
 pub mod serve;
+mod submit;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod tiles;
+
+use std::sync::Arc;
+
+use ledger::Code;
+use warp::filters::BoxedFilter;
+use warp::reject::MethodNotAllowed;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
 
 pub use activity::Deadlines;
+pub use app::{App, Options};
 pub use connection::Peer;
+
+use crate::problem::Problem;
+
+/// Everything that this server answers.
+pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    tiles::routes(&app)
+        .or(submit::routes(&app))
+        .unify()
+        .or(records::routes(&app))
+        .unify()
+        .recover(nothing_here)
+        .unify()
+        .boxed()
+}
+
+/// What is left when no route took a request.
+async fn nothing_here(rejection: Rejection) -> Result<Response, Rejection> {
+    let problem = if rejection.find::<MethodNotAllowed>().is_some() {
+        Problem::new(Code::MethodNotAllowed, "this address exists and takes other methods")
+    } else {
+        Problem::not_found("there is no such address")
+    };
+    Ok(problem.into_response())
+}

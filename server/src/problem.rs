@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Status, title and hint are functions of [`ledger::Code`]; nothing here decides who is at fault, and nothing that
-//! Rust calls `Debug` is ever sent. Every problem is `no-store`.
+//! Rust calls `Debug` is ever sent. Every problem is `no-store`, and says when to come back if coming back may help.
 
+use ledger::error::Kind;
 use ledger::{Code, Error};
 use serde_json::{Map, Value};
 use warp::http::header::{self, HeaderName, HeaderValue};
@@ -102,10 +103,14 @@ impl Problem {
     pub fn into_response(self) -> Response {
         let mut response = HttpResponse::new(self.to_json().to_string().into());
         *response.status_mut() = self.status();
+        let may_help = self.code().kind() == Kind::Unavailable;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(self.headers);
+        if may_help && !headers.contains_key(header::RETRY_AFTER) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(crate::limits::soon()));
+        }
         response
     }
 }

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ledger::Error;
+use ledger::{Code, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -20,7 +20,9 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use crate::activity::{Activity, Deadlines};
+use crate::app::App;
 use crate::connection::{self, Shared};
+use crate::limits::FORGET_EVERY;
 use crate::metrics::Metrics;
 
 /// Connections that the system keeps until they are accepted: a thousand clients may come at once.
@@ -40,6 +42,9 @@ const REFUSAL: Duration = Duration::from_secs(1);
 
 /// What the loop waits after the system had no descriptor or no memory for it.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// How often samples are folded into their buckets: at 10,000 requests a second, 400 KB of samples.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// How a server treats its connections.
 #[derive(Debug, Clone)]
@@ -94,6 +99,38 @@ pub async fn stop_signal() -> io::Result<()> {
     }
 }
 
+/// Serves a log until `stop` resolves or the log must stop; see [`Options`] for how it ends.
+///
+/// The log itself is left open: whoever opened it closes it, once nobody asks for anything any more.
+///
+/// # Errors
+/// Why the log must stop, if that is why it ended; what the system says about the listener.
+pub async fn serve(listener: StdListener, app: Arc<App>, stop: impl Future<Output = ()>) -> ledger::Result<()> {
+    let unusable = |error: io::Error| Error::new(Code::Usage, format!("the listener cannot be used: {error}"));
+    listener.set_nonblocking(true).map_err(unusable)?;
+    let listener = TcpListener::from_std(listener).map_err(unusable)?;
+    let routes = crate::routes(Arc::clone(&app));
+    let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
+    let (metrics, fatal) = (&app.metrics, app.log.subscribe_fatal());
+    let ended = accept(listener, routes, &app.options.serve, metrics, &app.draining, fatal, stop).await;
+    upkeep.abort();
+    ended
+}
+
+/// What is done every now and then.
+async fn upkeep(app: Arc<App>) {
+    let mut every = tokio::time::interval(UPKEEP);
+    let mut forgot = Instant::now();
+    loop {
+        every.tick().await;
+        app.metrics.upkeep();
+        if forgot.elapsed() >= FORGET_EVERY {
+            app.limits.forget_the_idle();
+            forgot = Instant::now();
+        }
+    }
+}
+
 /// Serves `routes` on `listener` until `stop` resolves or `fatal` holds a reason to stop.
 ///
 /// Then nobody is let in any more, requests in progress are finished, and connections end; what is not done by the
@@ -101,7 +138,7 @@ pub async fn stop_signal() -> io::Result<()> {
 ///
 /// # Errors
 /// The reason in `fatal`, if that is why it stopped.
-pub(crate) async fn accept(
+async fn accept(
     listener: TcpListener,
     routes: BoxedFilter<(Response,)>,
     options: &Options,
@@ -231,7 +268,7 @@ impl Drop for Entry {
 
 /// The whole response to a client for whom there is no room.
 fn full() -> String {
-    let problem = crate::problem::Problem::new(ledger::Code::Overloaded, "too many connections").to_json().to_string();
+    let problem = crate::problem::Problem::new(Code::Overloaded, "too many connections").to_json().to_string();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
          retry-after: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{problem}",
@@ -252,7 +289,6 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream as StdStream;
 
-    use ledger::Code;
     use warp::Filter;
 
     use super::*;

@@ -1,0 +1,258 @@
+//! Reading records: one, its bundle, its receipt, and lists of them.
+//!
+//! What is said about a record here is in its entry or its body; the entry's bytes are beside it, so that nobody has to
+//! believe the rest.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use ledger::bundle::MEDIA_TYPE;
+use ledger::ids::{LeafIndex, RecordId, decimal};
+use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
+use ledger::record::dsse::Envelope;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use crate::app::App;
+use crate::body::heavy;
+use crate::metrics::Resource;
+use crate::problem::{Answer, Problem};
+use crate::query::{Query, encode};
+use crate::receipt::links;
+use crate::route::{ASK_AGAIN, answering, content, json, query, reads, tagged, with};
+use crate::tiles::held_body;
+
+/// How many entries a page has if nobody says.
+const PAGE: usize = 50;
+
+/// The parameters of a list, in the order in which they are best walked: those that match few entries first.
+const PARAMETERS: [&str; 10] =
+    ["record", "ref", "key", "subject", "signer", "issuer", "kind", "after", "before", "limit"];
+
+/// `GET /api/v1/records…`.
+pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let headers = warp::header::headers_cloned;
+    let list = warp::path!("api" / "v1" / "records").and(reads()).and(query()).and(with(app)).map(list);
+    let record = warp::path!("api" / "v1" / "records" / String).and(reads()).and(headers()).and(with(app)).map(record);
+    let bundle = warp::path!("api" / "v1" / "records" / String / "bundle")
+        .and(reads())
+        .and(headers())
+        .and(with(app))
+        .map(bundle);
+    let receipt = warp::path!("api" / "v1" / "records" / String / "receipt")
+        .and(reads())
+        .and(headers())
+        .and(with(app))
+        .map(receipt);
+    answering(record, Resource("record"))
+        .or(answering(bundle, Resource("bundle")))
+        .unify()
+        .or(answering(receipt, Resource("receipt")))
+        .unify()
+        .or(answering(list, Resource("records")))
+        .unify()
+        .boxed()
+}
+
+/// What the leaf says about a record.
+#[derive(Debug, Serialize)]
+struct Summary {
+    index: String,
+    record: String,
+    kind: String,
+    issuer: String,
+    signers: Vec<String>,
+    keys: Vec<String>,
+    subjects: Vec<String>,
+    refs: Vec<String>,
+    received: String,
+    digest: String,
+    entry: String,
+    links: Map<String, Value>,
+}
+
+impl Summary {
+    fn of(app: &App, entry: &EntryView) -> Self {
+        let header = &entry.header;
+        let digest = entry.body.to_hex();
+        let mut links = links(app, entry.index);
+        let addendum = format!("/addenda/{}/{}/{digest}", &digest[..2], &digest[2..4]);
+        links.insert("body".into(), app.link(&addendum).into());
+        Self {
+            index: entry.index.to_string(),
+            record: header.record.to_hex(),
+            kind: header.kind.clone(),
+            issuer: header.issuer.clone(),
+            signers: header.signers.iter().map(ToString::to_string).collect(),
+            keys: header.keys.iter().map(ToString::to_string).collect(),
+            subjects: header.subjects.iter().map(ToString::to_string).collect(),
+            refs: header.refs.iter().map(ToString::to_string).collect(),
+            received: rfc3339(header.received.0),
+            digest,
+            entry: STANDARD.encode(&entry.bytes),
+            links,
+        }
+    }
+}
+
+/// A record with what was signed.
+#[derive(Debug, Serialize)]
+struct Full<'a> {
+    #[serde(flatten)]
+    summary: Summary,
+    /// The envelope as it was accepted.
+    envelope: &'a RawValue,
+    /// The statement that was signed, taken out of the envelope for those who only want to read it.
+    statement: &'a RawValue,
+}
+
+async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
+    let view = app.view()?;
+    let entry = find(&app, &view, &name)?;
+    let body = held_body(&app, &view, &entry)?;
+    tagged(&entry.body.to_hex(), &headers, || {
+        let payload = Envelope::parse(&body)?.payload;
+        let unreadable = |error: serde_json::Error| {
+            Problem::new(ledger::Code::StoreCorrupt, format!("the body of entry {}: {error}", entry.index))
+        };
+        let full = Full {
+            summary: Summary::of(&app, &entry),
+            envelope: serde_json::from_slice(&body).map_err(unreadable)?,
+            statement: serde_json::from_slice(&payload).map_err(unreadable)?,
+        };
+        json(ASK_AGAIN, &full)
+    })
+}
+
+/// The tag names the size as well: a newer bundle may hold a revocation that an older one does not.
+async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
+    let view = app.view()?;
+    let entry = find(&app, &view, &name)?;
+    held_body(&app, &view, &entry)?;
+    let tag = format!("{}-{}", entry.body, view.size);
+    let index = entry.index;
+    let made = heavy({
+        let (app, view) = (Arc::clone(&app), Arc::clone(&view));
+        move || app.log.bundle(&view, index)?.encode()
+    });
+    let bundle = made.await??;
+    tagged(&tag, &headers, || {
+        let mut response = content(MEDIA_TYPE, ASK_AGAIN, bundle);
+        let disposition = format!("attachment; filename=\"record-{index}.colophon.json\"");
+        if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+        }
+        Ok(response)
+    })
+}
+
+async fn receipt(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
+    let view = app.view()?;
+    let entry = find(&app, &view, &name)?;
+    tagged(&format!("{}-{}", entry.index, view.size), &headers, || {
+        let receipt = app.log.receipt(&view, entry.index)?.encode();
+        Ok(content("text/plain; charset=utf-8", ASK_AGAIN, receipt))
+    })
+}
+
+/// The entry of an index, or the first one of a record id.
+fn find(app: &App, view: &Published, name: &str) -> Result<EntryView, Problem> {
+    let beyond = || Problem::not_found(format!("the published log has {} entries", view.size));
+    if let Ok(index) = decimal(name) {
+        return app.log.entry(view, LeafIndex(index))?.ok_or_else(beyond);
+    }
+    let Ok(record) = name.parse::<RecordId>() else {
+        return Err(Problem::not_found("this is neither an index nor a record id of 64 lower-case hexadecimal digits"));
+    };
+    app.log.find_record(view, record)?.ok_or_else(|| Problem::not_found("no published entry has this record id"))
+}
+
+async fn list(text: String, app: Arc<App>) -> Answer {
+    let question = Question::parse(&text)?;
+    let view = app.view()?;
+    let (terms, order, limit) = (question.terms, question.order, question.limit);
+    let page = heavy({
+        let (app, view) = (Arc::clone(&app), Arc::clone(&view));
+        move || app.log.page(&view, &Terms { terms }, order, limit)
+    });
+    let page = page.await??;
+    let next = page.next.map(|next| {
+        let bound = match next {
+            Order::From(from) => format!("after={}", from.0.saturating_sub(1)),
+            Order::Below(before) => format!("before={before}"),
+        };
+        let link = format!("/api/v1/records?{}{bound}&limit={limit}", question.asked);
+        app.link(&link)
+    });
+    let records: Vec<Summary> = page.entries.iter().map(|entry| Summary::of(&app, entry)).collect();
+    json(ASK_AGAIN, &json!({ "size": view.size.to_string(), "records": records, "next": next }))
+}
+
+/// What a list is asked for.
+#[derive(Debug)]
+struct Question {
+    terms: Vec<Term>,
+    order: Order,
+    limit: usize,
+    /// The filters again, for the link to the next page.
+    asked: String,
+}
+
+impl Question {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let query = Query::parse(text, &PARAMETERS)?;
+        let mut terms = Vec::new();
+        let mut asked = String::new();
+        for name in PARAMETERS {
+            let Some(value) = query.text(name) else { continue };
+            let term = match name {
+                "record" => record_id(&query, name)?.map(Term::Record),
+                "ref" => record_id(&query, name)?.map(Term::Ref),
+                "key" => query.value(name)?.map(Term::Key),
+                "subject" => query.value(name)?.map(Term::Subject),
+                "signer" => query.value(name)?.map(Term::Signer),
+                "issuer" => Some(Term::Issuer(value.to_owned())),
+                "kind" => Some(Term::Kind(value.to_owned())),
+                _ => None,
+            };
+            if let Some(term) = term {
+                terms.push(term);
+                asked.push_str(&format!("{name}={}&", encode(value)));
+            }
+        }
+        let order = match (query.value("after")?, query.value("before")?) {
+            (None, None) => Order::Below(LeafIndex(u64::MAX)),
+            (Some(LeafIndex(after)), None) => Order::From(LeafIndex(after.saturating_add(1))),
+            (None, Some(before)) => Order::Below(before),
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request("query before", "a page is either after an index or before one"));
+            }
+        };
+        let limit = match query.value::<usize>("limit")? {
+            None => PAGE,
+            Some(limit) if (1..=MAX_PAGE).contains(&limit) => limit,
+            Some(_) => return Err(Problem::bad_request("query limit", format!("a page has 1 to {MAX_PAGE} entries"))),
+        };
+        Ok(Self { terms, order, limit, asked })
+    }
+}
+
+/// A record id, with or without the prefix that it has inside of predicates.
+fn record_id(query: &Query, name: &str) -> Result<Option<RecordId>, Problem> {
+    match query.text(name).and_then(RecordId::from_reference) {
+        Some(id) => Ok(Some(id)),
+        None => query.value(name),
+    }
+}
+
+/// RFC 3339 with milliseconds.
+pub(crate) fn rfc3339(millis: u64) -> String {
+    let time = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    time.map_or_else(|| millis.to_string(), |time| format!("{time:.3}"))
+}
