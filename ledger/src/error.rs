@@ -97,6 +97,7 @@ codes! {
     SignatureInvalid = "signature_invalid", Unverified, 422, 10, "A signature does not verify.", "The file was changed after signing, or signed with another key: fetch it again, or sign it again.";
     Threshold = "threshold", Rejected, 422, 10, "Too few different keys signed.", "Collect signatures of more of the required keys; the same key twice counts once.";
     KeyRefused = "key_refused", Rejected, 422, 10, "The public key is weak, not canonical, or of an unknown algorithm.", "Make a new key with `colophon key new`.";
+    KeyUnreadable = "key_unreadable", Malformed, 422, 2, "The private key cannot be opened.", "Check the file and the password; `openssl pkey -in FILE -noout` opens the same keys.";
     KeyTaken = "key_taken", Rejected, 422, 14, "The key belongs to another party.", "Make a new key; a key belongs to one party for ever.";
     SignerUnknown = "signer_unknown", Rejected, 403, 14, "The signer is not a registered key of the issuer.", "Ask an operator of the log to register the party, or sign with a registered key.";
     SignerRevoked = "signer_revoked", Rejected, 403, 15, "The signer's key was revoked before this entry.", "Sign with a key that is in force.";

@@ -12,6 +12,7 @@ pub mod body;
 mod connection;
 pub mod limits;
 pub mod metrics;
+pub mod pages;
 pub mod problem;
 pub mod query;
 mod receipt;
