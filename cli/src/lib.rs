@@ -5,9 +5,11 @@
 
 mod api;
 mod artifact;
+mod asking;
 mod client;
 mod cmd;
 mod config;
+mod datasets;
 mod draft;
 mod failure;
 mod files;
@@ -19,6 +21,7 @@ mod memory;
 mod output;
 mod pins;
 mod progress;
+mod question;
 mod screen;
 mod serving;
 mod session;

@@ -1,11 +1,13 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
+mod ask;
 mod card;
 mod completions;
 mod config;
 mod explain;
 mod key;
 mod log;
+mod manifest;
 mod party;
 mod record;
 mod verify;
@@ -86,7 +88,10 @@ enum Command {
     Card(card::Command),
     #[command(subcommand)]
     Record(record::Command),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     Verify(verify::Args),
+    Ask(ask::Args),
     #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Args),
@@ -101,6 +106,8 @@ impl Command {
             Self::Party(command) => command.run(session),
             Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
+            Self::Manifest(command) => command.run(session),
+            Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
             Self::Completions(args) => Ok(completions::run(&args)),
