@@ -1,6 +1,7 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
 mod ask;
+mod audit;
 mod card;
 mod completions;
 mod config;
@@ -93,6 +94,8 @@ enum Command {
     Verify(verify::Args),
     Ask(ask::Args),
     #[command(subcommand)]
+    Audit(audit::Command),
+    #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Args),
     Explain(explain::Args),
@@ -107,6 +110,7 @@ impl Command {
             Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
             Self::Manifest(command) => command.run(session),
+            Self::Audit(command) => command.run(session),
             Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),

@@ -78,8 +78,8 @@ impl DraftArgs {
         let bytes = files::read(&self.from, MAX_DRAFT)?;
         let mut draft = Draft::read(&bytes, &self.from, kind.as_ref(), session.out).at(self.from.display())?;
         if !self.subjects.is_empty() {
-            let subjects = self.subjects.iter().map(|text| draft::subject_from_arg(text, session.out));
-            draft.subjects = subjects.collect::<Result<_>>()?;
+            let subjects = self.subjects.iter().map(|text| draft::subjects_from_arg(text, session.out));
+            draft.subjects = subjects.collect::<Result<Vec<_>>>()?.concat();
         }
         Ok(draft)
     }
