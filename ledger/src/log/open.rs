@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::clock::{Clock, Timekeeper};
 use super::index::{Index, Indexed, Indexer};
+use super::manifests::Manifests;
 use super::publisher::Publisher;
 use super::sequencer::{Sequencer, Signers, same_root};
 use super::snapshot::Snapshot;
@@ -32,6 +33,9 @@ use crate::state::State;
 pub(super) const INDEX_DIR: &str = "index";
 /// How far the index is durable: see [`super::snapshot`].
 pub(super) const SNAPSHOT_FILE: &str = "index.snapshot";
+
+/// The folder of the manifests.
+pub(super) const MANIFESTS_DIR: &str = "manifests";
 
 /// How many batches may be committed ahead of the index.
 const BATCHES_AHEAD: usize = 4;
@@ -101,6 +105,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
     let shared = Arc::new(Shared {
+        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
         dir: options.dir,
         origin: options.origin,
         engine,

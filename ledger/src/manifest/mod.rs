@@ -26,6 +26,7 @@ mod paragraph;
 mod reader;
 mod reply;
 mod tree;
+pub mod upload;
 mod url;
 
 pub use bucket::MAX_BUCKET;

@@ -14,6 +14,7 @@ use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consi
 use crate::testing;
 
 mod local;
+mod uploads;
 
 struct Bench {
     dir: tempfile::TempDir,

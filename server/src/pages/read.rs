@@ -1,0 +1,318 @@
+//! Reading the log for a page: everything on it is from one published view.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, UnixMillis};
+use ledger::log::{Body, EntryView, Filter, Order, Published, Term};
+use ledger::note::{Policy, SignedNote};
+use ledger::record::Record;
+use ledger::record::kinds::{KeyEventReason, Predicate};
+use ledger::state::Owner;
+use ledger::{Code, Error};
+use serde_json::Value;
+
+use super::Pages;
+use super::view::facts::Around;
+use super::view::moment::Moment;
+use super::view::parts::{Hash, Speaker};
+use super::view::record::SignerLine;
+use super::view::said::{Allowance, Said};
+use super::view::seen::{Content, Seen, Subject};
+use super::view::shell::{Head, Shell, Site};
+use crate::problem::Problem;
+
+/// Entries that one page looks at to gather what is about a thing. Only headers are read of most of them.
+const MAX_LOOKED_AT: usize = 5_000;
+
+/// A page of the index at a time.
+const CHUNK: usize = 500;
+
+/// One request's look at the log.
+pub(super) struct Reading<'a> {
+    pub(super) pages: &'a Pages,
+    pub(super) view: Arc<Published>,
+    pub(super) now: UnixMillis,
+    pub(super) site: Site,
+    indices: RefCell<HashMap<RecordId, Option<LeafIndex>>>,
+}
+
+impl<'a> Reading<'a> {
+    /// A look at the newest view; `None` until there is one.
+    pub(super) fn new(pages: &'a Pages, host: Option<&str>) -> Option<Self> {
+        let log = &pages.app.log;
+        Some(Self {
+            pages,
+            view: log.published()?,
+            now: log.now(),
+            site: Site::new(pages.app.options.public_url.as_deref(), host),
+            indices: RefCell::default(),
+        })
+    }
+
+    /// The frame of a page.
+    pub(super) fn shell(&self, part: &'static str) -> Shell {
+        Shell::new("", part, Some(self.head()))
+    }
+
+    /// The checkpoint that the page is made under.
+    pub(super) fn head(&self) -> Head {
+        let last = self.view.size.0.checked_sub(1).and_then(|last| self.entry(LeafIndex(last)).ok().flatten());
+        Head {
+            origin: self.pages.app.log.origin().to_string(),
+            size: self.view.size,
+            root: Hash::new(self.view.root),
+            cosigned: self.cosigned(),
+            last: last.map(|last| Moment::new(last.header.received, self.now)),
+        }
+    }
+
+    /// The witnesses of the log's policy that cosigned the checkpoint, newest first.
+    fn cosigned(&self) -> Vec<(Said, Moment)> {
+        let accepted = self.policy().and_then(|policy| {
+            let note = SignedNote::parse(&self.view.note)?;
+            let known: Vec<_> = policy.witnesses().cloned().collect();
+            note.verify(&known)
+        });
+        let Ok(note) = accepted else { return Vec::new() };
+        let signers = note.signers().iter();
+        let mut cosigned: Vec<(Said, u64)> = signers
+            .filter_map(|signer| Some((Said::whole(signer.key().name().as_str()), signer.time()?.as_u64())))
+            .collect();
+        cosigned.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+        let moment = |seconds: u64| Moment::new(UnixMillis(seconds.saturating_mul(1000)), self.now);
+        cosigned.into_iter().map(|(name, at)| (name, moment(at))).collect()
+    }
+
+    /// The witness policy that the log itself states, from its newest `log-policy`.
+    pub(super) fn policy(&self) -> ledger::Result<Policy> {
+        let none = || Error::new(Code::NotFound, "the log has no policy");
+        let index = self.view.state.policy().ok_or_else(none)?.index;
+        if let Some(policy) = self.pages.policy_at(index) {
+            return Ok(policy);
+        }
+        let entry = self.entry(index)?.ok_or_else(none)?;
+        let Body::Held(body) = self.pages.app.log.body(&entry)? else { return Err(none()) };
+        let Predicate::LogPolicy(policy) = Record::parse(&body)?.predicate else { return Err(none()) };
+        let policy = Policy::parse(policy.witnesses.as_bytes())?;
+        self.pages.keep_policy(index, policy.clone());
+        Ok(policy)
+    }
+
+    /// What facts need to know beyond the record.
+    pub(super) fn around<T>(&self, with: impl FnOnce(&Around<'_>) -> T) -> T {
+        let index_of = |id| self.index_of(id);
+        with(&Around { index_of: &index_of, now: self.now })
+    }
+
+    /// Where the log has a record first.
+    pub(super) fn index_of(&self, id: RecordId) -> Option<LeafIndex> {
+        if let Some(known) = self.indices.borrow().get(&id) {
+            return *known;
+        }
+        let found = self.pages.app.log.find_record(&self.view, id).ok().flatten().map(|entry| entry.index);
+        self.indices.borrow_mut().insert(id, found);
+        found
+    }
+
+    /// An entry.
+    pub(super) fn entry(&self, index: LeafIndex) -> ledger::Result<Option<EntryView>> {
+        self.pages.app.log.entry(&self.view, index)
+    }
+
+    /// The record at an index.
+    pub(super) fn at(&self, index: LeafIndex) -> Result<Option<Seen>, Problem> {
+        Ok(self.entry(index)?.map(|entry| self.seen(entry)).transpose()?)
+    }
+
+    /// The first entry of a record.
+    pub(super) fn record(&self, id: RecordId) -> Result<Option<Seen>, Problem> {
+        let entry = self.pages.app.log.find_record(&self.view, id)?;
+        Ok(entry.map(|entry| self.seen(entry)).transpose()?)
+    }
+
+    /// Entries under a filter, as they stand in the index.
+    pub(super) fn page(&self, terms: Vec<Term>, order: Order, limit: usize) -> ledger::Result<ledger::log::Page> {
+        self.pages.app.log.page(&self.view, &Filter { terms }, order, limit)
+    }
+
+    /// Records under a filter, and where to go on.
+    pub(super) fn list(
+        &self,
+        terms: Vec<Term>,
+        order: Order,
+        limit: usize,
+    ) -> Result<(Vec<Seen>, Option<Order>), Problem> {
+        let page = self.page(terms, order, limit)?;
+        let seen = page.entries.into_iter().map(|entry| self.seen(entry)).collect::<ledger::Result<_>>()?;
+        Ok((seen, page.next))
+    }
+
+    /// Every entry under any of the terms, by index, and whether there are more than were looked at.
+    pub(super) fn under(&self, terms: &[Term]) -> ledger::Result<(Vec<EntryView>, bool)> {
+        let mut found = BTreeMap::new();
+        let mut capped = false;
+        for term in terms {
+            let mut order = Order::From(LeafIndex(0));
+            let mut looked_at = 0;
+            loop {
+                let page = self.page(vec![term.clone()], order, CHUNK)?;
+                looked_at += page.entries.len();
+                found.extend(page.entries.into_iter().map(|entry| (entry.index, entry)));
+                let Some(next) = page.next else { break };
+                if looked_at >= MAX_LOOKED_AT {
+                    capped = true;
+                    break;
+                }
+                order = next;
+            }
+        }
+        Ok((found.into_values().collect(), capped))
+    }
+
+    /// The records about a record or an artefact: those that name it and those whose subject it is.
+    pub(super) fn about(
+        &self,
+        record: Option<RecordId>,
+        artefacts: &[SubjectDigest],
+    ) -> ledger::Result<(Vec<EntryView>, bool)> {
+        let mut terms: Vec<Term> = artefacts.iter().copied().map(Term::Subject).collect();
+        if let Some(record) = record {
+            terms.push(Term::Ref(record));
+            terms.push(Term::Subject(SubjectDigest::from_bytes(*record.as_bytes())));
+        }
+        self.under(&terms)
+    }
+
+    /// Reads the records of some entries: those of `kind`, the newest `limit` of them, oldest first.
+    pub(super) fn newest_of(&self, entries: &[EntryView], kind: &str, limit: usize) -> ledger::Result<Vec<Seen>> {
+        let matching: Vec<&EntryView> = entries.iter().filter(|entry| entry.header.kind == kind).collect();
+        let skip = matching.len().saturating_sub(limit);
+        matching.into_iter().skip(skip).map(|entry| self.seen(entry.clone())).collect()
+    }
+
+    /// The record of an entry.
+    pub(super) fn seen(&self, entry: EntryView) -> ledger::Result<Seen> {
+        let content = match self.pages.app.log.body(&entry)? {
+            Body::Held(body) => Some(content(&body)?),
+            Body::Redacted => None,
+        };
+        let header = entry.header;
+        Ok(Seen {
+            index: entry.index,
+            kind: header.kind,
+            record: header.record,
+            issuer: header.issuer,
+            signers: header.signers.into_iter().collect(),
+            subjects: header.subjects.into_iter().collect(),
+            refs: header.refs.into_iter().collect(),
+            received: header.received,
+            content,
+            of: None,
+        })
+    }
+
+    /// Looks up what each record speaks of, where that is another record of the log.
+    pub(super) fn name_subjects(&self, records: &mut [Seen]) -> Result<(), Problem> {
+        let mut names: HashMap<SubjectDigest, Option<(String, String)>> = HashMap::new();
+        for seen in records {
+            if matches!(seen.kind.as_str(), "model-card" | "dataset-card" | "party" | "log-policy" | "key-event") {
+                continue;
+            }
+            let Some(subject) = seen.subjects.first().copied() else { continue };
+            if let Some(name) = names.get(&subject) {
+                seen.of = name.clone();
+                continue;
+            }
+            let name = self.thing(subject)?.and_then(|thing| Some((thing.about()?, thing.href())));
+            seen.of = name.clone();
+            names.insert(subject, name);
+        }
+        Ok(())
+    }
+
+    /// The record that a subject is, or the newest card of the artefact that it is.
+    pub(super) fn thing(&self, subject: SubjectDigest) -> Result<Option<Seen>, Problem> {
+        if let Some(record) = self.record(RecordId::from_bytes(*subject.as_bytes()))? {
+            return Ok(Some(record));
+        }
+        for kind in ["model-card", "dataset-card"] {
+            let terms = vec![Term::Subject(subject), Term::Kind(kind.to_owned())];
+            let (cards, _) = self.list(terms, Order::Below(LeafIndex(u64::MAX)), 1)?;
+            if let Some(card) = cards.into_iter().next() {
+                return Ok(Some(card));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The signers of a record, with what the log knows about their keys.
+    pub(super) fn signers(&self, seen: &Seen, allowance: &mut Allowance) -> Vec<SignerLine> {
+        let state = &self.view.state;
+        let line = |key: &KeyId| {
+            let known = state.key(key);
+            let party = known.and_then(|key| match &key.owner {
+                Owner::Party(id) => Some(id.as_str()),
+                Owner::Council => None,
+            });
+            let name = party.filter(|id| *id == seen.issuer).and_then(|_| seen.text(&["issuer", "name"]));
+            SignerLine {
+                key: Hash::new(key),
+                issuer: party == Some(seen.issuer.as_str()) || seen.issuer == format!("key:{key}"),
+                council: known.is_some_and(|key| key.owner == Owner::Council),
+                registered: known.map(|key| key.registered),
+                revoked: known.and_then(|key| key.revoked).map(|revocation| {
+                    let doubt = match revocation.compromised_from {
+                        Some(from) if from <= seen.index => ", and this signature is in doubt",
+                        _ if revocation.index > seen.index => ", after this was recorded",
+                        _ => "",
+                    };
+                    format!("revoked by record {} ({}){doubt}", revocation.index, reason_words(revocation.reason))
+                }),
+                party: party.map(|id| Speaker::new(id, name, allowance)),
+            }
+        };
+        seen.signers.iter().map(line).collect()
+    }
+}
+
+/// Why a key was revoked, in words.
+pub(super) const fn reason_words(reason: KeyEventReason) -> &'static str {
+    match reason {
+        KeyEventReason::Unspecified => "no reason given",
+        KeyEventReason::KeyCompromise => "somebody else may have the key",
+        KeyEventReason::KeyLost => "the key was lost",
+        KeyEventReason::AffiliationChanged => "its holder left",
+        KeyEventReason::Superseded => "another key took its place",
+        KeyEventReason::CessationOfOperation => "the party stopped",
+        KeyEventReason::PrivilegeWithdrawn => "its holder may no longer sign",
+    }
+}
+
+fn content(body: &Bytes) -> ledger::Result<Content> {
+    let record = Record::parse(body)?;
+    let subjects = record.subjects().iter();
+    let subjects = subjects.map(|s| Subject { name: s.name.clone(), sha256: s.sha256() }).collect();
+    let unknown = unknown(&record);
+    Ok(Content { subjects, unknown, predicate: record.statement.predicate, warnings: Vec::new() })
+}
+
+/// The members that the kind does not have.
+fn unknown(record: &Record) -> BTreeSet<String> {
+    let names =
+        |other: &serde_json::Map<String, Value>| other.keys().filter(|name| *name != "publicKey").cloned().collect();
+    match &record.predicate {
+        Predicate::PartyProfile(kind) => names(&kind.other),
+        Predicate::ModelCard(kind) => names(&kind.other),
+        Predicate::TrainingSource(kind) => names(&kind.other),
+        Predicate::Manifest(kind) => names(&kind.other),
+        Predicate::LicenseClaim(kind) => names(&kind.other),
+        Predicate::AuditAttestation(kind) => names(&kind.other),
+        // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
+        // every member is.
+        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
+        Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
+    }
+}

@@ -1,0 +1,52 @@
+//! `/r/<index>`.
+
+use ledger::ids::{LeafIndex, RecordId};
+use ledger::log::{Order, Term};
+
+use super::read::Reading;
+use super::view::parts::Hash;
+use super::view::record::{Context, MAX_REFERRING, RecordPage};
+use super::view::said::Allowance;
+use super::view::seen::Seen;
+use super::{Request, not_found, reply};
+use crate::problem::{Answer, Problem};
+
+pub(super) fn record(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
+    if let Ok(id) = name.parse::<RecordId>() {
+        let index = reading.index_of(id).ok_or_else(|| not_found(format!("no record of this log has the id {id}")))?;
+        return Ok(reply::see_other(&format!("/r/{index}")));
+    }
+    let index: LeafIndex = name.parse().map_err(|_| not_found("a record's address is its number or its id"))?;
+    let entry = reading
+        .entry(index)?
+        .ok_or_else(|| not_found(format!("the log has {} entries, numbered from 0", reading.view.size)))?;
+    let body = Hash::new(entry.body);
+    let seen = reading.seen(entry)?;
+    let (mut referring, more) = referring(reading, &seen)?;
+    reading.name_subjects(&mut referring)?;
+    let same = reading.page(vec![Term::Record(seen.record)], Order::From(LeafIndex(0)), 21)?;
+    let same: Vec<LeafIndex> = same.entries.iter().map(|entry| entry.index).collect();
+    let redacted_by = match seen.content {
+        Some(_) => None,
+        None => referring.iter().find(|other| other.kind == "retraction").map(|other| other.index),
+    };
+    let context = Context { referring: &referring, referring_more: more, same: &same, redacted_by };
+    let signers = reading.signers(&seen, &mut Allowance::default());
+    let (shell, site) = (reading.shell(""), reading.site.clone());
+    let page = reading.around(|around| RecordPage::new(shell, site, &seen, body, signers, &context, around));
+    Ok(reply::page(page.to_string(), request.headers))
+}
+
+/// The newest records that name a record or have it for a subject, newest first.
+fn referring(reading: &Reading<'_>, seen: &Seen) -> Result<(Vec<Seen>, bool), Problem> {
+    let subject = ledger::ids::SubjectDigest::from_bytes(*seen.record.as_bytes());
+    let newest = Order::Below(LeafIndex(u64::MAX));
+    let (mut found, more) = reading.list(vec![Term::Ref(seen.record)], newest, MAX_REFERRING + 1)?;
+    let (about, more_about) = reading.list(vec![Term::Subject(subject)], newest, MAX_REFERRING + 1)?;
+    found.extend(about);
+    found.sort_by_key(|other| std::cmp::Reverse(other.index));
+    found.dedup_by_key(|other| other.index);
+    let more = more.is_some() || more_about.is_some() || found.len() > MAX_REFERRING;
+    found.truncate(MAX_REFERRING);
+    Ok((found, more))
+}

@@ -1,0 +1,271 @@
+//! `/d/<digest or record id>`: a dataset, its committed contents, and the models that say they used it.
+
+use askama::Template;
+use ledger::ids::{LeafIndex, RecordId, UnixMillis};
+use serde_json::Value;
+
+use super::claims::{Audit, ClaimGroup, audits, licence_claims};
+use super::facts::{Around, Facts, of_predicate};
+use super::moment::Moment;
+use super::parts::{Hash, RecordLine, Speaker, thousands};
+use super::said::{Allowance, Said};
+use super::seen::{Seen, shown_card, undone_by};
+use super::shell::{Shell, Site};
+use super::sources::{Cut, Other, Sources};
+
+/// How many files, and how many keyspaces, are listed.
+const MAX_LISTED: usize = 12;
+
+/// Everything that the log has about one dataset.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The cards of the dataset, oldest first.
+    pub cards: Vec<Seen>,
+    /// The card that the address names, if it names one.
+    pub shown: Option<RecordId>,
+    /// `manifest` records of it, oldest first.
+    pub manifests: Vec<Seen>,
+    /// `training-source` records that name it, oldest first.
+    pub uses: Vec<Seen>,
+    /// Whether there are more of those than were read.
+    pub capped: bool,
+    /// `license-claim` records about it, oldest first.
+    pub claims: Vec<Seen>,
+    /// `audit-attestation` records about it, oldest first.
+    pub audits: Vec<Seen>,
+    /// Records of other kinds that name it, newest first.
+    pub others: Vec<Seen>,
+}
+
+/// What a page of a dataset asks of the log.
+pub struct Lookup<'a> {
+    /// The address and the name of the model that a `training-source` is about.
+    pub model: &'a dyn Fn(&Seen) -> (Option<String>, String),
+    /// Whether this server holds the files of a keyspace.
+    pub held: &'a dyn Fn(&str) -> bool,
+}
+
+/// The page of a dataset.
+#[derive(Debug, Template)]
+#[template(path = "dataset.html")]
+pub struct DatasetPage {
+    shell: Shell,
+    site: Site,
+    name: Said,
+    index: LeafIndex,
+    record: Hash,
+    speaker: Speaker,
+    issued: Option<Moment>,
+    received: Moment,
+    undone: Option<(&'static str, LeafIndex)>,
+    files: Vec<(Said, Option<Hash>)>,
+    files_more: usize,
+    facts: Facts,
+    manifests: Vec<ManifestCard>,
+    uses: Sources,
+    claims: Vec<ClaimGroup>,
+    audits: Vec<Audit>,
+    audits_more: usize,
+    others: Vec<RecordLine>,
+}
+
+/// One manifest.
+#[derive(Debug)]
+pub struct ManifestCard {
+    index: LeafIndex,
+    speaker: Option<Speaker>,
+    received: Moment,
+    undone: Option<(&'static str, LeafIndex)>,
+    keyspaces: Vec<KeyspaceLine>,
+    more: usize,
+}
+
+/// One keyspace.
+#[derive(Debug)]
+pub struct KeyspaceLine {
+    id: String,
+    what: Said,
+    n: String,
+    disclosure: Said,
+    coverage: Option<Said>,
+    held: bool,
+}
+
+impl DatasetPage {
+    /// The page of the dataset that `known` is about; `None` if no card of it can be read.
+    pub fn new(
+        mut shell: Shell,
+        site: Site,
+        known: &Known,
+        cut: Cut<'_>,
+        lookup: &Lookup<'_>,
+        around: &Around<'_>,
+    ) -> Option<Self> {
+        let now: UnixMillis = around.now;
+        let mut allowance = Allowance::default();
+        let card = shown_card(&known.cards, known.shown)?;
+        let content = card.content.as_ref()?;
+        let name = allowance.said(&card.about()?, 160);
+        shell.title = format!("Dataset {}", name.plain());
+        let speaker = card.speaker(&mut allowance);
+        let files = content.subjects.iter().take(MAX_LISTED).map(|file| {
+            let name = file.name.as_deref().unwrap_or("unnamed");
+            (allowance.said(name, 160), file.sha256.map(Hash::new))
+        });
+        let files: Vec<(Said, Option<Hash>)> = files.collect();
+        let manifests = known.manifests.iter().rev().filter(|manifest| manifest.content.is_some()).take(4);
+        let manifests = manifests.map(|m| manifest(m, &known.manifests, card, lookup, now, &mut allowance)).collect();
+        let claims = licence_claims(&known.claims, now, &mut allowance);
+        let (audits, audits_more) = audits(&known.audits, now, &mut allowance);
+        let others = known.others.iter().take(10).map(|seen| seen.line(now, &mut allowance)).collect();
+        let uses = Sources::new(&known.uses, &Other::Models(lookup.model), cut, &mut allowance);
+        let first = ["description", "version", "license", "url", "creator", "datePublished"];
+        let skip = ["issuer", "issued", "name", "manifest"];
+        let unknown = |name: &str| content.unknown.contains(name);
+        let facts = of_predicate(&content.predicate, &first, &skip, &unknown, around, &mut allowance);
+        Some(Self {
+            name,
+            index: card.index,
+            record: Hash::new(card.record),
+            speaker,
+            issued: card.issued(now),
+            received: Moment::new(card.received, now),
+            undone: undone_by(card, &known.cards),
+            files_more: content.subjects.len() - files.len(),
+            files,
+            facts,
+            manifests,
+            uses,
+            claims,
+            audits,
+            audits_more,
+            others,
+            shell,
+            site,
+        })
+    }
+}
+
+fn manifest(
+    seen: &Seen,
+    all: &[Seen],
+    card: &Seen,
+    lookup: &Lookup<'_>,
+    now: UnixMillis,
+    allowance: &mut Allowance,
+) -> ManifestCard {
+    let list = seen.member(&["keyspaces"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let keyspaces = list.iter().take(MAX_LISTED).map(|keyspace| {
+        let text = |name: &str| keyspace.get(name).and_then(Value::as_str).unwrap_or_default();
+        let form = keyspace.get("form").and_then(Value::as_str).map_or(String::new(), |form| format!(", as {form}"));
+        let coverage = keyspace.get("coverage").map(|value| match value {
+            Value::String(text) => allowance.said(text, 300),
+            other => allowance.said(&other.to_string(), 300),
+        });
+        KeyspaceLine {
+            id: text("id").to_owned(),
+            what: allowance.said(&format!("{}{form}", content_words(text("kind"))), 120),
+            n: thousands(keyspace.get("n").and_then(Value::as_u64).unwrap_or(0)),
+            disclosure: allowance.said(disclosure_words(text("disclosure")), 80),
+            coverage,
+            held: (lookup.held)(text("id")),
+        }
+    });
+    let keyspaces: Vec<KeyspaceLine> = keyspaces.collect();
+    ManifestCard {
+        index: seen.index,
+        speaker: (seen.issuer != card.issuer).then(|| seen.speaker(allowance)),
+        received: Moment::new(seen.received, now),
+        undone: undone_by(seen, all),
+        more: list.len() - keyspaces.len(),
+        keyspaces,
+    }
+}
+
+/// What content of a kind is asked for by, in words.
+pub fn content_words(kind: &str) -> &str {
+    match kind {
+        "raw-sha256" => "Exact bytes of an item",
+        "text-n1" => "Whole texts",
+        "para-n1" => "Paragraphs",
+        "span-n1" => "Spans of text",
+        "url-c1" => "Addresses (URL)",
+        "host" => "Hosts",
+        "mw-page" => "Wiki pages, by number",
+        "mw-rev" => "Wiki revisions, by number",
+        "mw-title" => "Wiki pages, by title",
+        other => other,
+    }
+}
+
+/// How much a keyspace says, in words.
+fn disclosure_words(disclosure: &str) -> &str {
+    match disclosure {
+        "closed" => "closed: committed to, not open to questions",
+        "partial" => "partial: what is not found is unknown",
+        "complete" => "says to be complete: what is not found is absent",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::model::fixture::{AROUND, shell, site};
+    use super::super::seen::fixture::seen;
+    use super::*;
+    use serde_json::json;
+
+    fn known() -> Known {
+        let card = seen(
+            40,
+            "dataset-card",
+            "reed-archive",
+            "simplewiki.jsonl",
+            json!({
+            "issuer": {"id": "reed-archive", "name": "Reed Archive"}, "name": "simplewiki-extract", "version": "2026-11",
+            "description": "206 pages of the Simple English Wikipedia.\nText only.", "license": "https://creativecommons.org/licenses/by-sa/4.0/",
+            "url": "https://example.org/simplewiki"}),
+        );
+        let about = card.record.to_reference();
+        let keyspace = |kind: &str, form: Option<&str>, disclosure: &str| {
+            json!({"id": "ab".repeat(32), "kind": kind, "spec": kind, "n": 12_345, "t": 8, "keyLen": 32, "hasMeta": false,
+                "root": "cd".repeat(32), "coverage": "Main namespace; tables and media are not keyed.", "disclosure": disclosure, "form": form})
+        };
+        Known {
+            manifests: vec![seen(
+                41,
+                "manifest",
+                "reed-archive",
+                "keyspace:ab",
+                json!({"dataset": {"name": "simplewiki-extract", "record": about},
+                "keyspaces": [keyspace("para-n1", Some("wikitext"), "complete"), keyspace("mw-title", None, "partial"), keyspace("url-c1", None, "closed")]}),
+            )],
+            uses: vec![seen(
+                50,
+                "training-source",
+                "heron-lab",
+                &format!("record:{}", "12".repeat(32)),
+                json!({
+                "issuer": {"id": "heron-lab", "name": "Heron Lab"}, "relation": "pretrainedOn", "category": "publicDataset",
+                "dataset": {"name": "simplewiki", "record": about}, "items": 206}),
+            )],
+            cards: vec![card],
+            ..Known::default()
+        }
+    }
+
+    #[test]
+    fn a_dataset_shows_its_contents_and_who_says_to_have_used_it() {
+        let lookup = Lookup { model: &|_| (Some("/m/x".to_owned()), "heron-7b".to_owned()), held: &|_| true };
+        let cut = Cut { from: 0, path: "/d/x", capped: false };
+        let html = DatasetPage::new(shell(), site(), &known(), cut, &lookup, &AROUND).unwrap().to_string();
+        super::super::gallery::keep("dataset", &html);
+        for part in
+            ["simplewiki-extract", "Paragraphs, as wikitext", "12,345", "says to be complete", "heron-7b", "Heron Lab"]
+        {
+            assert!(html.contains(part), "{part}");
+        }
+        assert!(html.len() < 50_000);
+    }
+}
