@@ -10,6 +10,7 @@ mod client;
 mod cmd;
 mod config;
 mod datasets;
+mod demo;
 mod draft;
 mod failure;
 mod files;

@@ -5,6 +5,7 @@ mod audit;
 mod card;
 mod completions;
 mod config;
+mod demo;
 mod explain;
 mod key;
 mod log;
@@ -13,6 +14,7 @@ mod party;
 mod record;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -79,6 +81,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
@@ -104,6 +107,7 @@ enum Command {
 impl Command {
     fn run(self, session: &Session) -> Result<Answer> {
         match self {
+            Self::Demo(args) => demo::run(&args, session),
             Self::Key(command) => command.run(session),
             Self::Log(command) => command.run(session),
             Self::Party(command) => command.run(session),
@@ -147,6 +151,13 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
             error.exit()
         }
     }
+}
+
+/// Runs one command line for another command, which gets the answer in the place of the screen.
+pub(crate) fn execute(args: Vec<OsString>, out: &Output, env: BTreeMap<String, String>) -> Result<Answer> {
+    let cli = Cli::try_parse_from(args).map_err(|error| CliError::usage(error.render().to_string()))?;
+    let session = Session::new(out, Config::load(env, cli.global.config.as_deref())?);
+    cli.command.run(&session)
 }
 
 /// Help and version are answers; everything else that the parser says is a failure like any other.
