@@ -40,14 +40,18 @@ use crate::problem::Problem;
 
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    tiles::routes(&app)
+    let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
+    let all = tiles::routes(&app)
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
         .unify()
+        .or(pages::of_pages(&pages))
+        .unify()
         .recover(nothing_here)
         .unify()
-        .boxed()
+        .boxed();
+    pages::dressed(&pages, all)
 }
 
 /// What is left when no route took a request.
