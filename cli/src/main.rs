@@ -1,3 +1,7 @@
 //! The `colophon` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -97,6 +97,7 @@ codes! {
     SignatureInvalid = "signature_invalid", Unverified, 422, 10, "A signature does not verify.", "The file was changed after signing, or signed with another key: fetch it again, or sign it again.";
     Threshold = "threshold", Rejected, 422, 10, "Too few different keys signed.", "Collect signatures of more of the required keys; the same key twice counts once.";
     KeyRefused = "key_refused", Rejected, 422, 10, "The public key is weak, not canonical, or of an unknown algorithm.", "Make a new key with `colophon key new`.";
+    KeyUnreadable = "key_unreadable", Malformed, 422, 2, "The private key cannot be opened.", "Check the file and the password; `openssl pkey -in FILE -noout` opens the same keys.";
     KeyTaken = "key_taken", Rejected, 422, 14, "The key belongs to another party.", "Make a new key; a key belongs to one party for ever.";
     SignerUnknown = "signer_unknown", Rejected, 403, 14, "The signer is not a registered key of the issuer.", "Ask an operator of the log to register the party, or sign with a registered key.";
     SignerRevoked = "signer_revoked", Rejected, 403, 15, "The signer's key was revoked before this entry.", "Sign with a key that is in force.";
@@ -124,6 +125,10 @@ codes! {
     // Manifests.
     ManifestInvalid = "manifest_invalid", Malformed, 422, 2, "The manifest's files do not agree with its header.", "Build it again with `colophon manifest build`.";
     SourceInvalid = "source_invalid", Malformed, 422, 2, "A dataset file cannot be read.", "Mend or fetch again the file named; nothing was written.";
+    WikiUnknown = "wiki_unknown", Malformed, 422, 2, "The dump does not say which wiki it is of.", "Name it with `--wiki NAME`, for example `--wiki enwiki`.";
+    AccountRefused = "account_refused", Rejected, 422, 2, "The question names an account, and accounts are never keyed.", "Ask for pages, revisions or text; expand an account into them on your own side.";
+    OutputExists = "output_exists", Rejected, 409, 2, "The output folder exists and is not empty.", "Choose a folder that does not exist yet.";
+    FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";
     ManifestUnknown = "manifest_unknown", NotFound, 404, 3, "No manifest record of the ledger names this keyspace.", "Publish the manifest record first.";
     QuotaExceeded = "quota_exceeded", Rejected, 413, 2, "The upload is larger than the party's quota.", "Ask the operator, who can place the folder with `colophon log manifest add`.";

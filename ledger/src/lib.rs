@@ -10,11 +10,13 @@ pub mod entry;
 pub mod error;
 pub mod ids;
 pub mod log;
+pub mod manifest;
 pub mod merkle;
 pub mod note;
 pub mod record;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verify;
 
 pub use error::{Code, Error, Result};

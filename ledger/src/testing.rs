@@ -2,7 +2,11 @@
 //!
 //! Everything is made from fixed seeds, so that a test that fails fails again. Nothing here is part of the program.
 
+mod memory_log;
+
 use serde_json::{Value, json};
+
+pub use self::memory_log::MemoryLog;
 
 use crate::ids::{RecordId, SubjectDigest};
 use crate::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};

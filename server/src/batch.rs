@@ -278,7 +278,13 @@ async fn finish(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
+    use ledger::testing as cast;
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::TestServer;
+
+    const BATCH: &str = "/api/v1/records:batch";
 
     #[test]
     fn lines_are_numbered_as_an_editor_numbers_them() {
@@ -287,5 +293,85 @@ mod tests {
         assert_eq!(found, [(1, &b"{}"[..]), (3, b"{\"a\":1}"), (5, b"[]")]);
         assert!(lines(b"").is_empty());
         assert!(lines(b"\n\n").is_empty());
+    }
+
+    #[test]
+    fn one_batch_registers_a_party_and_speaks_for_it() {
+        let server = TestServer::of_empty_log(crate::Options::default());
+        let mut bodies = vec![cast::genesis(), cast::party("lab", &["partner"])];
+        bodies.extend((0..300).map(|number| cast::model_card("lab", number)));
+        bodies.push(cast::model_card("lab", 7));
+        let reply = server.post(BATCH, &bodies.join(&b'\n'));
+        assert_eq!(reply.header("content-type"), Some("application/x-ndjson"));
+        let lines = reply.lines();
+        assert_eq!(lines.len(), 303);
+        for (number, line) in lines[..302].iter().enumerate() {
+            assert_eq!((&line["line"], &line["http"]), (&json!(number + 1), &json!(201)), "{line}");
+            assert_eq!(line["index"], number.to_string());
+            assert!(line["receipt"].as_str().unwrap().starts_with("c2sp.org/tlog-proof@v1\n"));
+        }
+        assert_eq!((&lines[302]["http"], &lines[302]["index"]), (&json!(200), &json!("9")));
+        assert_eq!(lines[302]["duplicate"], true);
+        assert_eq!(server.app.log.published().unwrap().size.0, 302);
+        assert_eq!(server.app.bodies.held(), 0);
+    }
+
+    #[test]
+    fn a_bad_line_is_answered_in_its_place_and_keeps_nobody_from_going_on() {
+        let server = TestServer::start();
+        let large = vec![b' '; 10].into_iter().chain([b'"']).chain(vec![b'x'; MAX_ENVELOPE]).collect::<Vec<u8>>();
+        let bodies = [
+            cast::model_card("lab", 1),
+            b"{".to_vec(),
+            b"".to_vec(),
+            cast::model_card("stranger", 1),
+            large,
+            cast::model_card("lab", 2),
+        ];
+        let lines = server.post(BATCH, &bodies.join(&b"\r\n"[..])).lines();
+        let seen: Vec<_> = lines.iter().map(|l| (l["line"].as_u64().unwrap(), l["http"].as_u64().unwrap())).collect();
+        assert_eq!(seen, [(1, 201), (2, 400), (4, 403), (5, 413), (6, 201)]);
+        assert_eq!(lines[1]["code"], "json_syntax");
+        assert_eq!(lines[2]["code"], "signer_unknown");
+        assert_eq!(lines[3]["code"], "too_large");
+        assert_eq!(lines[4]["index"], "4");
+        // The carriage return of an editor is not part of the body.
+        assert_eq!(lines[0]["digest"], ledger::entry::body_digest(&bodies[0]).to_hex());
+    }
+
+    #[test]
+    fn b01_a_batch_has_limits_of_its_own() {
+        let server = TestServer::start();
+        let head = format!("POST {BATCH} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", MAX_BATCH + 1);
+        let mut stream = server.connect();
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(crate::testing::Reply::read(&mut stream).problem(), "too_large");
+        assert_eq!(server.post(BATCH, &b"1\n".repeat(MAX_LINES + 1)).problem(), "too_many");
+        let none = server.post(BATCH, b"\n\n");
+        assert_eq!((none.status, none.body.len()), (200, 0));
+    }
+
+    #[test]
+    fn a_batch_of_sixteen_mebibytes_passes_and_gives_its_room_back() {
+        let server = TestServer::start();
+        let card = cast::model_card("lab", 1);
+        // White space around an envelope costs a sender and nobody else.
+        let mut batch = vec![b' '; MAX_BATCH - card.len()];
+        batch[1 << 20] = b'\n';
+        batch.extend_from_slice(&card);
+        let lines = server.post(BATCH, &batch).lines();
+        assert_eq!(lines.len(), 1);
+        assert_eq!((&lines[0]["line"], &lines[0]["http"]), (&json!(2), &json!(201)));
+        assert_eq!(server.app.bodies.held(), 0);
+    }
+
+    #[test]
+    fn who_does_not_wait_gets_indices_without_receipts() {
+        let server = TestServer::start();
+        let bodies: Vec<_> = (0..5).map(|number| cast::model_card("lab", number)).collect();
+        let lines = server.post(&format!("{BATCH}?wait=sequenced"), &bodies.join(&b'\n')).lines();
+        assert_eq!(lines.len(), 5);
+        assert!(lines.iter().all(|line| line["http"] == 202 && line.get("receipt").is_none()));
     }
 }

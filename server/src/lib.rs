@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use ledger::Code;
 use warp::filters::BoxedFilter;
+use warp::path::FullPath;
 use warp::reject::MethodNotAllowed;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
@@ -41,17 +42,23 @@ use crate::problem::Problem;
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
-    let all = tiles::routes(&app)
+    let known = tiles::routes(&app)
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
         .unify()
         .or(pages::of_pages(&pages))
-        .unify()
-        .recover(nothing_here)
-        .unify()
-        .boxed();
-    pages::dressed(&pages, all)
+        .unify();
+    pages::dressed(&pages, one_spelling().and(known).recover(nothing_here).unify().boxed())
+}
+
+/// warp takes a slash at the end for none. An address has one spelling here, so that caches hold one answer.
+fn one_spelling() -> BoxedFilter<()> {
+    let spelt = |path: FullPath| async move {
+        let path = path.as_str();
+        if path == "/" || !path.ends_with('/') { Ok(()) } else { Err(warp::reject::not_found()) }
+    };
+    warp::path::full().and_then(spelt).untuple_one().boxed()
 }
 
 /// What is left when no route took a request.

@@ -256,3 +256,121 @@ pub(crate) fn rfc3339(millis: u64) -> String {
     let time = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     time.map_or_else(|| millis.to_string(), |time| format!("{time:.3}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use ledger::bundle::Bundle;
+    use ledger::entry::Entry;
+    use ledger::testing as cast;
+
+    use super::*;
+    use crate::testing::TestServer;
+
+    #[test]
+    fn a_record_is_found_by_index_and_by_id_and_says_what_its_leaf_says() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        server.sequence(body.clone());
+        let id = cast::record_id(&body).to_hex();
+        let reply = server.get("/api/v1/records/3");
+        assert_eq!(server.get(&format!("/api/v1/records/{id}")).body, reply.body);
+        let record = reply.json();
+        assert_eq!((&record["index"], &record["record"]), (&json!("3"), &json!(id)));
+        assert_eq!(record["kind"], "model-card");
+        assert_eq!(record["statement"]["predicate"]["model_name"], "example-1");
+        // The envelope stands in the document as it was accepted.
+        assert!(reply.text().contains(std::str::from_utf8(&body).unwrap()));
+        let entry = Entry::decode(&STANDARD.decode(record["entry"].as_str().unwrap()).unwrap()).unwrap();
+        assert_eq!(record["digest"], entry.body.to_hex());
+        assert_eq!(record["received"], rfc3339(entry.header.received.0));
+        let tag = reply.header("etag").unwrap();
+        assert_eq!(server.request("GET", "/api/v1/records/3", &[("if-none-match", tag)], b"").status, 304);
+
+        for nobody in ["4", "03", "-1", "18446744073709551616", "x", &"0".repeat(64), &id.to_uppercase()] {
+            for suffix in ["", "/bundle", "/receipt"] {
+                let path = format!("/api/v1/records/{nobody}{suffix}");
+                assert_eq!(server.get(&path).problem(), "not_found", "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bundle_holds_the_record_and_a_receipt_that_a_client_accepts() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        server.sequence(body.clone());
+        let reply = server.get("/api/v1/records/3/bundle");
+        assert_eq!(reply.header("content-type"), Some(MEDIA_TYPE));
+        assert_eq!(reply.header("content-disposition"), Some("attachment; filename=\"record-3.colophon.json\""));
+        let bundle = Bundle::parse(&reply.body).unwrap();
+        assert_eq!(bundle.record.envelope, body);
+        assert_eq!(bundle.key_history.len(), 1);
+        let receipt = server.get("/api/v1/records/3/receipt");
+        assert_eq!(receipt.body, bundle.record.proof.encode());
+        cast::policy().check(&bundle.record.proof.checkpoint).unwrap();
+
+        // A newer tree is a newer bundle.
+        server.sequence(cast::model_card("lab", 2));
+        let tag = reply.header("etag").unwrap();
+        assert_eq!(server.request("GET", "/api/v1/records/3/bundle", &[("if-none-match", tag)], b"").status, 200);
+    }
+
+    /// The indices of a list, over all its pages.
+    fn indices(server: &TestServer, path: &str) -> Vec<u64> {
+        let mut found = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let page = server.get(&path).json();
+            let records = page["records"].as_array().unwrap();
+            found.extend(records.iter().map(|r| r["index"].as_str().unwrap().parse::<u64>().unwrap()));
+            next = page["next"].as_str().map(str::to_owned);
+        }
+        found
+    }
+
+    #[test]
+    fn lists_go_both_ways_in_pages_and_by_every_filter() {
+        let server = TestServer::start();
+        for number in 0..7 {
+            server.sequence(cast::model_card("lab", number));
+        }
+        let all: Vec<u64> = (0..10).collect();
+        let back: Vec<u64> = all.iter().rev().copied().collect();
+        assert_eq!(indices(&server, "/api/v1/records"), back);
+        assert_eq!(indices(&server, "/api/v1/records?limit=3"), back);
+        assert_eq!(indices(&server, "/api/v1/records?limit=3&after=0"), all[1..]);
+        assert_eq!(indices(&server, "/api/v1/records?limit=4&before=8"), back[2..]);
+        assert_eq!(indices(&server, "/api/v1/records?kind=model-card&limit=2"), [9, 8, 7, 6, 5, 4, 3]);
+        assert_eq!(indices(&server, "/api/v1/records?kind=model-card&after=7&limit=1"), [8, 9]);
+        assert_eq!(indices(&server, "/api/v1/records?issuer=operator"), [2, 1, 0]);
+        let lab = cast::key("lab").public_key().key_id();
+        assert_eq!(indices(&server, &format!("/api/v1/records?key={lab}")), [1]);
+        assert_eq!(indices(&server, &format!("/api/v1/records?signer={lab}&kind=party")), [1]);
+        let id = cast::record_id(&cast::model_card("lab", 2));
+        assert_eq!(indices(&server, &format!("/api/v1/records?record={id}")), [5]);
+        assert_eq!(indices(&server, &format!("/api/v1/records?ref=record:{id}")), Vec::<u64>::new());
+        assert_eq!(indices(&server, "/api/v1/records?kind="), back);
+    }
+
+    #[test]
+    fn a_list_that_is_asked_for_wrongly_is_no_other_list() {
+        let server = TestServer::start();
+        for query in [
+            "kinds=x",
+            "kind=a&kind=b",
+            "after=1&before=2",
+            "limit=0",
+            "limit=501",
+            "limit=all",
+            "after=-1",
+            "signer=me",
+            "ref=record:xyz",
+            "subject=%",
+        ] {
+            let reply = server.get(&format!("/api/v1/records?{query}"));
+            assert_eq!((reply.status, reply.problem().as_str()), (400, "bad_request"), "{query}");
+            assert!(reply.json()["place"].as_str().unwrap().starts_with("query"), "{query}");
+        }
+    }
+}

@@ -161,12 +161,18 @@ impl Drop for TestServer {
 }
 
 impl Reply {
-    /// Reads a response up to the end of the connection.
+    /// Reads a response up to the length that it announces, else up to the end of the connection.
     pub fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
-        // A reset after the response leaves the response.
-        let _ = stream.read_to_end(&mut bytes);
-        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n");
+        let mut buffer = vec![0; 64 << 10];
+        while !is_complete(&bytes) {
+            match stream.read(&mut buffer) {
+                Ok(read) if read > 0 => bytes.extend_from_slice(&buffer[..read]),
+                // A reset after the response leaves the response.
+                _ => break,
+            }
+        }
+        let end = head_len(&bytes);
         let end = end.unwrap_or_else(|| panic!("not a response: {:?}", String::from_utf8_lossy(&bytes)));
         let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let mut lines = head.split("\r\n");
@@ -210,6 +216,17 @@ impl Reply {
         assert_eq!(document["status"], self.status);
         document["code"].as_str().expect("a code").to_owned()
     }
+}
+
+fn head_len(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|w| w == b"\r\n\r\n")
+}
+
+fn is_complete(bytes: &[u8]) -> bool {
+    let Some(end) = head_len(bytes) else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    length.is_some_and(|length| bytes.len() >= end + 4 + length)
 }
 
 fn dechunked(mut rest: &[u8]) -> Vec<u8> {

@@ -110,3 +110,132 @@ pub(crate) fn redacted(app: &App, view: &Published, entry: &EntryView) -> Proble
         None => problem,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use ledger::merkle::decode_bundle;
+    use ledger::testing as cast;
+
+    use super::*;
+    use crate::testing::TestServer;
+
+    #[test]
+    fn the_read_side_of_c2sp_is_served_with_its_types_and_its_caching() {
+        let server = TestServer::start();
+        let checkpoint = server.get("/checkpoint");
+        assert_eq!(checkpoint.status, 200);
+        assert_eq!(checkpoint.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(checkpoint.header("cache-control"), Some("no-cache"));
+        assert_eq!(cast::policy().check(&checkpoint.body).unwrap().checkpoint().size().0, 3);
+
+        let tile = server.get("/tile/0/000.p/3");
+        assert_eq!((tile.status, tile.body.len()), (200, 96));
+        assert_eq!(tile.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(tile.header("cache-control"), Some(IMMUTABLE));
+        assert_eq!(server.get("/tile/0/000.p/2").body, tile.body[..64]);
+
+        let bundle = server.get("/tile/entries/000.p/3");
+        assert_eq!(bundle.header("cache-control"), Some(IMMUTABLE));
+        assert_eq!(decode_bundle(&bundle.body, 3).unwrap().len(), 3);
+
+        let marker = server.get("/addenda.v1");
+        assert_eq!((marker.status, marker.body.len()), (200, 0));
+    }
+
+    #[test]
+    fn head_is_get_without_the_body() {
+        let server = TestServer::start();
+        for path in ["/checkpoint", "/tile/0/000.p/3", "/tile/entries/000.p/3"] {
+            let (get, head) = (server.get(path), server.request("HEAD", path, &[], b""));
+            assert_eq!(head.status, 200, "{path}");
+            assert_eq!(head.body, b"", "{path}");
+            assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{path}");
+            assert_eq!(head.header("cache-control"), get.header("cache-control"), "{path}");
+        }
+        let missing = server.request("HEAD", "/tile/0/001", &[], b"");
+        assert_eq!((missing.status, missing.body.len()), (404, 0));
+    }
+
+    #[test]
+    fn b19_every_other_spelling_of_a_path_is_not_found_and_not_kept() {
+        let server = TestServer::start();
+        for path in [
+            "/tile/0/000",
+            "/tile/0/000.p/4",
+            "/tile/0/000.p/0",
+            "/tile/0/000.p/03",
+            "/tile/0/000.p/256",
+            "/tile/0/000.p/257",
+            "/tile/0/257",
+            "/tile/0/0",
+            "/tile/0/0000.p/3",
+            "/tile/0/x000/000.p/3",
+            "/tile/00/000.p/3",
+            "/tile/64/000.p/1",
+            "/tile/-1/000.p/1",
+            "/tile/0/000.p/3/",
+            "/tile/0//000.p/3",
+            "/tile/0/%30%30%30.p/3",
+            "/tile/0/%2e%2e/0/000.p/3",
+            "/tile/0/../0/000.p/3",
+            "/tile%2f0/000.p/3",
+            "/tile/entries/000",
+            "/tile/entries/000.p/4",
+            "/tile/entries/x999/x999/x999/x999/x999/x999/999",
+            "/tile/",
+            "/tile",
+            "/checkpoint/",
+            "/checkpoint/x",
+            "/addenda.v1/",
+            "//checkpoint",
+            "/%63heckpoint",
+        ] {
+            let reply = server.get(path);
+            assert_eq!(reply.status, 404, "{path}");
+            assert_eq!(reply.problem(), "not_found", "{path}");
+        }
+        for method in ["POST", "PUT", "DELETE", "BREW"] {
+            let reply = server.request(method, "/tile/0/000.p/3", &[], b"");
+            assert_eq!((reply.status, reply.problem().as_str()), (405, "method_not_allowed"), "{method}");
+        }
+    }
+
+    #[test]
+    fn an_addendum_is_the_envelope_byte_for_byte_under_its_own_name() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        server.sequence(body.clone());
+        let digest = ledger::entry::body_digest(&body).to_hex();
+        let path = format!("/addenda/{}/{}/{digest}", &digest[..2], &digest[2..4]);
+        let reply = server.get(&path);
+        assert_eq!((reply.status, &reply.body), (200, &body));
+        assert_eq!(reply.header("cache-control"), Some("no-cache"));
+        let tag = reply.header("etag").unwrap().to_owned();
+        assert_eq!(tag, format!("\"{digest}\""));
+
+        let again = server.request("GET", &path, &[("if-none-match", &tag)], b"");
+        assert_eq!((again.status, again.body.len()), (304, 0));
+        assert_eq!(again.header("etag"), Some(tag.as_str()));
+
+        let upper = digest.to_uppercase();
+        for wrong in [
+            format!("/addenda/{digest}"),
+            format!("/addenda/00/{}/{digest}", &digest[2..4]),
+            format!("/addenda/{}/{}/{upper}", &upper[..2], &upper[2..4]),
+            format!("/addenda/{}/{}/{}", &digest[..2], &digest[2..4], &digest[..63]),
+            format!("/addenda/00/00/{}", "0".repeat(64)),
+        ] {
+            assert_eq!(server.get(&wrong).problem(), "not_found", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_has_published_nothing_has_nothing_to_show() {
+        let server = TestServer::of_empty_log(crate::Options::default());
+        for path in ["/checkpoint", "/tile/0/000.p/1", "/tile/entries/000.p/1", "/api/v1/records", "/api/v1/records/0"]
+        {
+            assert_eq!(server.get(path).problem(), "not_found", "{path}");
+        }
+    }
+}

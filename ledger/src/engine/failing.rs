@@ -2,7 +2,7 @@
 //!
 //! Each step can be broken in two ways, for those are what a caller cannot tell apart: it failed and left nothing, or
 //! it failed and yet was done. Faults below the level of a commit (the n-th write, a lost sync, a torn frame) are the
-//! business of the disk beneath the local engine.
+//! business of [`SimDisk`](super::local::sim::SimDisk).
 
 use std::collections::BTreeMap;
 use std::io;

@@ -4,10 +4,11 @@
 //! Look-up is the business of `log::index`, which is fed by [`Engine::replay`] and hands the [`Place`]s it kept back
 //! to [`Engine::read_entry`] and [`Engine::read_body`].
 //!
-//! Start reading at [`Engine`].
+//! Start reading at [`Engine`], then [`local`]: its commit is one function, top to bottom.
 
 #[cfg(any(test, feature = "testing"))]
 mod failing;
+pub mod local;
 mod memory;
 mod plan;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::merkle::{LeafHash, RootHash};
 
 #[cfg(any(test, feature = "testing"))]
 pub use failing::{FailingEngine, Outcome, Step, Times};
+pub use local::{BodyState, Checked, Damage, LocalEngine, LocalOptions, Opened};
 pub use memory::MemoryEngine;
 pub use plan::{MAX_BODY_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_NOTE_BYTES, MAX_PLAN_BYTES, MAX_PUBLISHED_NOTE_BYTES};
 
@@ -109,7 +111,9 @@ pub struct Places {
 }
 
 /// From where to replay. [`Position::START`] is always valid; others come from [`Replayed`] or [`Committed`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// They are ordered as the frames are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Which journal file.
     pub segment: u32,

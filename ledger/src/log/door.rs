@@ -10,6 +10,7 @@ use crate::entry::Header;
 use crate::error::Result;
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, UnixMillis};
 use crate::record::Record;
+use crate::record::lint::{Finding, lint};
 use crate::state::State;
 
 /// A submission whose bytes, form and signatures are sound. There is no other way to the sequencer.
@@ -18,6 +19,7 @@ pub struct Validated {
     body: Bytes,
     record: Record,
     header: Header,
+    warnings: Vec<Finding>,
 }
 
 impl Validated {
@@ -29,7 +31,8 @@ impl Validated {
         state.verify_signatures(&record)?;
         state.admit(&record, next)?;
         let header = Header::derive(&record, UnixMillis(0));
-        Ok(Self { body, record, header })
+        let warnings = lint(&record.kind, &serde_json::Value::Object(record.statement.predicate.clone()));
+        Ok(Self { body, record, header, warnings })
     }
 
     /// The envelope exactly as it was sent.
@@ -55,6 +58,11 @@ impl Validated {
     /// The keys that signed, sorted.
     pub fn signers(&self) -> &[KeyId] {
         &self.header.signers
+    }
+
+    /// What lint has to say. Warnings never block.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
     }
 
     /// The entry's header, received at `received`.

@@ -241,6 +241,18 @@ impl Index {
         Ok(Some(Chunk { number, indices: indices_of(&value), dirty: false }))
     }
 
+    /// Puts a wrong tile and a wrong posting in, as damage below sled would.
+    #[cfg(test)]
+    pub(super) fn damage_for_test(&self) {
+        for tree in [&self.tiles, &self.postings] {
+            let Some(Ok((key, value))) = tree.iter().next() else { continue };
+            let mut value = value.to_vec();
+            value[0] ^= 1;
+            let _ = tree.insert(key, value);
+        }
+        let _ = self.db.flush();
+    }
+
     /// Hands everything applied so far to the disk, and waits for it.
     ///
     /// sled's own `flush` calls `sync_file_range`, which promises neither size nor content; the files and the folder

@@ -13,8 +13,10 @@ mod bundling;
 mod clock;
 mod door;
 
+mod fsck;
 mod index;
 
+mod manifests;
 mod open;
 mod publisher;
 mod queue;
@@ -38,7 +40,9 @@ pub use self::door::Validated;
 
 pub use self::index::{Index, Term};
 
-pub use self::open::{Options, start};
+pub use self::fsck::{Damage, FsckReport, fsck, reindex};
+pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
+pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
 pub use self::sequencer::Signers;
@@ -141,6 +145,7 @@ pub(crate) struct Shared {
     fatal: watch::Sender<Option<Error>>,
     read_only: AtomicBool,
     counters: AtomicCounters,
+    manifests: Manifests,
 }
 
 impl std::fmt::Debug for Shared {
@@ -227,6 +232,11 @@ impl Log {
             refused: counters.refused.load(Ordering::Relaxed),
             queued: self.shared.queue.len() as u64,
         }
+    }
+
+    /// The manifests that this log holds.
+    pub fn manifests(&self) -> &Manifests {
+        &self.shared.manifests
     }
 
     /// The time as the log sees it.

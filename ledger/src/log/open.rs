@@ -10,16 +10,18 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::clock::{Clock, Timekeeper};
 use super::index::{Index, Indexed, Indexer};
+use super::manifests::Manifests;
 use super::publisher::Publisher;
 use super::sequencer::{Sequencer, Signers, same_root};
 use super::snapshot::Snapshot;
 use super::tail::FullTile;
-use super::{AtomicCounters, Log, Shared};
-use crate::engine::{Engine, EngineError, Head, Places, Replayed};
+use super::{AtomicCounters, Log, Shared, Validated, Wait};
+use crate::engine::{Engine, EngineError, Head, LocalEngine, LocalOptions, Places, Position, Replayed};
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize, UnixMillis};
@@ -31,6 +33,9 @@ use crate::state::State;
 pub(super) const INDEX_DIR: &str = "index";
 /// How far the index is durable: see [`super::snapshot`].
 pub(super) const SNAPSHOT_FILE: &str = "index.snapshot";
+
+/// The folder of the manifests.
+pub(super) const MANIFESTS_DIR: &str = "manifests";
 
 /// How many batches may be committed ahead of the index.
 const BATCHES_AHEAD: usize = 4;
@@ -52,6 +57,37 @@ pub struct Options {
     pub policy: Policy,
 }
 
+impl Options {
+    /// The engine's part. Frames below `trusted` are not verified at the start.
+    pub(super) fn engine(&self, trusted: Position) -> LocalOptions {
+        let mut options = LocalOptions::new(self.dir.clone(), self.origin.as_str());
+        options.guard_dir.clone_from(&self.guard_dir);
+        options.check_from = trusted;
+        options
+    }
+}
+
+/// Creates a log whose entry 0 is `genesis`, an envelope around a `log-policy`.
+///
+/// # Errors
+/// `store_exists` if there is a log already; whatever the door says about `genesis`, before anything is written.
+pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result<()> {
+    let validated = Validated::check(genesis, &State::default(), LeafIndex(0))?;
+    let engine = LocalEngine::create(&options.engine(Position::START)).map_err(refused)?;
+    let log = start(Arc::new(engine), options, clock)?;
+    let answer = log.submit(validated, Wait::Sequenced)?.wait_blocking();
+    log.close()?;
+    answer.map(drop)
+}
+
+/// Opens the log in `options.dir` and starts it.
+pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
+    // What the index was filled from was read, and verified, when it was filled; `fsck` verifies everything again.
+    let trusted = Snapshot::load(&options.dir.join(SNAPSHOT_FILE)).map_or(Position::START, |known| known.position);
+    let engine = LocalEngine::open(&options.engine(trusted)).map_err(refused)?;
+    start(Arc::new(engine), options, clock)
+}
+
 /// Starts a log on any engine.
 pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
     let head = engine.head().map_err(refused)?;
@@ -69,6 +105,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
     let shared = Arc::new(Shared {
+        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
         dir: options.dir,
         origin: options.origin,
         engine,

@@ -276,4 +276,29 @@ mod tests {
             assert_eq!(VerifierKey::new(name.clone(), Algorithm::Ed25519, &key), Err(KeyError::Refused), "{key:?}");
         }
     }
+
+    #[test]
+    fn b09_a_signature_that_only_lenient_verifiers_accept_is_refused() {
+        // R is the neutral point and S = k · a, so that S · B = R + k · A holds and a check of that equation alone accepts.
+        // The scalar's type has no name here.
+        fn same<T: From<u64>>(_: &T, n: u64) -> T {
+            n.into()
+        }
+        let secret = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        let message = [&signature[..32], secret.verifying_key().as_bytes(), b"text\n"].concat();
+        let a = secret.to_scalar();
+        let k = sha2::Sha512::digest(&message)
+            .iter()
+            .rev()
+            .fold(a - a, |k, byte| k * same(&a, 256) + same(&a, (*byte).into()));
+        signature[32..].copy_from_slice((k * a).as_bytes());
+
+        let name = KeyName::parse("example.com/log").unwrap();
+        let key = VerifierKey::new(name, Algorithm::Ed25519, secret.verifying_key().as_bytes()).unwrap();
+        let lenient = ed25519_dalek::Verifier::verify(&key.key, b"text\n", &Signature::from_bytes(&signature));
+        assert!(lenient.is_ok());
+        assert_eq!(key.check("text\n", &signature), None);
+    }
 }

@@ -357,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn the_witnesses_cosigned_what_the_log_signed() {
+        let policy = two_levels();
+        let one = SignedNote::parse(&signed_by(&[1, 2, 4])).unwrap();
+        let signed = policy.check_log(&one).unwrap();
+        let text = Checkpoint::new(Origin::parse("example.com/log").unwrap(), TreeSize(1), RootHash::EMPTY).encode();
+        let at = UnixSeconds::new(AT).unwrap();
+        let other = SignedNote::new(text.clone(), [1, 2, 4].map(|n| witness(n).cosign(&text, at)).into()).unwrap();
+        assert!(policy.check_witnesses(&one, signed.clone()).is_ok());
+        assert_eq!(policy.check_witnesses(&other, signed).unwrap_err().code(), Code::NoteInvalid);
+    }
+
+    #[test]
     fn b13_a_checkpoint_of_another_origin_is_named_as_such() {
         let policy = Policy::of_log(log("example.com/log", 1).verifier_key(), &[]).unwrap();
         let other = sign_checkpoint(&checkpoint("example.com/other"), &log("example.com/other", 1), &[]).unwrap();

@@ -78,7 +78,7 @@ fn descriptor(name: &str, media_type: &str, bytes: &[u8]) -> Value {
 }
 
 /// The text of a document; the place of a byte that is not UTF-8 is `line L column C`.
-fn text(bytes: &[u8], max_bytes: usize) -> Result<&str> {
+pub(crate) fn text(bytes: &[u8], max_bytes: usize) -> Result<&str> {
     if bytes.len() > max_bytes {
         return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {max_bytes}", bytes.len())));
     }
@@ -119,3 +119,6 @@ pub(crate) fn assert_fits(imported: &Imported) {
     let payload = statement.to_payload().unwrap();
     assert!(payload.len() <= fit::MAX_BYTES + 200 * 1024);
 }
+
+#[cfg(test)]
+mod tests;

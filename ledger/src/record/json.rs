@@ -8,8 +8,12 @@
 //! This is not a validator of documents: what a member means is the business of [`super::kinds`]. It builds a
 //! [`Value`] and never changes a byte; signatures are over the bytes that were read.
 
+mod fault;
+
 use serde_json::{Map, Number, Value};
 
+pub(super) use self::fault::pointer_step;
+use self::fault::{Fault, Read};
 use super::limits::{MAX_DEPTH, MAX_INTEGER, MAX_MEMBERS};
 use crate::error::{Code, Error, Result};
 
@@ -57,21 +61,6 @@ pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One step of a JSON pointer, cut and made visible so that a place can be shown to anybody.
-pub(super) fn pointer_step(name: &str) -> String {
-    // 80 characters tell members apart; a member's name may be as long as the text.
-    let mut step = String::from("/");
-    for c in name.chars().take(80) {
-        match c {
-            '~' => step.push_str("~0"),
-            '/' => step.push_str("~1"),
-            c if c.is_control() || is_bidi_control(c) => step.extend(c.escape_unicode()),
-            c => step.push(c),
-        }
-    }
-    step
-}
-
 fn refuse_inexact(value: &Value) -> Result<()> {
     match value {
         Value::Number(number) if number.as_i64().is_none_or(|n| n.unsigned_abs() > MAX_INTEGER.unsigned_abs()) => {
@@ -91,36 +80,6 @@ fn bad_utf8(bytes: &[u8], valid: usize) -> Error {
         _ => Vec::new(),
     };
     Fault { code: Code::TextRefused, at: valid, detail: "not UTF-8".to_owned(), path }.into_error(text)
-}
-
-/// A failure on its way out of the recursion, which adds the steps of the pointer from the innermost.
-struct Fault {
-    code: Code,
-    at: usize,
-    detail: String,
-    path: Vec<String>,
-}
-
-type Read<T> = core::result::Result<T, Box<Fault>>;
-
-impl Fault {
-    fn under(mut self: Box<Self>, step: String) -> Box<Self> {
-        self.path.push(step);
-        self
-    }
-
-    fn into_error(self, text: &str) -> Error {
-        let before = &text[..self.at];
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let position = format!("line {line} column {column}");
-        let pointer: String = self.path.into_iter().rev().collect();
-        if pointer.is_empty() || self.code == Code::JsonSyntax {
-            Error::new(self.code, self.detail).at(position)
-        } else {
-            Error::new(self.code, format!("{} ({position})", self.detail)).at(pointer)
-        }
-    }
 }
 
 struct Reader<'a> {

@@ -132,6 +132,14 @@ impl PublicKey {
         STANDARD.encode(self.to_spki_der())
     }
 
+    /// The 32 bytes of an Ed25519 key, as signed notes write it.
+    pub fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
+        match &self.point {
+            Point::Ed25519(key) => Some(key.as_bytes()),
+            Point::P256(_) => None,
+        }
+    }
+
     /// SHA-256 of the DER.
     pub const fn key_id(&self) -> KeyId {
         self.id
@@ -158,11 +166,9 @@ impl PublicKey {
                 key.verify_strict(message, &signature).map_err(|_| invalid("the Ed25519 signature does not match"))
             }
             Point::P256(key) => {
-                let parsed = p256::ecdsa::Signature::from_der(signature)
-                    .ok()
-                    .filter(|parsed| parsed.to_der().as_bytes() == signature)
-                    .ok_or_else(|| invalid("not the DER of a P-256 signature"))?;
-                key.verify(message, &parsed).map_err(|_| invalid("the P-256 signature does not match"))
+                let signature = p256::ecdsa::Signature::from_der(signature)
+                    .map_err(|_| invalid("not the DER of a P-256 signature"))?;
+                key.verify(message, &signature).map_err(|_| invalid("the P-256 signature does not match"))
             }
         }
     }

@@ -7,11 +7,9 @@
 //!
 //! Specifications: SPDX 2.3 annex D (expressions), SPDX licence list as in the crate `spdx`; Hugging Face Hub "Licenses".
 
+mod name;
 mod table;
 mod url;
-
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -111,7 +109,7 @@ pub fn conclude(text: &str) -> Conclusion {
             None => conclusion,
         };
     }
-    match full_name(text) {
+    match name::full_name(text) {
         Some(expression) => Conclusion::found(expression, Basis::Name),
         None => Conclusion::none(Basis::Unrecognised),
     }
@@ -253,83 +251,6 @@ fn identifier(token: &str) -> Option<String> {
         .map(|exception| exception.name.to_owned())
 }
 
-/// The licence whose full name or id is this text, apart from filler words, punctuation and letter case.
-fn full_name(text: &str) -> Option<String> {
-    // Spellings that neither list has; the right side is read by `conclude` again.
-    const ALSO: [(&str, &str); 12] = [
-        ("cc0", "cc0-1.0"),
-        ("cc0 1.0", "cc0-1.0"),
-        ("gplv2", "gpl-2.0"),
-        ("gplv3", "gpl-3.0"),
-        ("gnu gpl 2", "gpl-2.0"),
-        ("gnu gpl 3", "gpl-3.0"),
-        ("gnu general public 2.0", "gpl-2.0"),
-        ("gnu general public 3.0", "gpl-3.0"),
-        ("gnu affero general public 3.0", "agpl-3.0"),
-        ("gnu lesser general public 3.0", "lgpl-3.0"),
-        ("apache 2", "apache-2.0"),
-        ("mozilla public 2.0 mpl 2.0", "mpl-2.0"),
-    ];
-    let wanted = words(text);
-    if wanted.is_empty() {
-        return None;
-    }
-    if let Some((_, id)) = ALSO.iter().find(|(name, _)| *name == wanted) {
-        return conclude(id).expression;
-    }
-    if let Some(row) = HF_LICENSES.iter().find(|row| row.standing != Standing::Unknown && words(row.id) == wanted) {
-        return Some(row.expression.to_owned());
-    }
-    NAMES.get(&wanted).copied().flatten().map(str::to_owned)
-}
-
-/// Every licence that SPDX lists, by the words of its name and of its id; `None` where two have the same words.
-static NAMES: LazyLock<BTreeMap<String, Option<&'static str>>> = LazyLock::new(|| {
-    let mut names: BTreeMap<String, Option<&'static str>> = BTreeMap::new();
-    for license in spdx::identifiers::LICENSES.iter().filter(|license| license.flags & spdx::flags::IS_DEPRECATED == 0)
-    {
-        for text in [license.full_name, license.name] {
-            let known = names.entry(words(text)).or_insert(Some(license.name));
-            if *known != Some(license.name) {
-                *known = None;
-            }
-        }
-    }
-    names
-});
-
-/// Lower-case words without those that every licence name has.
-fn words(text: &str) -> String {
-    const FILLER: [&str; 11] = [
-        "the",
-        "license",
-        "licence",
-        "licenses",
-        "version",
-        "agreement",
-        "international",
-        "unported",
-        "generic",
-        "v",
-        "family",
-    ];
-    let lower = text
-        .to_lowercase()
-        .replace("sharealike", "share alike")
-        .replace("noncommercial", "non commercial")
-        .replace("noderivatives", "no derivatives");
-    let mut words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphanumeric() && c != '.')
-        .map(|word| word.trim_end_matches('.'))
-        .map(|word| {
-            word.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(word)
-        })
-        .filter(|word| !word.is_empty() && !FILLER.contains(word))
-        .collect();
-    words.dedup(); // "MIT License (MIT)"
-    words.join(" ")
-}
-
 fn slug(name: &str) -> String {
     /// A reference longer than this names nothing that a person would read.
     const MAX_SLUG: usize = 64;
@@ -380,120 +301,4 @@ pub(crate) fn distance(left: &str, right: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::*;
-
-    fn read(text: &str) -> String {
-        conclude(text).as_str().to_owned()
-    }
-
-    #[test]
-    fn every_row_of_the_list_is_a_valid_expression_and_reads_as_itself() {
-        assert_eq!(HF_LICENSES.len(), 83);
-        for row in HF_LICENSES {
-            if row.standing == Standing::Unknown {
-                assert_eq!(conclude(row.id).basis(), Basis::Unknown);
-                continue;
-            }
-            spdx::Expression::parse(row.expression).unwrap();
-            assert_eq!(read(row.id), row.expression);
-            assert_eq!(read(&row.id.to_uppercase()), row.expression);
-            if row.standing == Standing::Listed {
-                assert!(spdx::license_id(row.expression).is_some_and(|id| !id.is_deprecated()), "{}", row.id);
-            }
-        }
-    }
-
-    #[test]
-    fn spdx_expressions_keep_their_meaning_and_get_their_spelling() {
-        for (text, expected) in [
-            ("MIT OR Apache-2.0", "MIT OR Apache-2.0"),
-            ("mit or apache-2.0", "MIT OR Apache-2.0"),
-            ("(mit OR isc) and BSD-3-clause", "(MIT OR ISC) AND BSD-3-Clause"),
-            ("gpl-2.0-or-later with classpath-exception-2.0", "GPL-2.0-or-later WITH Classpath-exception-2.0"),
-            ("GPL-2.0+", "GPL-2.0-or-later"),
-            ("GPL-2.0", "LicenseRef-HF-gpl-2.0"),
-            ("OpenMDW-1.0", "OpenMDW-1.0"),
-            ("LicenseRef-house", "LicenseRef-house"),
-            ("CC-PDM-1.0", "CC-PDM-1.0"),
-        ] {
-            assert_eq!(read(text), expected, "{text}");
-        }
-        for text in ["MIT/Apache-2.0", "Modified MIT License", "MIT OR", "bespoke", "MIT AND house rules"] {
-            assert_eq!(read(text), NO_ASSERTION, "{text}");
-        }
-    }
-
-    #[test]
-    fn full_names_and_usual_spellings() {
-        for (text, expected) in [
-            ("MIT License", "MIT"),
-            ("The MIT License (MIT)", "MIT"),
-            ("Apache License, Version 2.0", "Apache-2.0"),
-            ("Apache 2.0", "Apache-2.0"),
-            ("CC BY-SA 4.0", "CC-BY-SA-4.0"),
-            ("Creative Commons Attribution-ShareAlike 4.0 International", "CC-BY-SA-4.0"),
-            ("CC0", "CC0-1.0"),
-            ("BSD 3-Clause", "BSD-3-Clause"),
-            ("BSD License", "LicenseRef-HF-bsd"),
-            ("GNU General Public License v3.0", "LicenseRef-HF-gpl-3.0"),
-            ("GPLv3", "LicenseRef-HF-gpl-3.0"),
-        ] {
-            assert_eq!(read(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_says_nothing_asserts_nothing() {
-        for text in ["", "  ", "unknown", "UNKNOWN", "undefined", "None", "NOASSERTION"] {
-            assert_eq!(read(text), NO_ASSERTION, "{text:?}");
-        }
-        assert_eq!(conclude(&"MIT OR ".repeat(2_000)).basis(), Basis::Unrecognised);
-    }
-
-    #[test]
-    fn other_takes_its_own_name() {
-        assert_eq!(conclude_other(None).as_str(), "LicenseRef-HF-other");
-        assert_eq!(
-            conclude_other(Some("Heron Weights Licence 1.1")).as_str(),
-            "LicenseRef-HF-other-heron-weights-licence-1.1"
-        );
-        assert_eq!(conclude_other(Some("mit")).as_str(), "MIT");
-        assert_eq!(conclude_other(Some("許諾")).as_str(), "LicenseRef-HF-other");
-        spdx::Expression::parse(conclude_other(Some("a b/c!")).as_str()).unwrap();
-    }
-
-    #[test]
-    fn licences_side_by_side_are_all_kept() {
-        assert_eq!(conclude_all(["mit", "cc-by-4.0", "mit"]).as_str(), "MIT AND CC-BY-4.0");
-        assert_eq!(conclude_all(["mit or isc", "cc-by-4.0"]).as_str(), "(MIT OR ISC) AND CC-BY-4.0");
-        assert_eq!(conclude_all(["mit or isc"]).as_str(), "MIT OR ISC");
-        assert_eq!(conclude_all(["(mit or isc) and zlib"]).as_str(), "(MIT OR ISC) AND Zlib");
-        assert_eq!(conclude_all(["mit", "unknown"]).as_str(), NO_ASSERTION);
-        assert_eq!(conclude_all([]).as_str(), NO_ASSERTION);
-    }
-
-    #[test]
-    fn the_closed_list_refuses_spdx_spellings_and_names_the_nearest() {
-        assert!(matches!(on_hugging_face("apache-2.0"), HfId::Exact(_)));
-        assert!(matches!(on_hugging_face("Apache-2.0"), HfId::OtherCase(row) if row.id == "apache-2.0"));
-        assert_eq!(on_hugging_face("gpl-2.0-or-later"), HfId::NotListed(None));
-        assert_eq!(on_hugging_face("apache2.0"), HfId::NotListed(Some("apache-2.0")));
-        assert_eq!(on_hugging_face("ODC-By-1.0"), HfId::NotListed(Some("odc-by")));
-        assert_eq!(on_hugging_face("https://creativecommons.org/licenses/by/4.0/"), HfId::NotListed(Some("cc-by-4.0")));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_read_without_panic_and_every_answer_is_valid(text in "\\PC{0,60}|[()+ a-zA-Z0-9.:/-]{0,80}") {
-            if let Some(expression) = conclude(&text).expression() {
-                spdx::Expression::parse(expression).unwrap();
-            }
-            if let Some(expression) = conclude_other(Some(&text)).expression() {
-                spdx::Expression::parse(expression).unwrap();
-            }
-            on_hugging_face(&text);
-        }
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ pub mod kind;
 pub mod kinds;
 pub mod license;
 pub mod limits;
+pub mod lint;
 pub mod schema;
 pub mod statement;
 pub mod terms;

@@ -101,3 +101,90 @@ fn close(predicate: &mut Schema) {
         properties.insert("issuer".to_owned(), issuer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::kinds::samples::sample;
+    use crate::record::statement::Statement;
+
+    fn validator(kind: &Kind) -> jsonschema::Validator {
+        let schema = schema(kind);
+        assert!(jsonschema::meta::is_valid(&schema), "{kind}");
+        jsonschema::validator_for(&schema).unwrap()
+    }
+
+    fn payload(statement: &Statement) -> Value {
+        json!({
+            "_type": STATEMENT_TYPE,
+            "subject": statement.subjects,
+            "predicateType": statement.kind.predicate_type(),
+            "predicate": statement.predicate,
+        })
+    }
+
+    #[test]
+    fn a_sample_of_each_kind_fits_its_schema_and_no_other() {
+        let kinds = || Kind::typed().iter().cloned().chain([Kind::parse("comment").unwrap()]);
+        for kind in kinds() {
+            let value = payload(&sample(&kind));
+            let found = validator(&kind).iter_errors(&value).map(|e| e.to_string()).collect::<Vec<_>>();
+            assert!(found.is_empty(), "{kind}: {found:?}");
+            assert!(kinds().filter(|other| *other != kind).all(|other| !validator(&other).is_valid(&value)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn b07_a_schema_refuses_what_is_missing_wrong_or_unknown() {
+        for kind in Kind::typed() {
+            let validator = validator(kind);
+            let with = |name: &str, value: Value| {
+                let mut statement = sample(kind);
+                statement.predicate.insert(name.to_owned(), value);
+                validator.is_valid(&payload(&statement))
+            };
+            assert!(!with("issued", json!("today")), "{kind}");
+            assert!(!with("issuer", json!({ "name": "a" })), "{kind}");
+            assert!(!with("supersedes", json!(["ab"])), "{kind}");
+            assert_eq!(with("x-unknown", json!(1)), !kind.is_structural(), "{kind}");
+            assert_eq!(with("evidence", json!([])), !kind.is_structural(), "{kind}");
+            assert_eq!(with("issuer", json!({ "id": "a", "name": "b" })), !kind.is_structural(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_schema_stands_alone() {
+        for kind in Kind::typed() {
+            let text = schema(kind).to_string();
+            let outside = text.split(r#""$ref":""#).skip(1).find(|rest| !rest.starts_with("#/$defs/"));
+            assert_eq!(outside, None, "{kind}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the reader takes fits the schema.
+        #[test]
+        fn the_reader_is_stricter_than_the_schema(
+            kind in 0..10_usize,
+            at in any::<prop::sample::Index>(),
+            value in prop::sample::select(vec![
+                json!(null), json!(0), json!(-1), json!("x"), json!([]), json!({}), json!(["x"]), json!("noAssertion"),
+                json!([{}]), json!({ "name": "x" }), json!({ "uri": "x" }), json!(true), json!({ "sha256": "ab".repeat(32) }),
+            ]),
+        ) {
+            let kind = &Kind::typed()[kind];
+            let mut statement = sample(kind);
+            let name = statement.predicate.keys().nth(at.index(statement.predicate.len())).unwrap().clone();
+            statement.predicate.insert(name, value);
+            if statement.to_payload().is_ok() {
+                let value = payload(&statement);
+                let found = validator(kind).iter_errors(&value).map(|e| e.to_string()).collect::<Vec<_>>();
+                prop_assert!(found.is_empty(), "{}: {:?}", kind, found);
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::common::Common;
 use super::descriptor::Digests;
 use super::kind::Kind;
 use super::limits::{MAX_STATEMENT, MAX_SUBJECTS};
@@ -89,6 +90,29 @@ impl Subject {
 }
 
 /// A statement: the kind of its predicate, its subjects, and the predicate's members as they were read.
+///
+/// ```
+/// use ledger::ids::SubjectDigest;
+/// use ledger::record::{common::Common, kind::Kind, kinds::ModelCard, statement::{Statement, Subject}};
+///
+/// let model = Subject::artifact("model.safetensors", SubjectDigest::from_bytes([0xab; 32]));
+/// let common = Common::new("example-ai".parse()?, "2026-03-01T12:00:00Z".parse()?);
+/// let card = ModelCard { model_name: Some("example-7b".to_owned()), ..ModelCard::default() };
+///
+/// let payload = Statement::build(Kind::ModelCard, vec![model], &common, &card)?.to_payload()?;
+/// let text = format!(
+///     concat!(
+///         r#"{{"_type":"https://in-toto.io/Statement/v1","#,
+///         r#""predicate":{{"issued":"2026-03-01T12:00:00Z","issuer":{{"id":"example-ai"}},"model_name":"example-7b"}},"#,
+///         r#""predicateType":"urn:colophon:model-card:v1","#,
+///         r#""subject":[{{"digest":{{"sha256":"{}"}},"name":"model.safetensors"}}]}}"#,
+///     ),
+///     "ab".repeat(32),
+/// );
+/// assert_eq!(payload, text.as_bytes());
+/// assert_eq!(Statement::parse(&payload)?.predicate["model_name"], "example-7b");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// What kind of record this is.
@@ -108,6 +132,17 @@ impl Statement {
         // Without members nothing is a predicate, and the first rule of every kind says so.
         let predicate = if let Value::Object(members) = predicate { members } else { Map::new() };
         Self { kind, subjects, predicate }
+    }
+
+    /// A statement from typed members, a struct of [`super::kinds`], beside the common ones.
+    pub fn build<T: Serialize>(kind: Kind, subjects: Vec<Subject>, common: &Common, members: &T) -> Result<Self> {
+        let not_json = |error: serde_json::Error| Error::new(Code::Schema, error.to_string()).at("/predicate");
+        let mut predicate = serde_json::to_value(members).map_err(not_json)?;
+        let common = serde_json::to_value(common).map_err(not_json)?;
+        if let (Value::Object(predicate), Value::Object(common)) = (&mut predicate, common) {
+            predicate.extend(common);
+        }
+        Ok(Self::new(kind, subjects, predicate))
     }
 
     /// Reads the payload of an envelope, with every rule but those of the kind.

@@ -271,7 +271,7 @@ impl<T: JsonSchema> JsonSchema for Claimed<T> {
 
 /// One text or a list of texts, as card formats write it, kept as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum Texts {
     /// A single text.
     One(String),

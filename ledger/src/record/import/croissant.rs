@@ -107,7 +107,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Imported> {
 }
 
 /// The dataset of a document: the document itself, or the dataset in its `@graph`.
-fn dataset(document: &Value) -> Result<&Map<String, Value>> {
+pub(crate) fn dataset(document: &Value) -> Result<&Map<String, Value>> {
     let names = Names::of(document);
     let is_dataset = |value: &&Value| {
         let types = value.get("@type").map(items).unwrap_or_default();

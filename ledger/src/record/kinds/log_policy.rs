@@ -5,7 +5,7 @@
 //! ```text
 //! {"issuer":{"id":"example-log"},"issued":"2026-03-01T12:00:00Z",
 //!  "origin":"log.example.org","logKeys":["log.example.org+<8 hex>+<base64>"],
-//!  "witnesses":"log …\nwitness …\nquorum …\n",
+//!  "witnesses":"witness w1 w.example.org+<8 hex>+<base64>\nquorum w1\n",
 //!  "operators":[{"id":"example-log","keys":[{"keyid":"<64 hex>","publicKey":"<base64 DER>","use":"sign"}]}],
 //!  "council":{"keys":[{"keyid":"<64 hex>","publicKey":"<base64 DER>"}],"threshold":1},
 //!  "rules":{"model-card":["partner"],"comment":["anybody"]},
@@ -24,15 +24,13 @@ use super::party::refuse_key_id;
 use super::{Keys, PartyKey, Role, check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyId, SubjectDigest};
+use crate::note::{Algorithm, Origin, Policy, VerifierKey};
 use crate::record::common::Common;
 use crate::record::kind::Kind;
 use crate::record::limits::{MAX_KEYS, MAX_SIGNATURES};
 use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
 use crate::record::terms::PartyId;
-
-/// Bytes of a witness policy: 64 witnesses and groups of 256 bytes a line.
-const MAX_WITNESSES: usize = 64 * 256;
 
 /// Who may register a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -103,9 +101,9 @@ pub struct Council {
 pub struct LogPolicy {
     /// The name of the log: the first line of its checkpoints.
     pub origin: String,
-    /// The log's verifier keys, in the text form of signed notes.
+    /// The log's verifier keys, in the text form of signed notes. The one that signs checkpoints is named as the origin.
     pub log_keys: Vec<String>,
-    /// The witness policy, as C2SP tlog-policy writes it, without comments.
+    /// The witness policy, as C2SP tlog-policy writes it, without comments; `quorum none` where nobody witnesses.
     pub witnesses: String,
     /// 1 to 16 operators.
     pub operators: Vec<Operator>,
@@ -126,16 +124,9 @@ impl LogPolicy {
     }
 
     pub(super) fn check(&self, common: &Common, statement: &Statement) -> Result<Keys> {
-        check_name(&self.origin, "/origin")?;
+        check_origin(&self.origin)?;
         check_subjects(statement, &[Self::subject(&self.origin)])?;
-        if self.log_keys.is_empty() {
-            return Err(schema_error("/logKeys", "expected at least one key of the log"));
-        }
-        for (i, key) in self.log_keys.iter().enumerate() {
-            if key.len() > 1024 || key.split('+').count() < 3 || !key.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(schema_error(&format!("/logKeys/{i}"), "expected <name>+<8 hex>+<base64>"));
-            }
-        }
+        let log_keys = self.check_log_keys()?;
         check_witnesses(&self.witnesses)?;
         for kind in self.rules.keys() {
             Kind::parse(kind).map_err(|error| error.at("/predicate/rules"))?;
@@ -144,10 +135,38 @@ impl LogPolicy {
             Kind::parse(name).map_err(|_| schema_error("/limits", "expected words joined by hyphens as names"))?;
         }
         let keys = self.check_keys()?;
+        if let Some(key) = keys.registered.iter().find(|key| key.ed25519_bytes().is_some_and(|k| log_keys.contains(k)))
+        {
+            let detail = format!("key {} is a key of the log: it cannot sign records as well", key.key_id());
+            return Err(schema_error("/operators", detail));
+        }
         if !self.operators.iter().any(|operator| operator.id == common.issuer.id) {
             return Err(schema_error("/issuer/id", "expected the id of one of the operators"));
         }
         Ok(keys)
+    }
+
+    /// The log's own keys: one named as the log, and others, such as its clock, named below it.
+    fn check_log_keys(&self) -> Result<BTreeSet<[u8; 32]>> {
+        let mut keys = BTreeSet::new();
+        let mut signs = false;
+        for (i, text) in self.log_keys.iter().enumerate() {
+            let place = format!("/logKeys/{i}");
+            let key: VerifierKey = text.parse().map_err(|error| schema_error(&place, format!("{error}")))?;
+            let below = key.name().as_str().strip_prefix(self.origin.as_str());
+            let below = below.ok_or_else(|| schema_error(&place, "expected a key named as the log or below it"))?;
+            if !below.is_empty() && !below.starts_with('/') {
+                return Err(schema_error(&place, "expected a key named as the log or below it"));
+            }
+            if !keys.insert(*key.public_key()) {
+                return Err(schema_error(&place, "another key of the log has the same bytes"));
+            }
+            signs |= below.is_empty() && key.algorithm() == Algorithm::Ed25519;
+        }
+        match signs {
+            true => Ok(keys),
+            false => Err(schema_error("/logKeys", "expected the key that signs checkpoints, named as the log")),
+        }
     }
 
     fn check_keys(&self) -> Result<Keys> {
@@ -192,29 +211,24 @@ impl LogPolicy {
     }
 }
 
-/// An origin as checkpoints have it: visible ASCII without the plus that ends a name in a verifier key.
-fn check_name(name: &str, place: &str) -> Result<()> {
-    if name.len() > 255 {
-        return Err(Error::new(Code::NameTooLong, format!("{} bytes", name.len())).at(format!("/predicate{place}")));
-    }
-    match !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b'+') {
+/// An origin as checkpoints have it, of visible ASCII without the plus that ends a name in a verifier key.
+fn check_origin(origin: &str) -> Result<()> {
+    let name = Origin::parse(origin).and_then(|origin| origin.to_key_name());
+    name.map_err(|error| Error::from(error).at("/predicate/origin"))?;
+    match origin.bytes().all(|b| b.is_ascii_graphic()) {
         true => Ok(()),
-        false => Err(schema_error(place, "expected visible ASCII characters without a plus")),
+        false => Err(schema_error("/origin", "expected visible ASCII characters without a plus")),
     }
 }
 
-/// Lines of the policy language and nothing that it ignores: comments would be free text.
+/// A tlog-policy in the one form that [`Policy::encode`] gives it: comments and spaces would be room for anything.
 fn check_witnesses(text: &str) -> Result<()> {
-    if text.len() > MAX_WITNESSES {
-        return Err(schema_error("/witnesses", format!("{} bytes, at most {MAX_WITNESSES}", text.len())));
+    let policy = Policy::parse(text.as_bytes()).map_err(|error| {
+        let line = error.place().unwrap_or_default();
+        schema_error("/witnesses", format!("{line}: {}", error.detail()))
+    })?;
+    match policy.encode() == text.as_bytes() && text.is_ascii() {
+        true => Ok(()),
+        false => Err(schema_error("/witnesses", "expected no comments, single spaces, and ASCII")),
     }
-    for (i, line) in text.lines().enumerate() {
-        let word = line.split([' ', '\t']).next().unwrap_or_default();
-        let known = matches!(word, "" | "log" | "witness" | "group" | "quorum");
-        if !known || !line.bytes().all(|b| b.is_ascii_graphic() || b == b' ' || b == b'\t') || line.contains('#') {
-            let detail = format!("line {}: expected log, witness, group or quorum, and no comment", i + 1);
-            return Err(schema_error("/witnesses", detail));
-        }
-    }
-    Ok(())
 }

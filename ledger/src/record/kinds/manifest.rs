@@ -26,7 +26,7 @@ use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
 use crate::record::terms::{Claimed, RecordRef};
 
-/// The deepest tree of a keyspace: 2^40 buckets of 32 keys are more than a keyspace can hold in 2^45 keys.
+/// The deepest tree of a keyspace (DESIGN §7): 2^40 buckets of 32 keys are 2^45 keys, more than any corpus has texts.
 const MAX_T: u8 = 40;
 
 /// How much of the dataset's content the keyspaces hold.
@@ -85,9 +85,9 @@ pub struct Keyspace {
     /// RFC 6962 root over the buckets.
     #[schemars(with = "Sha256Hex")]
     pub root: String,
-    /// What was keyed and what was not, for people and programs: a text or an object.
+    /// What was keyed and what was not, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub coverage: Option<Value>,
+    pub coverage: Option<String>,
     /// How much of the content it holds.
     pub disclosure: Disclosure,
     /// Which text a text keyspace keys: `wikitext`, `plain`, `html`.

@@ -191,3 +191,8 @@ fn check_subjects(statement: &Statement, expected: &[Subject]) -> Result<()> {
 fn schema_error(place: &str, detail: impl Into<String>) -> Error {
     Error::new(Code::Schema, detail).at(format!("{PLACE}{place}"))
 }
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

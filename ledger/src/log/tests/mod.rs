@@ -13,6 +13,9 @@ use crate::ids::{KeyId, UnixMillis};
 use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consistency, verify_inclusion};
 use crate::testing;
 
+mod local;
+mod uploads;
+
 struct Bench {
     dir: tempfile::TempDir,
     engine: Arc<MemoryEngine>,

@@ -1,0 +1,70 @@
+//! `colophon log serve`
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+
+use crate::failure::{CliError, Result};
+use crate::logdir::LogDir;
+use crate::output::Answer;
+use crate::serving::Running;
+use crate::session::Session;
+
+/// Where to listen if neither the command nor the log's config says so: this machine alone.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8480";
+
+/// Serve a log over HTTP
+///
+/// Runs until it is stopped (Ctrl-C, SIGTERM): then nobody is let in any more, and what was let in is finished. There is no
+/// TLS inside; put a proxy in front for the public.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  colophon log serve --dir /srv/log --listen 127.0.0.1:8480")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: super::DirArg,
+    /// Address and port; port 0 lets the system choose. Without it `listen` of LOG/config.toml, else 127.0.0.1:8480
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let dir = LogDir::open(&args.dir.dir)?;
+    let listen = args.listen.as_deref().or(dir.config().listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
+    let address = parse(listen)?;
+    let mut running = Running::start(&dir, address)?;
+    let size = running.log().published().map_or(0, |view| view.size.0);
+    let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
+    let json = json!({ "origin": dir.origin().as_str(), "url": running.url(), "size": size.to_string() });
+    session.out.step(&text, Some(&json));
+    running.wait()?;
+    Ok(Answer::new("stopped", json!({ "stopped": true })))
+}
+
+/// `127.0.0.1:8480`, `[::1]:0`, `:8480` (every interface) or `8480` (this machine alone).
+fn parse(text: &str) -> Result<SocketAddr> {
+    let full = match text {
+        port if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
+        port if port.starts_with(':') => format!("0.0.0.0{port}"),
+        name if name.starts_with("localhost:") => name.replacen("localhost", "127.0.0.1", 1),
+        other => other.to_owned(),
+    };
+    full.parse().map_err(|_| {
+        CliError::usage(format!("{text:?} is not an address to listen on"))
+            .hint(format!("Write an IP address and a port, such as {DEFAULT_LISTEN}."))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        assert_eq!(parse("8480").unwrap().to_string(), "127.0.0.1:8480");
+        assert_eq!(parse(":8480").unwrap().to_string(), "0.0.0.0:8480");
+        assert_eq!(parse("localhost:0").unwrap().to_string(), "127.0.0.1:0");
+        assert_eq!(parse("[::1]:9").unwrap().to_string(), "[::1]:9");
+        assert_eq!(parse("log.example.org").unwrap_err().exit(), 2);
+    }
+}

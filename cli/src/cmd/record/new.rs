@@ -1,0 +1,89 @@
+//! `colophon record new`
+
+use std::path::PathBuf;
+
+use ledger::record::kind::Kind;
+
+use super::write_statement;
+use crate::draft::{self, Defaults, Draft, MAX_DRAFT};
+use crate::failure::{At, CliError, Result};
+use crate::files;
+use crate::output::Answer;
+use crate::session::Session;
+
+/// Make a statement from a document in YAML or JSON
+///
+/// The document holds the members of the predicate, or a whole statement. The issuer, the time and (where the kind
+/// determines them) the subjects are added if it does not have them. What is printed are the exact bytes that are signed.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  colophon record new model-card --from card.yaml --subject model/ --issuer example-lab --out card.statement.json"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) draft: DraftArgs,
+    /// Where to write the statement; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Where a statement comes from.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DraftArgs {
+    /// What kind of record: model-card, dataset-card, training-source, manifest, license-claim, audit-attestation, party,
+    /// party-profile, key-event, log-policy, or any other name
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// The document, YAML or JSON; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// What the record is about: a file, a model's folder, record:<id> or NAME=<sha256>; may be repeated
+    #[arg(long = "subject", value_name = "SUBJECT")]
+    pub(crate) subjects: Vec<String>,
+    /// The party that speaks [env: COLOPHON_ISSUER]
+    #[arg(long, value_name = "ID")]
+    pub(crate) issuer: Option<String>,
+    /// The party's name for people [env: COLOPHON_ISSUER_NAME]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer_name: Option<String>,
+    /// When, as 2026-03-01T12:00:00Z; now without it
+    #[arg(long, value_name = "TIME")]
+    pub(crate) issued: Option<String>,
+    /// Add random bytes, so that nobody can guess the content from the record's id
+    #[arg(long)]
+    pub(crate) nonce: bool,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let payload = args.draft.read(session)?.complete(&args.draft.defaults(session)?).at(args.draft.from.display())?;
+    write_statement(&payload, args.out.as_deref())
+}
+
+impl DraftArgs {
+    /// The draft with its subjects.
+    pub(crate) fn read(&self, session: &Session) -> Result<Draft> {
+        let kind = self.kind.as_deref().map(Kind::parse).transpose()?;
+        let bytes = files::read(&self.from, MAX_DRAFT)?;
+        let mut draft = Draft::read(&bytes, &self.from, kind.as_ref(), session.out).at(self.from.display())?;
+        if !self.subjects.is_empty() {
+            let subjects = self.subjects.iter().map(|text| draft::subject_from_arg(text, session.out));
+            draft.subjects = subjects.collect::<Result<_>>()?;
+        }
+        Ok(draft)
+    }
+
+    /// What is added to it.
+    pub(crate) fn defaults(&self, session: &Session) -> Result<Defaults> {
+        let issued = match &self.issued {
+            Some(text) => text.parse().map_err(|error| CliError::usage(format!("{error}"))).at("--issued")?,
+            None => session.timestamp()?,
+        };
+        let configured = session.config.issuer_name.as_ref().map(|name| name.value.clone());
+        Ok(Defaults {
+            issuer: session.issuer(self.issuer.as_deref())?,
+            issuer_name: self.issuer_name.clone().or(configured),
+            issued,
+            nonce: self.nonce,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! `colophon record publish`
+
+use std::path::{Path, PathBuf};
+
+use ledger::Code;
+use ledger::bundle::Bundle;
+use ledger::record::Record;
+use ledger::record::dsse::Envelope;
+use ledger::record::key::PrivateKey;
+use serde_json::json;
+
+use super::new::DraftArgs;
+use super::sign::{MAX_BODY, open_keys, sign};
+use super::submit::line;
+use crate::api::Accepted;
+use crate::artifact::BUNDLE_ENDING;
+use crate::client::Client;
+use crate::cmd::verify;
+use crate::draft::Draft;
+use crate::failure::{At, CliError, Result};
+use crate::files;
+use crate::keys::PasswordArgs;
+use crate::output::Answer;
+use crate::session::Session;
+use crate::source::{LogArgs, client, reach};
+use crate::trust::TrustArgs;
+
+/// Make, sign and send a record, and write its bundle beside the model
+///
+/// For a pipeline: safe to run again. The signed envelope is kept in a file beside the bundle before it is sent, so a run
+/// that was killed is taken up with the same bytes and gets the same index; a run after success changes nothing. The bundle
+/// is verified against the pinned policy before it is written.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  colophon record publish model-card --from card.yaml --subject model/ --issuer example-lab --key lab --log https://log.example.org"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    draft: DraftArgs,
+    /// A key by its name or the path of its PEM file; may be repeated [env: COLOPHON_KEY]
+    #[arg(short, long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+    /// Where to write the bundle; without it beside the subject, as NAME.colophon.json
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let bundle_path = match &args.out {
+        Some(path) => path.clone(),
+        None => default_out(&args.draft),
+    };
+    let draft = args.draft.read(session)?;
+    let keys = open_keys(&args.keys, &args.password, session)?;
+    let pending = files::beside(&bundle_path, ".pending");
+    let (body, record) = match taken_up(&draft, &keys, &pending, &bundle_path) {
+        Some(found) => found,
+        None => {
+            let payload = draft.complete(&args.draft.defaults(session)?).at(args.draft.from.display())?;
+            let signed = sign(&payload.bytes, &keys)?;
+            // From here on there is one set of bytes, whatever happens: kept first, then sent.
+            files::write(&pending, &signed.0)?;
+            signed
+        }
+    };
+    let (client, trust, _running) = match &args.log.dir {
+        Some(dir) => {
+            let log = crate::logdir::LogDir::open(dir)?;
+            let (client, running) = reach(&log, session)?;
+            let policy = args.trust.policy.clone().unwrap_or_else(|| dir.join("policy.txt"));
+            let trust = TrustArgs {
+                policy: Some(policy),
+                genesis: args.trust.genesis.clone().or_else(|| log.config().genesis.clone()),
+            };
+            (client, trust, running)
+        }
+        None => (client(&args.log, session)?, args.trust.clone(), None),
+    };
+    let accepted = send(&client, &body, session)?;
+    let (bundle, verified) = receive(&client, &accepted, &record, &trust, session)?;
+    files::write(&bundle_path, &bundle)?;
+    files::remove(&pending)?;
+    let verdict = if verified { "verified" } else { "not verified: no log is pinned" };
+    let text = format!("{}\nbundle  {} ({verdict})", line(&accepted), bundle_path.display());
+    let mut json = accepted.to_json();
+    json["bundle"] = json!(bundle_path);
+    json["verified"] = json!(verified);
+    Ok(Answer::new(text, json))
+}
+
+/// Beside what the record is about, if that is a file or folder here; else beside the document.
+fn default_out(draft: &DraftArgs) -> PathBuf {
+    let subject = draft.subjects.iter().map(PathBuf::from).find(|path| path.exists());
+    match subject {
+        // The components leave out a slash at the end: `model/` has its bundle beside it, not inside.
+        Some(path) => files::beside(&path.components().collect::<PathBuf>(), BUNDLE_ENDING),
+        None => draft.from.with_extension("colophon.json"),
+    }
+}
+
+/// The envelope of an earlier run, if it says the same and is signed by the same keys.
+fn taken_up(draft: &Draft, keys: &[PrivateKey], pending: &Path, bundle: &Path) -> Option<(Vec<u8>, Record)> {
+    let of_pending = || files::read(pending, MAX_BODY).ok();
+    let of_bundle = || {
+        let bytes = files::read(bundle, ledger::bundle::MAX_BUNDLE_LEN).ok()?;
+        Some(Bundle::parse(&bytes).ok()?.record.envelope)
+    };
+    [of_pending(), of_bundle()].into_iter().flatten().find_map(|body| {
+        let record = Record::parse(&body).ok()?;
+        let envelope = Envelope::parse(&body).ok()?;
+        let signers: std::collections::BTreeSet<_> = keys.iter().map(PrivateKey::key_id).collect();
+        let ours = |id: &_| keys.iter().find(|key| key.key_id() == *id).map(|key| key.public_key().clone());
+        let same = signers == record.signers() && envelope.verify(&ours).is_ok() && draft.is_said_by(&envelope.payload);
+        same.then_some((body, record))
+    })
+}
+
+/// Sends a record and waits for its receipt.
+pub(crate) fn send(client: &Client, body: &[u8], session: &Session) -> Result<Accepted> {
+    let accepted = client.submit(body)?;
+    client.wait_until_published(accepted, session.config.timeout.value)
+}
+
+/// Fetches the bundle of a record that was just sent and verifies it. Without a pin it is only held against what was sent.
+pub(crate) fn receive(
+    client: &Client,
+    accepted: &Accepted,
+    record: &Record,
+    trust: &TrustArgs,
+    session: &Session,
+) -> Result<(Vec<u8>, bool)> {
+    let bytes = client.bundle(&accepted.index.to_string())?;
+    let bundle = Bundle::parse(&bytes).at(client.base())?;
+    if Record::parse(&bundle.record.envelope).map(|found| found.id) != Ok(record.id) {
+        return Err(CliError::new(Code::BindingMismatch, "the log's bundle is of another record").at(client.base()));
+    }
+    let checked = match verify::check(&bytes, trust, &[], session) {
+        Err(error) if error.code() == Code::NoPolicy => {
+            session.out.warn(&format!("the bundle is not verified: {}. {}", "no log is pinned", error.first_hint()));
+            return Ok((bytes, false));
+        }
+        checked => checked?,
+    };
+    match checked.report.failed() {
+        None => Ok((bytes, true)),
+        Some(failed) => {
+            let code = failed.code.unwrap_or(Code::Internal);
+            Err(CliError::new(code, failed.detail.clone()).at(failed.link.as_str()).at(client.base()))
+        }
+    }
+}

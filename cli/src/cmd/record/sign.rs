@@ -1,0 +1,144 @@
+//! `colophon record sign`
+
+use std::path::{Path, PathBuf};
+
+use ledger::Code;
+use ledger::record::Record;
+use ledger::record::dsse::Envelope;
+use ledger::record::key::PrivateKey;
+use ledger::record::limits::MAX_ENVELOPE;
+use serde_json::{Value, json};
+
+use crate::failure::{At, CliError, Result};
+use crate::files;
+use crate::keys::{PasswordArgs, Passwords};
+use crate::output::{Answer, json_list};
+use crate::session::Session;
+
+/// A file of many statements, one a line: 300 sources of 2 KiB are 600 KiB; the largest batch of the server is 16 MiB.
+const MAX_LINES_FILE: usize = 64 * 1024 * 1024;
+
+/// Sign statements
+///
+/// Takes one statement, or a file of many, one a line (.ndjson), and prints as many envelopes (DSSE). With --add the file
+/// is an envelope that gets further signatures, for statements that several parties sign on machines of their own.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  colophon record sign card.statement.json --key lab --out card.dsse.json\n  colophon record sign party.statement.json --key operator --key lab\n  colophon record sign party.dsse.json --add --key lab --out party.dsse.json"
+)]
+pub(crate) struct Args {
+    /// A statement, or a file of them; with --add an envelope
+    file: PathBuf,
+    /// A key by its name or the path of its PEM file; may be repeated [env: COLOPHON_KEY]
+    #[arg(short, long = "key", value_name = "KEY")]
+    keys: Vec<String>,
+    /// Add signatures to an envelope that has some
+    #[arg(long)]
+    add: bool,
+    /// Where to write the envelopes; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let bytes = files::read(&args.file, MAX_LINES_FILE)?;
+    let keys = open_keys(&args.keys, &args.password, session)?;
+    let place = args.file.display();
+    let inputs = if is_many(&args.file) { lines(&bytes) } else { vec![(1, bytes.as_slice())] };
+    let many = inputs.len() > 1 || is_many(&args.file);
+    let mut envelopes = Vec::with_capacity(inputs.len());
+    for (number, input) in inputs {
+        let envelope = if args.add { add(input, &keys) } else { sign(input, &keys) };
+        envelopes.push(if many {
+            envelope.at(format!("{place}: line {number}"))?
+        } else {
+            envelope.at(place.to_string())?
+        });
+    }
+    let mut document = Vec::new();
+    let mut items: Vec<Value> = Vec::with_capacity(envelopes.len());
+    for (body, record) in &envelopes {
+        document.extend_from_slice(body);
+        document.push(b'\n');
+        let signers: Vec<_> = record.signers().into_iter().collect();
+        items.push(json!({ "record": record.id, "kind": record.kind.as_str(), "signers": signers,
+            "envelope": String::from_utf8_lossy(body) }));
+    }
+    if !many {
+        // One envelope is exactly its bytes: what is sent is what was written.
+        document.pop();
+    }
+    let mut json = json_list("envelopes", items);
+    json["file"] = json!(args.out);
+    match &args.out {
+        None => Ok(Answer::document(document, json)),
+        Some(path) => {
+            files::write(path, &document)?;
+            let text = format!("{} signed with {}: {}", count(envelopes.len()), key_count(&keys), path.display());
+            Ok(Answer::new(text, json))
+        }
+    }
+}
+
+/// Opens the keys that sign: those of the flags, else that of the settings.
+pub(crate) fn open_keys(names: &[String], password: &PasswordArgs, session: &Session) -> Result<Vec<PrivateKey>> {
+    let configured = session.config.key.as_ref().map(|key| key.value.clone());
+    let names: Vec<String> = if names.is_empty() { configured.into_iter().collect() } else { names.to_vec() };
+    if names.is_empty() {
+        return Err(CliError::usage("no key is named")
+            .hint("Pass --key NAME, or set `key = \"NAME\"` in the config file; `colophon key new NAME` makes one."));
+    }
+    let store = session.keys();
+    let mut passwords = Passwords::new(password, &session.config)?;
+    names.iter().map(|name| store.open(name, &mut passwords)).collect()
+}
+
+/// Signs a statement and reads the envelope as the log will, so that a refusal comes before anything is sent.
+pub(crate) fn sign(payload: &[u8], keys: &[PrivateKey]) -> Result<(Vec<u8>, Record)> {
+    // A file from an editor ends with a line break; the bytes that are signed are those of the statement alone.
+    let statement = ledger::record::statement::Statement::parse(payload)?;
+    let payload = statement.to_payload()?;
+    let keys: Vec<&PrivateKey> = keys.iter().collect();
+    let body = Envelope::sign(payload, &keys)?.to_json();
+    let record = Record::parse(&body)?;
+    Ok((body, record))
+}
+
+fn add(body: &[u8], keys: &[PrivateKey]) -> Result<(Vec<u8>, Record)> {
+    let mut envelope = Envelope::parse(body)?;
+    let keys: Vec<&PrivateKey> = keys.iter().collect();
+    let more = Envelope::sign(envelope.payload.clone(), &keys)?;
+    for signature in more.signatures {
+        if envelope.signatures.iter().any(|other| other.keyid == signature.keyid) {
+            return Err(CliError::new(Code::Threshold, format!("key {} signed it already", signature.keyid)));
+        }
+        envelope.signatures.push(signature);
+    }
+    let body = envelope.to_json();
+    let record = Record::parse(&body)?;
+    Ok((body, record))
+}
+
+/// Whether a file holds one document a line, by its name.
+pub(crate) fn is_many(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "ndjson" || extension == "jsonl")
+}
+
+/// The lines of a file that are not empty, with their numbers.
+pub(crate) fn lines(bytes: &[u8]) -> Vec<(usize, &[u8])> {
+    let numbered = bytes.split(|byte| *byte == b'\n').enumerate();
+    numbered.map(|(i, line)| (i + 1, line.trim_ascii())).filter(|(_, line)| !line.is_empty()).collect()
+}
+
+/// The largest envelope, for those who read one.
+pub(crate) const MAX_BODY: usize = MAX_ENVELOPE;
+
+fn count(n: usize) -> String {
+    if n == 1 { "one statement".to_owned() } else { format!("{n} statements") }
+}
+
+fn key_count(keys: &[PrivateKey]) -> String {
+    if keys.len() == 1 { "one key".to_owned() } else { format!("{} keys", keys.len()) }
+}

@@ -1,0 +1,99 @@
+//! Reading and writing the user's files: limits before reading, whole files or none when writing.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use ledger::Code;
+
+use crate::failure::{CliError, Result};
+
+/// Reads a file of at most `limit` bytes; `-` is standard input.
+pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let too_large = || CliError::new(Code::TooLarge, format!("more than {limit} bytes")).at(path.display().to_string());
+    let failed = |source| CliError::io(path, "read", source);
+    // One byte more than the limit, so that a file that grows while it is read is noticed too.
+    let cap = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(cap).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(CliError::usage("this is a folder; a file is needed").at(path.display().to_string()));
+        }
+        file.take(cap).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    if bytes.len() > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Writes a file so that a reader sees the old one or the new one, whole, also after a crash.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |source| CliError::io(path, "write", source);
+    let temporary = beside(path, ".part");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&temporary, path).map_err(failed)?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// Makes a folder and what is above it.
+pub fn make_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|source| CliError::io(path, "make the folder", source))
+}
+
+/// Removes a file that may not exist.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::io(path, "remove", source)),
+        _ => Ok(()),
+    }
+}
+
+/// The path with something after its last name.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The last name of a path as text; for `.` and `..` that of the folder itself.
+pub fn name_of(path: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    name(path)
+        .or_else(|| fs::canonicalize(path).ok().as_deref().and_then(name))
+        .unwrap_or_else(|| path.display().to_string())
+}
+
+/// A rename is durable once its folder is. Some file systems cannot sync a folder; there the rename is all there is.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write(&path, b"four").unwrap();
+        assert_eq!(read(&path, 4).unwrap(), b"four");
+        assert_eq!(read(&path, 3).unwrap_err().code(), Code::TooLarge);
+        assert_eq!(read(dir.path(), 3).unwrap_err().exit(), 2);
+        assert!(!beside(&path, ".part").exists());
+    }
+
+    #[test]
+    fn a_folder_given_as_a_dot_has_a_name() {
+        assert_ne!(name_of(Path::new(".")), ".");
+        assert_eq!(name_of(Path::new("/a/b.bin")), "b.bin");
+    }
+}

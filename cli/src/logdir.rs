@@ -1,0 +1,308 @@
+//! A log's folder as its operator sees it: what is beside the data.
+//!
+//! ```text
+//! LOG/config.toml         origin, policy, paths of the keys: read at every start
+//! LOG/keys/log.key        signs checkpoints       C2SP text form PRIVATE+KEY+…, mode 0600
+//! LOG/keys/clock.key      the log's own cosigner  the same
+//! LOG/keys/operator.pem   registers parties       PKCS#8; needed rarely, better kept elsewhere
+//! LOG/log.vkey            what to give to others: the log's verifier key
+//! LOG/policy.txt          and the policy with its witnesses (tlog-policy)
+//! LOG/serving.json        while a server runs: its process and address
+//! ```
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ledger::Code;
+use ledger::log;
+use ledger::merkle::LeafHash;
+use ledger::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::failure::{At, CliError, Result};
+use crate::files;
+use crate::keys::{random, write_new};
+
+/// The file that makes a folder a log's.
+const CONFIG: &str = "config.toml";
+/// Where a running server says where it is.
+const SERVING: &str = "serving.json";
+/// A config file is under 4 KiB, with a policy of some dozens of witnesses under 64.
+const MAX_CONFIG: usize = 1024 * 1024;
+
+/// What `LOG/config.toml` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LogConfig {
+    /// The log's name: the first line of its checkpoints, for ever.
+    pub origin: String,
+    /// The leaf hash of entry 0, in hexadecimal.
+    pub genesis: Option<String>,
+    /// The address to listen on, if the command does not say another.
+    #[serde(default)]
+    pub listen: Option<String>,
+    /// The address under which the world sees the log.
+    #[serde(default)]
+    pub public_url: Option<String>,
+    /// The commit guard's folder, if it is on another disk. Relative to the log's folder.
+    #[serde(default)]
+    pub guard: Option<PathBuf>,
+    /// The key that signs checkpoints. Relative to the log's folder.
+    pub log_key: PathBuf,
+    /// The log's own cosigner. Relative to the log's folder.
+    pub clock_key: PathBuf,
+    /// What a checkpoint must meet before anybody sees it (C2SP tlog-policy).
+    pub policy: String,
+}
+
+/// A log's folder.
+#[derive(Debug, Clone)]
+pub struct LogDir {
+    path: PathBuf,
+    config: LogConfig,
+    origin: Origin,
+    policy: Policy,
+}
+
+/// The keys of a log that is being made.
+#[derive(Debug)]
+pub struct NewKeys {
+    /// Signs checkpoints.
+    pub log: NoteSigner,
+    /// Cosigns them with the time.
+    pub clock: Cosigner,
+}
+
+impl NewKeys {
+    /// New keys for a log of this name.
+    pub fn generate(origin: &Origin) -> Result<Self> {
+        let name = origin.to_key_name().map_err(|error| CliError::usage(error.to_string()))?;
+        let clock = KeyName::parse(&format!("{origin}/clock")).map_err(|error| CliError::usage(error.to_string()))?;
+        let bad = |error: ledger::note::KeyError| CliError::new(Code::Internal, error.to_string());
+        Ok(Self {
+            log: NoteSigner::from_seed(name, seed()?).map_err(bad)?,
+            clock: Cosigner::from_seed(clock, seed()?).map_err(bad)?,
+        })
+    }
+
+    /// The policy of a log whose only witness is its own clock.
+    pub fn policy(&self) -> String {
+        let (log, clock) = (self.log.verifier_key(), self.clock.verifier_key());
+        format!("log {log}\nwitness clock {clock}\nquorum clock\n")
+    }
+}
+
+impl LogDir {
+    /// Reads the folder of an existing log.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = path.join(CONFIG);
+        if !file.is_file() {
+            return Err(missing(path));
+        }
+        let place = file.display();
+        let text = String::from_utf8(files::read(&file, MAX_CONFIG)?)
+            .map_err(|_| CliError::usage("the file is not UTF-8"))
+            .at(&place)?;
+        let config: LogConfig =
+            toml::from_str(&text).map_err(|error| CliError::usage(error.message().to_owned())).at(&place)?;
+        Self::with(path, config).at(&place)
+    }
+
+    fn with(path: &Path, config: LogConfig) -> Result<Self> {
+        let origin = Origin::parse(&config.origin).map_err(|error| CliError::usage(error.to_string()))?;
+        let policy = Policy::parse(config.policy.as_bytes())?;
+        Ok(Self { path: path.to_owned(), origin, policy, config })
+    }
+
+    /// Writes keys, policy and config of a new log. The config comes last: a folder without it is no log.
+    pub fn create(path: &Path, origin: &Origin, keys: &NewKeys, public_url: Option<String>) -> Result<Self> {
+        if path.join(CONFIG).exists() {
+            let found = "there is a log in this folder already";
+            return Err(CliError::new(Code::StoreExists, found)
+                .at(path.display().to_string())
+                .hint(format!("Serve it with `colophon log serve --dir {}`.", path.display())));
+        }
+        let config = LogConfig {
+            origin: origin.to_string(),
+            genesis: None,
+            listen: None,
+            public_url,
+            guard: None,
+            log_key: PathBuf::from("keys/log.key"),
+            clock_key: PathBuf::from("keys/clock.key"),
+            policy: keys.policy(),
+        };
+        let dir = Self::with(path, config)?;
+        files::make_dir(&dir.keys_dir())?;
+        let restricted = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(dir.keys_dir(), restricted)
+            .map_err(|source| CliError::io(&dir.keys_dir(), "protect", source))?;
+        write_new(&path.join(&dir.config.log_key), 0o600, line(&keys.log.to_private_text()).as_bytes())?;
+        write_new(&path.join(&dir.config.clock_key), 0o600, line(&keys.clock.to_private_text()).as_bytes())?;
+        files::write(&path.join("log.vkey"), format!("{}\n", keys.log.verifier_key()).as_bytes())?;
+        files::write(&path.join("policy.txt"), dir.config.policy.as_bytes())?;
+        Ok(dir)
+    }
+
+    /// Writes the config with the leaf hash of entry 0: from now on this folder is a log's.
+    pub fn finish(&mut self, genesis: LeafHash) -> Result<()> {
+        self.config.genesis = Some(ledger::ids::to_hex(genesis.as_bytes()));
+        let text = toml::to_string(&self.config).map_err(|error| CliError::new(Code::Internal, error.to_string()))?;
+        files::write(&self.path.join(CONFIG), text.as_bytes())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the config file says.
+    pub const fn config(&self) -> &LogConfig {
+        &self.config
+    }
+
+    /// The log's name.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What a checkpoint of this log must meet.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The leaf hash of entry 0.
+    pub fn genesis(&self) -> Result<Option<LeafHash>> {
+        self.config.genesis.as_deref().map(crate::pins::leaf_hash).transpose()
+    }
+
+    /// The folder of the log's keys.
+    pub fn keys_dir(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+
+    /// What the log needs to run. Reads the keys.
+    pub fn options(&self) -> Result<log::Options> {
+        let bad = |error: ledger::note::KeyError| CliError::new(Code::KeyUnreadable, error.to_string());
+        let log_path = self.path.join(&self.config.log_key);
+        let clock_path = self.path.join(&self.config.clock_key);
+        let signers = log::Signers {
+            log: NoteSigner::from_private_text(self.key_text(&log_path)?.trim()).map_err(bad).at(log_path.display())?,
+            clock: Cosigner::from_private_text(self.key_text(&clock_path)?.trim())
+                .map_err(bad)
+                .at(clock_path.display())?,
+        };
+        Ok(log::Options {
+            dir: self.path.clone(),
+            guard_dir: self.config.guard.as_ref().map(|guard| self.path.join(guard)),
+            origin: self.origin.clone(),
+            signers,
+            policy: self.policy.clone(),
+        })
+    }
+
+    fn key_text(&self, path: &Path) -> Result<Zeroizing<String>> {
+        let metadata = fs::metadata(path).map_err(|source| CliError::io(path, "read the log's key", source))?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(CliError::new(Code::KeyUnreadable, "others on this machine may read this key of the log")
+                .at(path.display().to_string())
+                .hint(format!("chmod 600 {}", path.display())));
+        }
+        let text = fs::read_to_string(path).map_err(|source| CliError::io(path, "read the log's key", source))?;
+        Ok(Zeroizing::new(text))
+    }
+
+    /// Says where this log is served from now on.
+    pub fn serving(&self, address: &str) -> Result<Serving> {
+        let file = self.path.join(SERVING);
+        let document = serde_json::json!({ "pid": std::process::id(), "url": address });
+        files::write(&file, format!("{document}\n").as_bytes())?;
+        Ok(Serving { file })
+    }
+
+    /// The process and address of a server that said it serves this log. It may have been killed since.
+    pub fn served_at(&self) -> Option<(u32, String)> {
+        let bytes = files::read(&self.path.join(SERVING), MAX_CONFIG).ok()?;
+        let document: Value = serde_json::from_slice(&bytes).ok()?;
+        let pid = document.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok())?;
+        Some((pid, document.get("url")?.as_str()?.to_owned()))
+    }
+}
+
+/// Held while a server runs; takes the note about it away again.
+#[derive(Debug)]
+pub struct Serving {
+    file: PathBuf,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // What stays is only a note that is checked before it is believed.
+        let _ = files::remove(&self.file);
+    }
+}
+
+/// There is no log in a folder.
+pub fn missing(path: &Path) -> CliError {
+    let path = path.display();
+    CliError::new(Code::StoreMissing, format!("there is no log in {path}"))
+        .hint(format!("Create one with `colophon log init --dir {path}`."))
+}
+
+fn seed() -> Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    random(&mut seed)?;
+    Ok(seed)
+}
+
+fn line(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_folder_comes_back_as_it_was_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let origin = Origin::parse("log.example/x").unwrap();
+        let keys = NewKeys::generate(&origin).unwrap();
+        let mut made = LogDir::create(dir.path(), &origin, &keys, None).unwrap();
+        assert_eq!(LogDir::open(dir.path()).unwrap_err().code(), Code::StoreMissing);
+        made.finish(LeafHash::from_bytes([7; 32])).unwrap();
+        let opened = LogDir::open(dir.path()).unwrap();
+        assert_eq!(opened.genesis().unwrap(), Some(LeafHash::from_bytes([7; 32])));
+        let options = opened.options().unwrap();
+        assert_eq!(options.signers.log.verifier_key(), keys.log.verifier_key());
+        assert_eq!(options.policy, Policy::parse(keys.policy().as_bytes()).unwrap());
+        assert_eq!(LogDir::create(dir.path(), &origin, &keys, None).unwrap_err().code(), Code::StoreExists);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let origin = Origin::parse("log.example").unwrap();
+        let mut made = LogDir::create(dir.path(), &origin, &NewKeys::generate(&origin).unwrap(), None).unwrap();
+        made.finish(LeafHash::from_bytes([7; 32])).unwrap();
+        let key = dir.path().join("keys/clock.key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = LogDir::open(dir.path()).unwrap().options().err().unwrap();
+        assert_eq!(error.first_hint(), format!("chmod 600 {}", key.display()));
+    }
+
+    #[test]
+    fn what_a_server_says_about_itself_goes_away_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let origin = Origin::parse("log.example").unwrap();
+        let made = LogDir::create(dir.path(), &origin, &NewKeys::generate(&origin).unwrap(), None).unwrap();
+        let serving = made.serving("http://127.0.0.1:1").unwrap();
+        assert_eq!(made.served_at().unwrap().1, "http://127.0.0.1:1");
+        drop(serving);
+        assert!(made.served_at().is_none());
+    }
+}

@@ -1,0 +1,440 @@
+//! What a verification looks like: on the screen, as JSON, and as a page to file away.
+//!
+//! The verdict comes first, then one line for each link in their fixed order, then one hint. Nothing that a signer wrote
+//! is shown unless every link before it holds: [`ledger::verify`] hands out no record then.
+
+use std::path::Path;
+
+use ledger::Code;
+use ledger::ids::{UnixMillis, to_hex};
+use ledger::record::terms::Timestamp;
+use ledger::verify::{LinkName, Report, Status, Trust, Verdict, VerifiedRecord};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::artifact::Measured;
+use crate::output::{Mark, Output, short, shown};
+
+/// What went into a verification, for the record.
+#[derive(Debug)]
+pub struct Inputs {
+    bundle: String,
+    bundle_sha256: String,
+    artifacts: Vec<(String, String, u64, usize)>,
+    policy: String,
+    policy_from: String,
+    genesis: Option<String>,
+}
+
+impl Inputs {
+    /// The files and the trust of a verification.
+    pub fn new(bundle: &Path, bytes: &[u8], measured: &[Measured], trust: &Trust, policy: Option<&Path>) -> Self {
+        let artifacts = measured.iter();
+        Self {
+            bundle: bundle.display().to_string(),
+            bundle_sha256: to_hex(&Sha256::digest(bytes)),
+            artifacts: artifacts.map(|m| (m.name.clone(), m.digest.to_hex(), m.bytes, m.files.len())).collect(),
+            policy: String::from_utf8_lossy(&trust.policy.encode()).into_owned(),
+            policy_from: policy.map_or_else(|| "the pinned policy".to_owned(), |path| path.display().to_string()),
+            genesis: trust.genesis.map(|hash| to_hex(hash.as_bytes())),
+        }
+    }
+}
+
+/// A verification that is about to be shown.
+#[derive(Debug)]
+pub struct Screen<'a> {
+    /// What was found.
+    pub report: &'a Report,
+    /// What went into it.
+    pub inputs: Inputs,
+    /// `--strict`.
+    pub strict: bool,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What a verified record shows and does not show; said each time, because it is what people get wrong.
+const MEANING: &str =
+    "This shows who said it and when, and that it was not changed since. It does not show that it is true.";
+
+impl Screen<'_> {
+    /// The exit code.
+    pub fn exit(&self) -> u8 {
+        self.report.exit_code(self.strict)
+    }
+
+    fn verdict(&self) -> (Mark, &'static str) {
+        match (self.report.verdict, self.report.warnings.is_empty(), self.strict) {
+            (Verdict::Failed, ..) => (Mark::Bad, "NOT VERIFIED"),
+            (Verdict::Verified, true, _) => (Mark::Good, "VERIFIED"),
+            (Verdict::Verified, false, false) => (Mark::Warning, "VERIFIED WITH WARNINGS"),
+            (Verdict::Verified, false, true) => (Mark::Bad, "NOT VERIFIED (strict)"),
+        }
+    }
+
+    fn headline(&self) -> String {
+        match (&self.report.verified, self.report.code()) {
+            (Some(verified), _) => {
+                let kind = verified.record().kind.as_str();
+                let origin = verified.checkpoint().checkpoint().origin();
+                format!("{kind} by {}, entry {} of {origin}", verified.record().issuer(), verified.index())
+            }
+            (None, code) => {
+                let link = self.report.failed().map_or("bundle", |line| line.link.as_str());
+                format!("{link}: {}", code.unwrap_or(Code::Internal).title())
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        if let Some(line) = self.report.failed() {
+            return line.hint.map(str::to_owned);
+        }
+        self.report.warnings.first().map(|warning| warning.code.hint().to_owned())
+    }
+
+    fn lines(&self) -> Vec<(Status, &'static str, String)> {
+        let line = |line: &ledger::verify::LinkReport| {
+            let detail = match (&self.report.verified, line.link, line.status) {
+                (Some(verified), LinkName::Witnesses, Status::Ok) => witnesses(verified),
+                (_, _, Status::NotChecked) if line.detail.is_empty() => "not checked".to_owned(),
+                (_, _, Status::NotChecked) => format!("not checked: {}", line.detail),
+                _ => line.detail.clone(),
+            };
+            (line.status, line.link.as_str(), shown(&detail))
+        };
+        self.report.links.iter().map(line).collect()
+    }
+
+    /// The screen.
+    pub fn to_screen(&self, out: &Output) -> String {
+        let (mark, verdict) = self.verdict();
+        let mut text = format!("{} {} — {}\n", out.mark(mark), out.paint(mark, verdict), self.headline());
+        for (status, link, detail) in self.lines() {
+            text.push_str(&format!("  {} {link:<19} {}\n", out.mark(mark_of(status)), shorten(&detail)));
+        }
+        for warning in &self.report.warnings {
+            let detail = shorten(&shown(&warning.detail));
+            text.push_str(&format!("  {} {} {detail}\n", out.mark(Mark::Warning), warning.code.title()));
+        }
+        if let Some(verified) = &self.report.verified {
+            text.push('\n');
+            for (name, value) in about(verified) {
+                text.push_str(&format!("  {name:<9} {}\n", shown(&value)));
+            }
+            text.push_str(&format!("  {MEANING}\n"));
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        text
+    }
+
+    /// The same for programs.
+    pub fn to_json(&self) -> Value {
+        let links: Vec<Value> = self
+            .report
+            .links
+            .iter()
+            .map(|line| {
+                json!({
+                    "link": line.link,
+                    "name": line.link.as_str(),
+                    "status": line.status,
+                    "ok": line.status == Status::Ok,
+                    "code": line.code.map(Code::as_str),
+                    "detail": line.detail,
+                    "hint": line.hint,
+                })
+            })
+            .collect();
+        let warnings: Vec<Value> = self
+            .report
+            .warnings
+            .iter()
+            .map(|w| json!({ "code": w.code.as_str(), "message": w.code.title(), "detail": w.detail }))
+            .collect();
+        let artifacts: Vec<Value> = self
+            .inputs
+            .artifacts
+            .iter()
+            .map(|(name, sha256, bytes, files)| json!({ "name": name, "sha256": sha256, "bytes": bytes.to_string(), "files": files }))
+            .collect();
+        let code = self
+            .report
+            .code()
+            .or_else(|| self.report.warnings.first().filter(|_| self.strict).map(|warning| warning.code));
+        json!({
+            "verdict": self.report.verdict,
+            "code": code.map(Code::as_str),
+            "message": code.map(Code::title),
+            "place": self.report.failed().map(|line| line.link.as_str()),
+            "hint": self.hint(),
+            "exit": self.exit(),
+            "strict": self.strict,
+            "links": links,
+            "warnings": warnings,
+            "record": self.report.verified.as_ref().map(record_json),
+            "inputs": {
+                "bundle": { "file": self.inputs.bundle, "sha256": self.inputs.bundle_sha256 },
+                "artifacts": artifacts,
+                "policy": self.inputs.policy,
+                "policyFrom": self.inputs.policy_from,
+                "genesis": self.inputs.genesis,
+            },
+            "version": env!("CARGO_PKG_VERSION"),
+            "checkedAt": self.now,
+        })
+    }
+
+    /// Everything, as pairs under headings: what both forms of the page are made of.
+    fn sections(&self) -> Vec<(&'static str, Vec<(String, String)>)> {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut inputs =
+            vec![pair("bundle", &self.inputs.bundle), pair("sha256 of the bundle", &self.inputs.bundle_sha256)];
+        for (name, sha256, bytes, files) in &self.inputs.artifacts {
+            let what = match files {
+                0 => format!("sha256 {sha256}, {bytes} bytes"),
+                files => format!("root {sha256} over {files} files, {bytes} bytes"),
+            };
+            inputs.push((format!("artifact {name}"), what));
+        }
+        inputs.push(pair("policy from", &self.inputs.policy_from));
+        inputs.push(pair("sha256 of the policy", &to_hex(&Sha256::digest(self.inputs.policy.as_bytes()))));
+        inputs.push(pair("pinned entry 0", self.inputs.genesis.as_deref().unwrap_or("none")));
+        let checks = self.lines().into_iter();
+        let checks = checks.map(|(status, link, detail)| (link.to_owned(), format!("{}: {detail}", word(status))));
+        let mut sections = vec![("Checks", checks.collect())];
+        if !self.report.warnings.is_empty() {
+            let warnings = self.report.warnings.iter();
+            let warnings = warnings.map(|w| (w.code.to_string(), format!("{} {}", w.code.title(), shown(&w.detail))));
+            sections.push(("Warnings", warnings.collect()));
+        }
+        if let Some(verified) = &self.report.verified {
+            let mut rows: Vec<(String, String)> =
+                about(verified).into_iter().map(|(name, value)| (name.to_owned(), shown(&value))).collect();
+            rows.push(pair("record id", &verified.record().id.to_hex()));
+            rows.push(pair("body sha256", &verified.record().body.to_hex()));
+            rows.push(pair("leaf hash", &to_hex(verified.leaf().as_bytes())));
+            let checkpoint = verified.checkpoint().checkpoint();
+            rows.push(pair("tree", &format!("{} entries, root {}", checkpoint.size(), checkpoint.root())));
+            sections.push(("Record", rows));
+        }
+        sections.push(("Inputs", inputs));
+        sections.push((
+            "Made by",
+            vec![
+                pair("program", concat!("colophon ", env!("CARGO_PKG_VERSION"))),
+                pair("at", self.now.as_str()),
+                pair("strict", if self.strict { "yes" } else { "no" }),
+                pair("exit code", &self.exit().to_string()),
+            ],
+        ));
+        sections
+    }
+
+    /// The page as text.
+    pub fn to_text(&self) -> String {
+        let (_, verdict) = self.verdict();
+        let mut text = format!("Verification report\n\n{verdict}\n{}\n", self.headline());
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        for (heading, rows) in self.sections() {
+            text.push_str(&format!("\n{heading}\n"));
+            for (name, value) in rows {
+                text.push_str(&format!("  {name:<22} {value}\n"));
+            }
+        }
+        text.push_str(&format!("\nPolicy\n{}\n{MEANING}\n", indented(&self.inputs.policy)));
+        text
+    }
+
+    /// The page as HTML: one file that needs nothing else, and prints on paper.
+    pub fn to_html(&self) -> String {
+        let (mark, verdict) = self.verdict();
+        let class = match mark {
+            Mark::Good => "good",
+            Mark::Bad => "bad",
+            Mark::Warning | Mark::Open => "warning",
+        };
+        let mut body = format!(
+            "<h1>Verification report</h1>\n<p class=\"verdict {class}\"><strong>{}</strong><br>{}</p>\n",
+            escaped(verdict),
+            escaped(&self.headline())
+        );
+        if let Some(hint) = self.hint() {
+            body.push_str(&format!("<p>Hint: {}</p>\n", escaped(&hint)));
+        }
+        for (heading, rows) in self.sections() {
+            body.push_str(&format!("<h2>{}</h2>\n<table>\n", escaped(heading)));
+            for (name, value) in rows {
+                let (name, value) = (escaped(&name), escaped(&value));
+                body.push_str(&format!("<tr><th scope=\"row\">{name}</th><td><bdi>{value}</bdi></td></tr>\n"));
+            }
+            body.push_str("</table>\n");
+        }
+        body.push_str(&format!("<h2>Policy</h2>\n<pre>{}</pre>\n", escaped(&self.inputs.policy)));
+        body.push_str(&format!("<p>{MEANING}</p>\n"));
+        format!("{HTML_HEAD}{body}</main>\n</body>\n</html>\n")
+    }
+}
+
+const HTML_HEAD: &str = "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width\">
+<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">
+<title>Verification report</title>
+<style>
+body{font:16px/1.5 system-ui,sans-serif;margin:0;color:#111;background:#fff}
+main{max-width:56rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.3rem .5rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}
+th{width:14rem;font-weight:600}
+.verdict{border-left:.5rem solid;padding:.5rem 1rem}
+.good{border-color:#0b57d0}.bad{border-color:#b3261e}.warning{border-color:#a05a00}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f4;padding:.5rem}
+@media print{main{margin:0;max-width:none}}
+</style>
+</head>
+<body>
+<main>
+";
+
+const fn mark_of(status: Status) -> Mark {
+    match status {
+        Status::Ok => Mark::Good,
+        Status::Failed => Mark::Bad,
+        Status::NotChecked | Status::NotGiven => Mark::Open,
+    }
+}
+
+const fn word(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "holds",
+        Status::Failed => "DOES NOT HOLD",
+        Status::NotChecked => "open",
+        Status::NotGiven => "nothing to check",
+    }
+}
+
+/// What a verified record says about itself.
+fn about(verified: &VerifiedRecord) -> Vec<(&'static str, String)> {
+    let record = verified.record();
+    let name = record.common.issuer.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let mut rows = vec![
+        ("what", format!("{} {}", record.kind, record.id)),
+        ("who", format!("{}{name}", record.issuer())),
+        ("when", format!("issued {}, received {}", record.common.issued, time(verified.header().received))),
+    ];
+    for subject in record.subjects().iter().take(8) {
+        let digest = subject.sha256().map(|digest| format!(" sha256 {digest}")).unwrap_or_default();
+        rows.push(("about", format!("{}{digest}", subject.name.as_deref().unwrap_or("(no name)"))));
+    }
+    if record.subjects().len() > 8 {
+        rows.push(("about", format!("and {} more", record.subjects().len() - 8)));
+    }
+    rows
+}
+
+fn record_json(verified: &VerifiedRecord) -> Value {
+    let record = verified.record();
+    let subjects: Vec<Value> =
+        record.subjects().iter().map(|s| json!({ "name": s.name, "sha256": s.sha256() })).collect();
+    let signers: Vec<Value> = verified
+        .signers()
+        .iter()
+        .map(|signer| {
+            json!({
+                "keyid": signer.key(),
+                "registeredAt": signer.registered().map(|index| index.to_string()),
+                "revokedAt": signer.revoked().map(|revocation| revocation.index.to_string()),
+                "disputed": signer.is_disputed(),
+            })
+        })
+        .collect();
+    let checkpoint = verified.checkpoint().checkpoint();
+    json!({
+        "id": record.id,
+        "kind": record.kind.as_str(),
+        "index": verified.index().to_string(),
+        "issuer": { "id": record.issuer(), "name": record.common.issuer.name },
+        "issued": record.common.issued,
+        "received": time(verified.header().received),
+        "subjects": subjects,
+        "signers": signers,
+        "log": { "origin": checkpoint.origin().as_str(), "size": checkpoint.size().to_string(),
+                 "root": checkpoint.root().to_string() },
+    })
+}
+
+fn witnesses(verified: &VerifiedRecord) -> String {
+    let cosigned = verified.checkpoint().cosigned();
+    let names: Vec<&str> = cosigned.iter().map(|(name, _)| name.as_str()).collect();
+    let newest = verified.checkpoint().newest().map(|at| format!(", newest {}", time(at.to_millis())));
+    format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
+}
+
+/// A moment as records write it.
+pub fn time(at: UnixMillis) -> String {
+    let seconds = UnixMillis(at.0 / 1000 * 1000);
+    Timestamp::from_millis(seconds).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
+}
+
+/// A text with every digest of 64 digits cut to its beginning and end.
+fn shorten(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars().chain(std::iter::once('\0')) {
+        if matches!(c, '0'..='9' | 'a'..='f') {
+            run.push(c);
+            continue;
+        }
+        out.push_str(&if run.len() == 64 { short(&run) } else { std::mem::take(&mut run) });
+        run.clear();
+        if c != '\0' {
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn digests_are_cut_and_everything_else_is_left() {
+        let digest = "ab".repeat(32);
+        assert_eq!(shorten(&format!("key {digest} face")), "key abababab…abab face");
+        assert_eq!(shorten("deadbeef"), "deadbeef");
+    }
+
+    #[test]
+    fn b20_what_others_wrote_is_text_on_the_page() {
+        assert_eq!(escaped("<script>&\"'"), "&lt;script&gt;&amp;&quot;&#39;");
+    }
+}

@@ -1,0 +1,68 @@
+//! Whom to believe: the policy of the command line, else the pin of the log in question. Never what a server says.
+
+use std::path::PathBuf;
+
+use ledger::Code;
+use ledger::note::policy::MAX_POLICY_LEN;
+use ledger::note::{Checkpoint, Policy, SignedNote};
+use ledger::verify::Trust;
+
+use crate::failure::{At, CliError, Result};
+use crate::files;
+use crate::pins::{Pins, leaf_hash};
+use crate::session::Session;
+
+/// What decides whom to believe.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TrustArgs {
+    /// Believe checkpoints that meet this tlog-policy; the pinned one without it
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The leaf hash of entry 0, in hexadecimal; the pinned one without it
+    #[arg(long, value_name = "HEX")]
+    pub genesis: Option<String>,
+}
+
+impl TrustArgs {
+    /// The trust for a checkpoint that nobody has checked yet. Its first line only selects among the pins.
+    pub fn for_checkpoint(&self, note: &[u8], session: &Session) -> Result<Trust> {
+        let genesis = self.genesis.as_deref().map(leaf_hash).transpose().at("--genesis")?;
+        if let Some(path) = &self.policy {
+            let bytes = files::read(path, MAX_POLICY_LEN)?;
+            let policy = Policy::parse(&bytes).at(path.display())?;
+            return Ok(Trust { genesis, ..Trust::new(policy) });
+        }
+        let pins = Pins::of(&session.config).list()?;
+        let origin = origin_of(note);
+        let pin = origin.as_deref().and_then(|origin| pins.iter().find(|pin| pin.lists(origin)));
+        // A checkpoint of a log that is not pinned is held against the only pin there is: the answer then names the
+        // difference, which says more than "nothing is pinned".
+        let pin = pin.or(match pins.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        });
+        match pin {
+            Some(pin) => {
+                let genesis = match genesis {
+                    Some(genesis) => Some(genesis),
+                    None => pin.genesis_hash()?,
+                };
+                Ok(Trust { genesis, ..Trust::new(pin.policy.clone()) })
+            }
+            None if pins.is_empty() => Err(CliError::new(Code::NoPolicy, "no log is pinned")),
+            None => {
+                let found = match origin {
+                    Some(origin) => format!("none of the {} pinned logs is called {origin}", pins.len()),
+                    None => "the file names no log".to_owned(),
+                };
+                Err(CliError::new(Code::NoPolicy, found))
+            }
+        }
+    }
+}
+
+/// The name in a checkpoint that nobody has checked.
+pub fn origin_of(note: &[u8]) -> Option<String> {
+    let note = SignedNote::parse(note).ok()?;
+    Some(Checkpoint::parse(note.unverified_text()).ok()?.origin().to_string())
+}

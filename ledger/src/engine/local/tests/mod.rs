@@ -1,0 +1,4 @@
+//! The local engine under faults.
+
+mod law;
+mod story;

@@ -1,0 +1,361 @@
+//! Holding everything that is stored against everything else, while nobody serves it.
+//!
+//! | what | against what |
+//! |---|---|
+//! | every stored byte | its checksum |
+//! | every body | the digest in its entry, its own signatures, and the header derived from it |
+//! | the root over all entries | the signed checkpoint in the guard |
+//! | every entry | the rules of admission at its index |
+//! | every tile, place and posting of the index | what the entries say |
+//! | the snapshot's state | the fold of all entries up to its size |
+//!
+//! It goes on behind a damage and names them all. It mends nothing: [`reindex`] fills the index again, and damage to
+//! journal, bodies or guard needs a copy from elsewhere.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+
+use super::index::{Index, Term};
+use super::open::{INDEX_DIR, Options, SNAPSHOT_FILE, refill, refused};
+use super::snapshot::Snapshot;
+use super::tail::Tail;
+use crate::engine::{BodyState, Checked, Engine, LocalEngine, Places};
+use crate::entry::{Entry, Header};
+use crate::error::{Error, Result};
+use crate::ids::{LeafIndex, TreeSize, UnixMillis};
+use crate::merkle::LeafHash;
+use crate::note::SignedNote;
+use crate::record::Record;
+use crate::state::State;
+
+/// Entries whose postings are compared at once: 65,536 entries with some eight terms each are a few dozen MiB.
+const WINDOW: u64 = 65_536;
+
+/// Entries whose signatures are verified at once, by all cores.
+const CHUNK: usize = 1024;
+
+/// Something stored that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The file, relative to the log's folder.
+    pub file: String,
+    /// The byte or the entry, where one can be named.
+    pub place: Option<String>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default)]
+pub struct FsckReport {
+    /// Entries that were read.
+    pub entries: u64,
+    /// Bodies that were read and verified.
+    pub bodies: u64,
+    /// Bodies that were erased and whose retraction is in the log.
+    pub redacted: u64,
+    /// Full tiles that were compared.
+    pub tiles: u64,
+    /// Everything that is wrong; empty for a sound log.
+    pub damages: Vec<Damage>,
+    /// Whether all damage is in the index, which `reindex` fills again.
+    pub only_index: bool,
+}
+
+/// Checks a log that nobody serves. `progress` is told how many of how many entries were read.
+///
+/// # Errors
+/// Only if there is nothing to check: no log, a log of another name, one that is open elsewhere, no guard. Damage is
+/// in the report.
+pub fn fsck(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<FsckReport> {
+    let engine = match LocalEngine::open(&options.engine(crate::engine::Position::START)) {
+        Ok(engine) => engine,
+        Err(crate::engine::EngineError::Corrupt { .. }) => return check_closed(options),
+        Err(other) => return Err(refused(other)),
+    };
+    let total = engine.head().map_err(refused)?.map_or(0, |(head, _)| head.size.0);
+    let index = Index::open(&options.dir.join(INDEX_DIR));
+    let mut check = Check::new(&engine, index.as_ref().ok(), Snapshot::load(&options.dir.join(SNAPSHOT_FILE)));
+    if let Err(error) = &index {
+        check.index_damage(None, error.to_string());
+    }
+    engine
+        .check(&mut |checked| {
+            check.take(checked);
+            if check.report.entries.is_multiple_of(CHUNK as u64) {
+                progress(check.report.entries, total);
+            }
+            ControlFlow::Continue(())
+        })
+        .map_err(refused)?;
+    progress(total, total);
+    check.finish(options)
+}
+
+/// Fills the index of a stopped log again from its journal. Returns how many entries it holds.
+pub fn reindex(options: &Options) -> Result<TreeSize> {
+    let engine = LocalEngine::open(&options.engine(crate::engine::Position::START)).map_err(refused)?;
+    let head = engine.head().map_err(refused)?;
+    let recovered = refill(&engine, &options.dir, head.as_ref().map(|(head, _)| head))?;
+    recovered.index.make_durable(&options.dir.join(INDEX_DIR))?;
+    recovered
+        .snapshot
+        .save(&options.dir.join(SNAPSHOT_FILE))
+        .map_err(|source| Error::new(crate::Code::StoreCorrupt, source.to_string()).at(SNAPSHOT_FILE))?;
+    Ok(recovered.snapshot.tail.size())
+}
+
+/// The damage of a log whose engine does not open for it.
+fn check_closed(options: &Options) -> Result<FsckReport> {
+    let mut report = FsckReport::default();
+    LocalEngine::check_closed(&options.engine(crate::engine::Position::START), &mut |checked| {
+        match checked {
+            Checked::Entry { .. } => report.entries += 1,
+            Checked::Damage(damage) => report.damages.push(stored(damage)),
+        }
+        ControlFlow::Continue(())
+    })
+    .map_err(refused)?;
+    Ok(report)
+}
+
+fn stored(damage: crate::engine::Damage) -> Damage {
+    Damage { file: damage.file, place: Some(format!("byte {}", damage.offset)), what: damage.what }
+}
+
+/// An entry whose body waits to be verified.
+struct Waiting {
+    index: LeafIndex,
+    header: Header,
+    body: bytes::Bytes,
+}
+
+struct Check<'a> {
+    engine: &'a LocalEngine,
+    index: Option<&'a Index>,
+    snapshot: Option<Snapshot>,
+    report: FsckReport,
+    index_damages: usize,
+    tail: Tail,
+    state: State,
+    received: UnixMillis,
+    waiting: Vec<Waiting>,
+    window: HashMap<Term, Vec<u64>>,
+    erased: Vec<(LeafIndex, Header)>,
+    retracted: HashSet<crate::ids::RecordId>,
+    /// Whether an entry could not be read, so that nothing after it can be compared with a root.
+    broken: bool,
+}
+
+impl<'a> Check<'a> {
+    fn new(engine: &'a LocalEngine, index: Option<&'a Index>, snapshot: Option<Snapshot>) -> Self {
+        Self {
+            engine,
+            index,
+            snapshot,
+            report: FsckReport::default(),
+            index_damages: 0,
+            tail: Tail::default(),
+            state: State::default(),
+            received: UnixMillis(0),
+            waiting: Vec::new(),
+            window: HashMap::new(),
+            erased: Vec::new(),
+            retracted: HashSet::new(),
+            broken: false,
+        }
+    }
+
+    fn damage(&mut self, file: &str, index: LeafIndex, what: impl Into<String>) {
+        let place = Some(format!("entry {index}"));
+        self.report.damages.push(Damage { file: file.to_owned(), place, what: what.into() });
+    }
+
+    fn index_damage(&mut self, index: Option<LeafIndex>, what: impl Into<String>) {
+        self.index_damages += 1;
+        let place = index.map(|index| format!("entry {index}"));
+        self.report.damages.push(Damage { file: INDEX_DIR.to_owned(), place, what: what.into() });
+    }
+
+    fn take(&mut self, checked: Checked<'_>) {
+        match checked {
+            Checked::Damage(damage) => {
+                self.broken |= damage.file.starts_with("journal");
+                self.report.damages.push(stored(damage));
+            }
+            Checked::Entry { index, entry, places, body } => self.entry(index, entry, places, body),
+        }
+    }
+
+    fn entry(&mut self, index: LeafIndex, bytes: &[u8], places: Places, body: BodyState) {
+        self.report.entries += 1;
+        let entry = match Entry::decode(bytes) {
+            Ok(entry) => entry,
+            Err(error) => return self.damage("journal", index, error.to_string()),
+        };
+        if entry.header.received < self.received {
+            self.damage("journal", index, "received before its predecessor");
+        }
+        self.received = entry.header.received;
+        for full in self.tail.append(LeafHash::of_entry(bytes)) {
+            self.report.tiles += 1;
+            let held = self.index.map(|held| held.tile(full.level, full.index));
+            match held {
+                Some(Ok(Some(tile))) if tile == full.tree => {}
+                Some(Err(error)) => self.index_damage(Some(index), error.to_string()),
+                Some(_) => {
+                    self.index_damage(Some(index), format!("tile {} of level {} is wrong", full.index, full.level));
+                }
+                None => {}
+            }
+        }
+        self.look_up(index, &entry, places);
+        if entry.header.kind == "retraction" {
+            self.retracted.extend(entry.header.refs.iter().copied());
+        }
+        self.body(index, entry, places, body);
+        if (index.0 + 1).is_multiple_of(WINDOW) {
+            self.compare_postings((index.0 + 1) - WINDOW);
+        }
+    }
+
+    /// The rows that belong to one entry, and the terms that are compared once a window.
+    fn look_up(&mut self, index: LeafIndex, entry: &Entry, places: Places) {
+        let Some(held) = self.index else { return };
+        if held.places(index).ok().flatten() != Some(places) {
+            self.index_damage(Some(index), "its place is wrong");
+        }
+        // Two entries may name one body, if the same envelope was logged again after a crash of the index.
+        if held.entry_of_body(&entry.body).ok().flatten().is_none() {
+            self.index_damage(Some(index), "its body cannot be found by digest");
+        }
+        for term in Term::of(&entry.header) {
+            let indices = self.window.entry(term).or_default();
+            if indices.last() != Some(&index.0) {
+                indices.push(index.0);
+            }
+        }
+    }
+
+    fn body(&mut self, index: LeafIndex, entry: Entry, places: Places, state: BodyState) {
+        let digest = match state {
+            BodyState::Damaged => return,
+            BodyState::Erased(digest) | BodyState::Kept(digest) => digest,
+        };
+        if digest != entry.body {
+            return self.damage("bodies", index, format!("the entry names body {}, found {digest}", entry.body));
+        }
+        if matches!(state, BodyState::Erased(_)) {
+            self.erased.push((index, entry.header));
+            return;
+        }
+        match self.engine.read_body(places.body) {
+            Ok(Some(body)) => self.waiting.push(Waiting { index, header: entry.header, body }),
+            Ok(None) => self.erased.push((index, entry.header)),
+            Err(error) => self.damage("bodies", index, error.to_string()),
+        }
+        // An entry that changes who may sign is folded before the next one is looked at.
+        if self.waiting.len() == CHUNK || self.waiting.last().is_some_and(|last| State::concerns(&last.header)) {
+            self.verify_waiting();
+        }
+    }
+
+    /// Parses and verifies the bodies that wait, on all cores, then decides them in order.
+    fn verify_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = waiting.len().div_ceil(cores).max(1);
+        let state = &self.state;
+        let verified: Vec<Result<Record>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = waiting
+                .chunks(share)
+                .map(|part| scope.spawn(move || part.iter().map(|waiting| verify(waiting, state)).collect::<Vec<_>>()))
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        for (waiting, verified) in waiting.iter().zip(verified) {
+            self.report.bodies += 1;
+            self.compare_snapshot(waiting.index);
+            match verified.and_then(|record| self.state.admit(&record, waiting.index).map(|()| record)) {
+                Ok(record) => self.state.apply(waiting.index, &waiting.header, Some(&record)),
+                Err(error) => self.damage("bodies", waiting.index, error.to_string()),
+            }
+        }
+    }
+
+    /// The snapshot's state must be the fold of the entries below its size.
+    fn compare_snapshot(&mut self, next: LeafIndex) {
+        let due = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.tail.size().0 <= next.0);
+        if due
+            && let Some(snapshot) = self.snapshot.take()
+            && snapshot.state != self.state
+        {
+            self.index_damage(Some(next), format!("{SNAPSHOT_FILE} holds another state than the entries"));
+        }
+    }
+
+    fn compare_postings(&mut self, start: u64) {
+        let Some(held) = self.index else { return };
+        for (term, expected) in std::mem::take(&mut self.window) {
+            let end = start + WINDOW;
+            let found: Result<Vec<u64>> = held
+                .ascending(&term, LeafIndex(start))
+                .map(|index| index.map(|index| index.0))
+                .take_while(|index| index.as_ref().map_or(true, |index| *index < end))
+                .collect();
+            match found {
+                Ok(found) if found == expected => {}
+                Ok(found) => {
+                    let first = expected.iter().find(|index| !found.contains(index)).or(found.last()).copied();
+                    let what = format!("the list of {term:?} has {} of {} entries", found.len(), expected.len());
+                    self.index_damage(first.map(LeafIndex), what);
+                }
+                Err(error) => self.index_damage(None, error.to_string()),
+            }
+        }
+    }
+
+    fn finish(mut self, options: &Options) -> Result<FsckReport> {
+        self.verify_waiting();
+        let size = self.tail.size();
+        self.compare_postings(size.0 / WINDOW * WINDOW);
+        self.compare_snapshot(LeafIndex(size.0));
+        for (index, header) in std::mem::take(&mut self.erased) {
+            if self.retracted.contains(&header.record) {
+                self.report.redacted += 1;
+            } else {
+                self.damage("bodies", index, "the body is gone and no retraction says so");
+            }
+        }
+        if let Some((head, _)) = self.engine.head().map_err(refused)? {
+            let guard = |what: String| Damage { file: "guard".to_owned(), place: None, what };
+            let keys = [options.signers.log.verifier_key().clone(), options.signers.clock.verifier_key().clone()];
+            if let Err(error) = SignedNote::parse(&head.checkpoint).and_then(|note| note.verify(&keys)) {
+                self.report.damages.push(guard(format!("the checkpoint does not verify: {error}")));
+            }
+            if !self.broken && (head.size, head.root) != (size, self.tail.root()) {
+                let what = format!(
+                    "{size} entries with root {} were read, the checkpoint says {} and {}",
+                    self.tail.root(),
+                    head.size,
+                    head.root
+                );
+                self.report.damages.push(guard(what));
+            }
+        }
+        self.report.only_index = !self.report.damages.is_empty() && self.report.damages.len() == self.index_damages;
+        Ok(self.report)
+    }
+}
+
+/// One body: its form, its signatures, and whether the entry's header is the one that follows from it.
+fn verify(waiting: &Waiting, state: &State) -> Result<Record> {
+    let record = Record::parse(&waiting.body)?;
+    state.verify_signatures(&record)?;
+    let derived = Header::derive(&record, waiting.header.received);
+    if derived != waiting.header {
+        let detail = "the entry's header does not follow from its body";
+        return Err(Error::new(crate::Code::BindingMismatch, detail));
+    }
+    Ok(record)
+}

@@ -1,0 +1,290 @@
+//! From a source to a manifest: every keyspace that its items have, built side by side in one pass.
+//!
+//! ```text
+//! DIR/manifest.json            the summary: rows for the `manifest` record, and a report of what was read
+//! DIR/<keyspace id>/…          one folder a keyspace, see file.rs
+//! ```
+//!
+//! DIR appears when all of it is durable, or not at all. The summary is not signed and proves nothing: what counts is what
+//! the issuer signs into the ledger. No path, title or text of the source reaches any of these files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Result};
+use crate::ids::KeyspaceId;
+use crate::manifest::builder::{Builder, Item};
+use crate::manifest::disk::{Staging, io_error, write_file};
+use crate::manifest::header::{About, Source};
+use crate::manifest::keyspace::{Declaration, KeyLen};
+use crate::manifest::kind::{Form, Kind, Spec};
+use crate::manifest::normal::N1;
+use crate::manifest::paragraph::paragraphs;
+use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, Skip, read};
+use crate::manifest::{key, shown};
+
+/// The largest `manifest.json`: 256 keyspaces of 2 KiB each are a half.
+const MAX_SUMMARY: u64 = 1 << 20;
+
+const FORMAT: &str = "colophon/manifest-summary/v1";
+
+/// How a manifest is built.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// How the source is read.
+    pub read: ReadOptions,
+    /// How many bytes of each key are kept.
+    pub key_len: KeyLen,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self { read: ReadOptions::default(), key_len: KeyLen::Full }
+    }
+}
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Summary {
+    /// The format of this file.
+    pub format: String,
+    /// What was read.
+    pub source: Source,
+    /// The rows for a `manifest` record.
+    pub keyspaces: Vec<Declaration>,
+    /// What came of it.
+    pub report: Report,
+}
+
+/// What a build read and what it left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Report {
+    /// Items that were keyed.
+    pub items: u64,
+    /// Items that were dropped whole, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Ways of asking for an item that are missing, by reason.
+    pub without: BTreeMap<String, u64>,
+    /// Code points of texts that the pinned Unicode version does not assign.
+    pub unassigned: u64,
+    /// Each keyspace's keys.
+    pub keys: Vec<KeyCount>,
+}
+
+/// How many keys went into a keyspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyCount {
+    /// The keyspace.
+    pub id: KeyspaceId,
+    /// Its spec.
+    pub spec: String,
+    /// Keys that were pushed.
+    pub pushed: u64,
+    /// Keys that it holds.
+    pub unique: u64,
+    /// Keys that were there already.
+    pub duplicates: u64,
+}
+
+/// Builds the manifest of a source into `out`, which must be absent or empty.
+pub fn build(
+    source: &Path,
+    out: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Summary> {
+    // The folder first: a long build must not end in "the output exists".
+    let staging = Staging::beside(out)?;
+    let mut keyspaces = Keyspaces::new(options);
+    let source = read(source, &options.read, &mut |read| keyspaces.take(read), progress)?;
+    let summary = keyspaces.finish(staging.path(), source)?;
+    let mut bytes = serde_json::to_vec_pretty(&summary).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
+    bytes.push(b'\n');
+    write_file(staging.path().join("manifest.json"), &bytes)?;
+    staging.publish(out)?;
+    Ok(summary)
+}
+
+/// Reads the summary of a folder that [`build`] made.
+pub fn read_summary(folder: &Path) -> Result<Summary> {
+    let path = folder.join("manifest.json");
+    let wrong = |detail: String| Error::new(Code::ManifestInvalid, detail).at(path.display().to_string());
+    let len = std::fs::metadata(&path).map_err(|e| io_error(&path, &e))?.len();
+    if len > MAX_SUMMARY {
+        return Err(wrong(format!("{len} bytes, at most {MAX_SUMMARY}")));
+    }
+    let bytes = std::fs::read(&path).map_err(|e| io_error(&path, &e))?;
+    let summary: Summary = serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    if summary.format != FORMAT {
+        return Err(wrong(format!("another format: {}", shown(&summary.format))));
+    }
+    Ok(summary)
+}
+
+/// The keyspaces of one source while it is read.
+struct Keyspaces<'a> {
+    options: &'a BuildOptions,
+    builders: BTreeMap<Spec, Builder>,
+    /// Licenses in the order of their first item, with their places.
+    licenses: BTreeMap<String, u16>,
+    items: u64,
+    /// Items that have a text that was not read.
+    unread: u64,
+    report: Report,
+}
+
+impl<'a> Keyspaces<'a> {
+    fn new(options: &'a BuildOptions) -> Self {
+        Self {
+            options,
+            builders: BTreeMap::new(),
+            licenses: BTreeMap::from([(options.read.license.clone(), 0)]),
+            items: 0,
+            unread: 0,
+            report: Report::default(),
+        }
+    }
+
+    fn take(&mut self, read: Read) -> Result<()> {
+        match read {
+            Read::Item(item) => self.item(&item),
+            Read::Dropped(skip) => {
+                // It keeps its place in the source, so that ordinals can be counted by others.
+                self.items += 1;
+                *self.report.dropped.entry(skip.as_str().into()).or_default() += 1;
+                Ok(())
+            }
+            Read::Without(skip) => {
+                if skip == Skip::TooLarge {
+                    self.unread += 1;
+                }
+                *self.report.without.entry(skip.as_str().into()).or_default() += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn item(&mut self, item: &ReadItem) -> Result<()> {
+        let license = self.license(item.license.as_deref())?;
+        let about = Item { license, ordinal: self.items };
+        self.items += 1;
+        self.report.items += 1;
+        if let Some((kind, digest)) = &item.digest
+            && let Some(key) = key::of_digest(*kind, digest)
+        {
+            // A list of digests of texts does not say which form; a publisher of text digests has plain text.
+            let spec = Spec::of_kind(*kind).or(Spec::of_text(*kind, Form::Plain));
+            self.push(spec, key, about);
+        }
+        if let Some(url) = &item.url {
+            self.push(Spec::of_kind(Kind::UrlC1), key::url_c1(url), about);
+        }
+        if let Some(page) = &item.page {
+            self.push(Spec::of_kind(Kind::MwPage), key::mw_page(&page.wiki, page.page), about);
+            if let Some(revision) = page.revision {
+                self.push(Spec::of_kind(Kind::MwRev), key::mw_rev(&page.wiki, revision), about);
+            }
+            if let Some(title) = &page.title {
+                self.push(Spec::of_kind(Kind::MwTitle), key::mw_title(&page.wiki, title), about);
+            }
+        }
+        for text in &item.texts {
+            self.text(text, about);
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &ItemText, about: Item) {
+        let spec = |kind| match text.rendering {
+            Some(rendering) => Spec::of_rendering(kind, rendering),
+            None => Spec::of_text(kind, text.form),
+        };
+        let whole = N1::of(&text.text);
+        self.report.unassigned += whole.unassigned();
+        if !whole.as_str().is_empty() {
+            self.push(spec(Kind::TextN1), key::text_n1(&whole), about);
+        }
+        for paragraph in paragraphs(&text.text) {
+            self.push(spec(Kind::ParaN1), key::para_n1(&paragraph), about);
+        }
+    }
+
+    fn push(&mut self, spec: Option<Spec>, key: crate::ids::ContentKey, about: Item) {
+        let Some(spec) = spec else { return };
+        let key_len = self.options.key_len;
+        self.builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(key_len)).push(key, about);
+    }
+
+    fn license(&mut self, stated: Option<&str>) -> Result<u16> {
+        let Some(stated) = stated else { return Ok(0) };
+        if let Some(place) = self.licenses.get(stated) {
+            return Ok(*place);
+        }
+        let place = u16::try_from(self.licenses.len())
+            .map_err(|_| Error::new(Code::TooMany, "the items have more than 65,535 different licenses"))?;
+        self.licenses.insert(stated.to_owned(), place);
+        Ok(place)
+    }
+
+    fn finish(mut self, folder: &Path, source: Source) -> Result<Summary> {
+        if self.builders.is_empty() {
+            return Err(Error::new(Code::SourceInvalid, "nothing in the source gives a key"));
+        }
+        let mut licenses: Vec<(u16, String)> = self.licenses.into_iter().map(|(text, place)| (place, text)).collect();
+        licenses.sort();
+        let licenses: Vec<String> = licenses.into_iter().map(|(_, text)| text).collect();
+        let mut rows = Vec::new();
+        for (spec, builder) in self.builders {
+            let pushed = builder.pushed();
+            let coverage = coverage(spec);
+            let about = About { source: source.clone(), coverage: coverage.into(), licenses: licenses.clone() };
+            let (header, keyspace) = builder.finish(folder, about)?;
+            let mut row = header.to_declaration(&keyspace);
+            if spec.kind().is_text() && self.unread > 0 {
+                row.disclosure = "partial".into();
+            }
+            rows.push(row);
+            self.report.keys.push(KeyCount {
+                id: keyspace.id(),
+                spec: spec.to_string(),
+                pushed,
+                unique: keyspace.n(),
+                duplicates: header.duplicates(),
+            });
+        }
+        Ok(Summary { format: FORMAT.into(), source, keyspaces: rows, report: self.report })
+    }
+}
+
+/// What the keys of a spec cover, in words for whoever reads an answer.
+const fn coverage(spec: Spec) -> &'static str {
+    match (spec.kind(), spec.form(), spec.rendering()) {
+        (Kind::RawSha256, ..) => "The bytes of every item: of a file, or of the text as the data file holds it.",
+        (Kind::TextN1, _, Some(_)) => {
+            "The whole text of every wikitext page as a reader would copy it, without what templates, tables, footnotes \
+             and formulas show."
+        }
+        (Kind::ParaN1, _, Some(_)) => {
+            "Every paragraph of at least 50 characters of every wikitext page as a reader would copy it; tables, \
+             footnotes and formulas are not covered, and a paragraph in which a template shows text is covered without \
+             that text."
+        }
+        (Kind::TextN1, Some(Form::Wikitext), _) => "The whole source of every page.",
+        (Kind::ParaN1, Some(Form::Wikitext), _) => "Every line of at least 50 characters of the source of every page.",
+        (Kind::TextN1, ..) => "The whole text of every item that is text.",
+        (Kind::ParaN1, ..) => "Every line of at least 50 characters of every item that is text.",
+        (Kind::UrlC1, ..) => "The address of every item that has one; pages of accounts are left out.",
+        (Kind::MwPage, ..) => "The page of every revision; pages of accounts are left out.",
+        (Kind::MwRev, ..) => "Every revision in the source; pages of accounts are left out.",
+        (Kind::MwTitle, ..) => "The title of every page at the time of the source; pages of accounts are left out.",
+        _ => "Every item.",
+    }
+}
+
+#[cfg(test)]
+mod tests;

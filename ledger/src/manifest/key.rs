@@ -1,0 +1,163 @@
+//! Content keys: one digest for one way of asking for an item.
+//!
+//! ```text
+//! key = SHA-256(0x00 ‖ "colophon/key/v1" ‖ u16 kind ‖ u32 length ‖ canonical bytes)      big-endian
+//!
+//! kind                     canonical bytes
+//! raw-sha256               SHA-256 of the item's bytes
+//! text-n1, para-n1         SHA-256 of the text or paragraph in normal form n1, as UTF-8
+//! url-c1                   the canonical URL, ASCII
+//! mw-page, mw-rev          u8 length ‖ wiki ‖ u64 number
+//! mw-title                 u8 length ‖ wiki ‖ i32 namespace ‖ title, UTF-8
+//! ```
+//!
+//! The kinds that hold content take its digest, so that published lists of digests and streams are enough to make a
+//! key. No function here takes an account: there is no such kind. DESIGN §7.
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::ContentKey;
+use crate::manifest::kind::Kind;
+use crate::manifest::mediawiki::{Title, Wiki};
+use crate::manifest::normal::N1;
+use crate::manifest::url::CanonicalUrl;
+
+/// The key of an item's bytes as they stand in the data file.
+pub fn raw_sha256(item: &[u8]) -> ContentKey {
+    hash(Kind::RawSha256, &Sha256::digest(item))
+}
+
+/// The key of a whole text.
+pub fn text_n1(text: &N1) -> ContentKey {
+    hash(Kind::TextN1, &Sha256::digest(text.as_str()))
+}
+
+/// The key of one paragraph; [`super::paragraph()`] says which are long enough to have one.
+pub fn para_n1(paragraph: &N1) -> ContentKey {
+    hash(Kind::ParaN1, &Sha256::digest(paragraph.as_str()))
+}
+
+/// The key of content of which only the digest is known: of an item's bytes, or of a text in normal form. `None` for a
+/// kind whose canonical bytes are not a digest.
+pub fn of_digest(kind: Kind, digest: &[u8; 32]) -> Option<ContentKey> {
+    (kind.is_text() || kind == Kind::RawSha256).then(|| hash(kind, digest))
+}
+
+/// The key of a URL.
+pub fn url_c1(url: &CanonicalUrl) -> ContentKey {
+    hash(Kind::UrlC1, url.as_str().as_bytes())
+}
+
+/// The key of a wiki's page, by its number.
+pub fn mw_page(wiki: &Wiki, page: u64) -> ContentKey {
+    hash(Kind::MwPage, &wiki_bytes(wiki, &page.to_be_bytes(), b""))
+}
+
+/// The key of a revision of a wiki's page, by its number.
+pub fn mw_rev(wiki: &Wiki, revision: u64) -> ContentKey {
+    hash(Kind::MwRev, &wiki_bytes(wiki, &revision.to_be_bytes(), b""))
+}
+
+/// The key of a wiki's page, by its title. A [`Title`] is never an account's.
+pub fn mw_title(wiki: &Wiki, title: &Title) -> ContentKey {
+    hash(Kind::MwTitle, &wiki_bytes(wiki, &title.namespace().to_be_bytes(), title.text().as_bytes()))
+}
+
+fn wiki_bytes(wiki: &Wiki, number: &[u8], text: &[u8]) -> Vec<u8> {
+    // A wiki's name is at most 63 bytes, so one byte holds its length.
+    let mut out = vec![wiki.as_str().len() as u8];
+    out.extend_from_slice(wiki.as_str().as_bytes());
+    out.extend_from_slice(number);
+    out.extend_from_slice(text);
+    out
+}
+
+/// Every canonical form is short (the longest, a URL, has 8 KiB), so its length fits four bytes.
+fn hash(kind: Kind, canonical: &[u8]) -> ContentKey {
+    let mut hasher = Sha256::new();
+    hasher.update(b"\x00colophon/key/v1");
+    hasher.update(kind.number().to_be_bytes());
+    hasher.update((canonical.len() as u32).to_be_bytes());
+    hasher.update(canonical);
+    ContentKey::from_bytes(hasher.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::ids::to_hex;
+
+    #[test]
+    fn the_hashed_bytes_are_as_written() {
+        let wiki: Wiki = "enwiki".parse().unwrap();
+        let mut bytes = b"\x00colophon/key/v1\x00\x07\x00\x00\x00\x0f\x06enwiki".to_vec();
+        bytes.extend_from_slice(&42u64.to_be_bytes());
+        assert_eq!(mw_page(&wiki, 42).as_bytes(), &<[u8; 32]>::from(Sha256::digest(&bytes)));
+    }
+
+    #[test]
+    fn kinds_never_share_a_key() {
+        let wiki: Wiki = "enwiki".parse().unwrap();
+        let n1 = N1::of("same words");
+        let keys = [
+            raw_sha256(b"same words"),
+            text_n1(&n1),
+            para_n1(&n1),
+            mw_page(&wiki, 7),
+            mw_rev(&wiki, 7),
+            mw_title(&wiki, &Title::new(0, "same words").unwrap()),
+            url_c1(&"http://same.words".parse().unwrap()),
+        ];
+        for (i, key) in keys.iter().enumerate() {
+            assert!(keys[..i].iter().all(|other| other != key));
+        }
+    }
+
+    #[test]
+    fn a_digest_is_enough_for_content_and_for_nothing_else() {
+        let n1 = N1::of("Some  Words");
+        let digest = Sha256::digest("some words").into();
+        assert_eq!(of_digest(Kind::TextN1, &digest), Some(text_n1(&n1)));
+        assert_eq!(of_digest(Kind::ParaN1, &digest), Some(para_n1(&n1)));
+        assert_eq!(of_digest(Kind::RawSha256, &Sha256::digest("x").into()), Some(raw_sha256(b"x")));
+        for kind in [Kind::UrlC1, Kind::Host, Kind::MwPage, Kind::MwRev, Kind::MwTitle, Kind::Swhid] {
+            assert_eq!(of_digest(kind, &digest), None);
+        }
+    }
+
+    /// The list of `docs/FORMAT-manifest.md`; a key that moves breaks every manifest ever signed.
+    #[test]
+    fn vectors() {
+        let wiki: Wiki = "enwiki".parse().unwrap();
+        let table = [
+            (raw_sha256(b""), "497e8edbfc9eda818566d0154480217ae6ec9a047229c23b4dff06ca3b14996c"),
+            (raw_sha256(b"abc"), "408ed3f77b6910b262b94c6c7eef02d4bd1ca9894939a3afa1db70326fd48140"),
+            (
+                text_n1(&N1::of("The  Quick Brown Fox")),
+                "eed85e9487af00dda257a0c816b43d0090049272539538f64e9d3db10f44a46d",
+            ),
+            (
+                para_n1(&N1::of("The  Quick Brown Fox")),
+                "42600d2f7103688b3305c492b5b1db9044ffd97352f47c7281ac94e08565a770",
+            ),
+            (
+                url_c1(&"HTTP://WWW.Example.ORG:80/a/../b".parse().unwrap()),
+                "0065445112838d665d8ace51fb1243017e805a558186fa5a3794cea26b314430",
+            ),
+            (mw_page(&wiki, 12), "fba7bd7b82fef8906fcc3a1b9e010b1c932335ebb9bd898a4a5d293c3faaae8c"),
+            (mw_rev(&wiki, 12), "d1dfae6684acd796515a56fa4945d69eb2dc60d70dd5a55684e48e73995c98d0"),
+            (
+                mw_title(&wiki, &Title::new(0, "Anarchism").unwrap()),
+                "0315c3633416c1101a6e1570eecd0b6d4e43e78b99e2a654d6bb785488490b79",
+            ),
+            (
+                mw_title(&wiki, &Title::new(-2, "Ä_b").unwrap()),
+                "37b84922a6aca0f018a9b0df6e264a68454ddbcee4e751b3ed6bc74c86ee0020",
+            ),
+        ];
+        for (key, expected) in table {
+            assert_eq!(to_hex(key.as_bytes()), expected);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Manifests: what a dataset contains, committed so that anybody can ask "was this in it?" and check the answer.
+//!
+//! A manifest is a set of keyspaces, one per kind and form of content. A keyspace is a sorted set of content keys, cut
+//! into 2^t buckets under a Merkle root; its parameters are signed into the ledger, so a server that answers needs no
+//! trust. Presence and absence are the same proof. DESIGN §7; bytes and vectors in `docs/FORMAT-manifest.md`.
+//!
+//! No account is ever a key: what names a contributor is dropped before anything is hashed.
+//!
+//! Start at [`Kind`] and [`key`] for what is asked, at [`Keyspace::verify`] for how an answer is checked, at
+//! [`Builder`] and [`open`] for the files. All but `build`, `builder`, `disk`, `file` and
+//! `reader` is pure.
+
+mod bucket;
+mod build;
+mod builder;
+mod disk;
+mod file;
+mod header;
+pub mod key;
+mod keyspace;
+mod kind;
+pub mod mediawiki;
+mod meta;
+mod normal;
+mod paragraph;
+mod reader;
+mod reply;
+mod tree;
+pub mod upload;
+mod url;
+
+pub use bucket::MAX_BUCKET;
+pub use build::{BuildOptions, KeyCount, Report, Summary, build, read_summary};
+pub use builder::{Builder, Item};
+pub use file::{KeyspaceFiles, check, list, open};
+pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
+pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};
+pub use kind::{Form, Kind, Rendering, Spec};
+pub use meta::Meta;
+pub use normal::{N1, UNICODE_VERSION};
+pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
+pub use reader::{MAX_ITEM, Progress, ReadOptions, ReaderKind, Skip};
+pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
+pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
+
+/// A foreign text inside a message: quoted, control characters escaped, at most 60 characters.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(60).collect();
+    if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
+}

@@ -1,0 +1,114 @@
+//! A folder: every regular file is an item. A single file is a folder of one.
+//!
+//! Paths decide the order and the digest of the whole; they reach no output, because names of files may name people.
+//! Links are refused: what they point at may lie anywhere, and may change.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Code, Error, Result};
+use crate::ids::to_hex;
+use crate::manifest::Source;
+use crate::manifest::disk::io_error;
+use crate::manifest::kind::{Form, Kind};
+use crate::manifest::reader::{ItemText, MAX_ITEM, Progress, Read, ReadItem, ReadOptions, ReaderKind, Sink, Skip};
+
+pub(super) fn read(
+    root: &Path,
+    _options: &ReadOptions,
+    sink: &mut Sink<'_>,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Source> {
+    let single = root.is_file();
+    let mut files = if single { vec![root.to_owned()] } else { files_under(root)? };
+    files.sort();
+    let mut listing = Sha256::new();
+    let (mut bytes, mut items) = (0, 0);
+    let mut only = None;
+    for path in &files {
+        let (digest, len, text) = contents(path)?;
+        // `<sha256>  <path>\n`, as sha256sum writes it, with paths from the folder on.
+        listing.update(to_hex(&digest));
+        listing.update(b"  ");
+        listing.update(path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes());
+        listing.update(b"\n");
+        only = Some(digest);
+        bytes += len;
+        items += 1;
+        let mut item = ReadItem { digest: Some((Kind::RawSha256, digest)), ..ReadItem::default() };
+        match text {
+            Ok(text) => item.texts.push(ItemText { form: form_of(path), rendering: None, text }),
+            Err(skip) => sink(Read::Without(skip))?,
+        }
+        sink(Read::Item(Box::new(item)))?;
+        progress(&Progress { bytes, total: None, items });
+    }
+    let sha256 = match only {
+        Some(digest) if single => digest,
+        _ => listing.finalize().into(),
+    };
+    Ok(Source { sha256: to_hex(&sha256), bytes, items, reader: ReaderKind::Folder.as_str().into(), wiki: None })
+}
+
+fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| io_error(&folder, &e))? {
+            let entry = entry.map_err(|e| io_error(&folder, &e))?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|e| io_error(&path, &e))?;
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                files.push(path);
+            } else {
+                let detail = "a link or a special file: copy what it stands for into the folder";
+                return Err(Error::new(Code::PathRefused, detail).at(path.display().to_string()));
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The digest and length of a file, and its text if it is one.
+fn contents(path: &Path) -> Result<([u8; 32], u64, Result<String, Skip>)> {
+    let mut file = File::open(path).map_err(|e| io_error(path, &e))?;
+    let mut hasher = Sha256::new();
+    let mut kept = Some(Vec::new());
+    let mut len = 0;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer).map_err(|e| io_error(path, &e))?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        len += read as u64;
+        if let Some(bytes) = &mut kept {
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        if len > MAX_ITEM as u64 {
+            kept = None;
+        }
+    }
+    let text = match kept {
+        None => Err(Skip::TooLarge),
+        Some(bytes) if bytes.contains(&0) => Err(Skip::NotText),
+        Some(bytes) => String::from_utf8(bytes).map_err(|_| Skip::NotText),
+    };
+    Ok((hasher.finalize().into(), len, text))
+}
+
+/// The form of a file's text, by the ending of its name.
+fn form_of(path: &Path) -> Form {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "html" | "htm" | "xhtml" => Form::Html,
+        "wiki" | "wikitext" | "mediawiki" => Form::Wikitext,
+        _ => Form::Plain,
+    }
+}
