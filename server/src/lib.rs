@@ -41,8 +41,15 @@ use crate::problem::Problem;
 
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    let known = tiles::routes(&app).or(submit::routes(&app)).unify().or(records::routes(&app)).unify();
-    one_spelling().and(known).recover(nothing_here).unify().boxed()
+    let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
+    let known = tiles::routes(&app)
+        .or(submit::routes(&app))
+        .unify()
+        .or(records::routes(&app))
+        .unify()
+        .or(pages::of_pages(&pages))
+        .unify();
+    pages::dressed(&pages, one_spelling().and(known).recover(nothing_here).unify().boxed())
 }
 
 /// warp takes a slash at the end for none. An address has one spelling here, so that caches hold one answer.
