@@ -199,8 +199,8 @@ impl Dump<'_, '_> {
                 None
             }
         };
-        let mut item = ReadItem::default();
-        item.page = Some(ItemPage { wiki: self.wiki()?, page, revision: Some(revision), title });
+        let page = ItemPage { wiki: self.wiki()?, page, revision: Some(revision), title };
+        let mut item = ReadItem { page: Some(page), ..ReadItem::default() };
         let text = core::mem::take(&mut self.revision.text);
         if text.is_empty() {
             (self.sink)(Read::Without(Skip::NoText))?;
