@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use ledger::Code;
 use ledger::bundle::MAX_BUNDLE_LEN;
-use ledger::ids::{LeafIndex, RecordId};
+use ledger::ids::{KeyspaceId, LeafIndex, RecordId};
+use ledger::manifest::MetaMode;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -124,6 +125,15 @@ impl Client {
         }
         let unanswered = || Err(CliError::new(Code::Internal, "a line was not answered"));
         Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect())
+    }
+
+    /// Where the reply for a prefix of a keyspace is.
+    pub fn reply_address(&self, id: KeyspaceId, depth: u8, prefix: u64, mode: MetaMode) -> String {
+        let meta = match mode {
+            MetaMode::Rows => "rows",
+            MetaMode::Digests => "digests",
+        };
+        format!("/manifests/{id}/reply/{depth}/{prefix}/{meta}")
     }
 
     /// The bundle of a record, by index or id, as the log makes it.

@@ -151,6 +151,11 @@ impl Config {
         variable(&self.env, name)
     }
 
+    /// The environment, for a run inside of this one.
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// The folder of pins, beside the config file.
     pub fn pins_dir(&self) -> PathBuf {
         self.path.value.parent().unwrap_or(Path::new(".")).join("pins")

@@ -168,8 +168,9 @@ impl Draft {
         .unwrap_or_default()
     }
 
-    /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds.
-    pub fn is_said_by(&self, payload: &[u8]) -> bool {
+    /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds and what `added` names: members
+    /// that the command sets anew on each run.
+    pub fn is_said_by(&self, payload: &[u8], added: &[&str]) -> bool {
         let Ok(statement) = Statement::parse(payload) else { return false };
         let mut ours = self.predicate.clone();
         let mut theirs = statement.predicate;
@@ -178,23 +179,26 @@ impl Draft {
                 theirs.remove(added);
             }
         }
-        ours.retain(|_, value| !value.is_null());
+        for name in added {
+            ours.remove(*name);
+            theirs.remove(*name);
+        }
         let subjects = if self.subjects.is_empty() { self.own_subjects() } else { self.subjects.clone() };
         statement.kind == self.kind && statement.subjects == subjects && ours == theirs
     }
 }
 
 /// A subject of the command line: `record:<id>`, `NAME=<sha256>`, or the path of a file or of a model's folder.
-pub fn subject_from_arg(text: &str, out: &Output) -> Result<Subject> {
+pub fn subjects_from_arg(text: &str, out: &Output) -> Result<Vec<Subject>> {
     if let Some(id) = RecordId::from_reference(text) {
-        return Ok(Subject::record(id));
+        return Ok(vec![Subject::record(id)]);
     }
     if let Some((name, digest)) = text.rsplit_once('=')
         && let Ok(digest) = digest.parse()
     {
-        return Ok(Subject::artifact(name, digest));
+        return Ok(vec![Subject::artifact(name, digest)]);
     }
-    Ok(artifact::measure(Path::new(text), out)?.subject())
+    Ok(artifact::measure(Path::new(text), out)?.subjects())
 }
 
 /// YAML, of which JSON is a part; JSON is read by the strict reader, which also says line and column.
@@ -224,13 +228,14 @@ fn subjects(list: Value, base: &Path, out: &Output) -> Result<Vec<Subject>> {
     let mut subjects = Vec::with_capacity(list.len());
     for (i, item) in list.into_iter().enumerate() {
         let place = format!("/subject/{i}");
-        let subject = match item.get("file").and_then(Value::as_str) {
-            Some(file) => artifact::measure(&base.join(file), out).at(&place)?.subject(),
-            None => serde_json::from_value(item)
-                .map_err(|error| CliError::new(Code::Schema, error.to_string()))
-                .at(&place)?,
-        };
-        subjects.push(subject);
+        match item.get("file").and_then(Value::as_str) {
+            Some(file) => subjects.extend(artifact::measure(&base.join(file), out).at(&place)?.subjects()),
+            None => subjects.push(
+                serde_json::from_value(item)
+                    .map_err(|error| CliError::new(Code::Schema, error.to_string()))
+                    .at(&place)?,
+            ),
+        }
     }
     Ok(subjects)
 }

@@ -184,6 +184,11 @@ impl LogDir {
         self.path.join("keys")
     }
 
+    /// The folder of the manifests that the log holds.
+    pub fn manifests_dir(&self) -> PathBuf {
+        self.path.join("manifests")
+    }
+
     /// What the log needs to run. Reads the keys.
     pub fn options(&self) -> Result<log::Options> {
         let bad = |error: ledger::note::KeyError| CliError::new(Code::KeyUnreadable, error.to_string());

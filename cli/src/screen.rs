@@ -50,9 +50,14 @@ pub struct Screen<'a> {
     pub inputs: Inputs,
     /// `--strict`.
     pub strict: bool,
+    /// Which files of a folder differ from the record.
+    pub differences: Vec<String>,
     /// When.
     pub now: Timestamp,
 }
+
+/// Files that differ, on the screen; the report and `--json` have them all.
+const SHOWN_DIFFERENCES: usize = 20;
 
 /// What a verified record shows and does not show; said each time, because it is what people get wrong.
 const MEANING: &str =
@@ -100,7 +105,7 @@ impl Screen<'_> {
                 (Some(verified), LinkName::Witnesses, Status::Ok) => witnesses(verified),
                 (_, _, Status::NotChecked) if line.detail.is_empty() => "not checked".to_owned(),
                 (_, _, Status::NotChecked) => format!("not checked: {}", line.detail),
-                _ => line.detail.clone(),
+                _ => dated(&line.detail),
             };
             (line.status, line.link.as_str(), shown(&detail))
         };
@@ -113,6 +118,12 @@ impl Screen<'_> {
         let mut text = format!("{} {} — {}\n", out.mark(mark), out.paint(mark, verdict), self.headline());
         for (status, link, detail) in self.lines() {
             text.push_str(&format!("  {} {link:<19} {}\n", out.mark(mark_of(status)), shorten(&detail)));
+        }
+        for difference in self.differences.iter().take(SHOWN_DIFFERENCES) {
+            text.push_str(&format!("      {}\n", shown(difference)));
+        }
+        if self.differences.len() > SHOWN_DIFFERENCES {
+            text.push_str(&format!("      and {} more\n", self.differences.len() - SHOWN_DIFFERENCES));
         }
         for warning in &self.report.warnings {
             let detail = shorten(&shown(&warning.detail));
@@ -175,6 +186,7 @@ impl Screen<'_> {
             "strict": self.strict,
             "links": links,
             "warnings": warnings,
+            "differences": self.differences,
             "record": self.report.verified.as_ref().map(record_json),
             "inputs": {
                 "bundle": { "file": self.inputs.bundle, "sha256": self.inputs.bundle_sha256 },
@@ -206,6 +218,10 @@ impl Screen<'_> {
         let checks = self.lines().into_iter();
         let checks = checks.map(|(status, link, detail)| (link.to_owned(), format!("{}: {detail}", word(status))));
         let mut sections = vec![("Checks", checks.collect())];
+        if !self.differences.is_empty() {
+            let rows = self.differences.iter().map(|difference| (String::new(), shown(difference)));
+            sections.push(("Files that differ", rows.collect()));
+        }
         if !self.report.warnings.is_empty() {
             let warnings = self.report.warnings.iter();
             let warnings = warnings.map(|w| (w.code.to_string(), format!("{} {}", w.code.title(), shown(&w.detail))));
@@ -378,6 +394,17 @@ fn witnesses(verified: &VerifiedRecord) -> String {
     format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
 }
 
+/// A line of the library with its Unix times as people read them.
+fn dated(detail: &str) -> String {
+    const UNIX: &str = "Unix time ";
+    let Some((before, after)) = detail.split_once(UNIX) else { return detail.to_owned() };
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    match digits.parse::<u64>() {
+        Ok(seconds) => format!("{before}{}{}", time(UnixMillis(seconds.saturating_mul(1000))), &after[digits.len()..]),
+        Err(_) => detail.to_owned(),
+    }
+}
+
 /// A moment as records write it.
 pub fn time(at: UnixMillis) -> String {
     let seconds = UnixMillis(at.0 / 1000 * 1000);
@@ -431,6 +458,15 @@ mod tests {
         let digest = "ab".repeat(32);
         assert_eq!(shorten(&format!("key {digest} face")), "key abababab…abab face");
         assert_eq!(shorten("deadbeef"), "deadbeef");
+    }
+
+    #[test]
+    fn unix_times_are_dated() {
+        assert_eq!(
+            dated("1 of 1 cosigned, the newest at Unix time 0"),
+            "1 of 1 cosigned, the newest at 1970-01-01T00:00:00Z"
+        );
+        assert_eq!(dated("nothing"), "nothing");
     }
 
     #[test]

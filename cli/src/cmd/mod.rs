@@ -1,15 +1,20 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
+mod ask;
+mod audit;
 mod card;
 mod completions;
 mod config;
+mod demo;
 mod explain;
 mod key;
 mod log;
+mod manifest;
 mod party;
 mod record;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -76,6 +81,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
@@ -86,7 +92,12 @@ enum Command {
     Card(card::Command),
     #[command(subcommand)]
     Record(record::Command),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     Verify(verify::Args),
+    Ask(ask::Args),
+    #[command(subcommand)]
+    Audit(audit::Command),
     #[command(subcommand)]
     Config(config::Command),
     Completions(completions::Args),
@@ -96,11 +107,15 @@ enum Command {
 impl Command {
     fn run(self, session: &Session) -> Result<Answer> {
         match self {
+            Self::Demo(args) => demo::run(&args, session),
             Self::Key(command) => command.run(session),
             Self::Log(command) => command.run(session),
             Self::Party(command) => command.run(session),
             Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
+            Self::Manifest(command) => command.run(session),
+            Self::Audit(command) => command.run(session),
+            Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
             Self::Completions(args) => Ok(completions::run(&args)),
@@ -136,6 +151,13 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
             error.exit()
         }
     }
+}
+
+/// Runs one command line for another command, which gets the answer in the place of the screen.
+pub(crate) fn execute(args: Vec<OsString>, out: &Output, env: BTreeMap<String, String>) -> Result<Answer> {
+    let cli = Cli::try_parse_from(args).map_err(|error| CliError::usage(error.render().to_string()))?;
+    let session = Session::new(out, Config::load(env, cli.global.config.as_deref())?);
+    cli.command.run(&session)
 }
 
 /// Help and version are answers; everything else that the parser says is a failure like any other.
