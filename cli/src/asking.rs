@@ -133,6 +133,16 @@ impl DatasetAnswer {
     }
 }
 
+/// A reply that was fetched: verified, or the reason why this keyspace cannot answer.
+type Fetched = std::result::Result<VerifiedRange, Cannot>;
+
+/// Why a keyspace cannot answer; only `proof_invalid` is somebody's fault.
+#[derive(Debug, Clone)]
+struct Cannot {
+    code: Code,
+    reason: String,
+}
+
 /// Fetches and verifies replies; each is fetched once.
 #[derive(Debug)]
 pub struct Asker<'a> {
@@ -141,7 +151,7 @@ pub struct Asker<'a> {
     mode: Mode,
     /// How many different keys go to each keyspace.
     load: BTreeMap<KeyspaceId, BTreeSet<ContentKey>>,
-    ranges: BTreeMap<(KeyspaceId, u8, u64), Result<VerifiedRange, (Code, String)>>,
+    ranges: BTreeMap<(KeyspaceId, u8, u64), Fetched>,
     headers: BTreeMap<KeyspaceId, Option<Header>>,
 }
 
@@ -211,11 +221,12 @@ impl<'a> Asker<'a> {
             }
         };
         match self.range(keyspace, depth, prefix(&candidate.wanted.key, depth))? {
-            Err((Code::ProofInvalid, detail)) => {
-                look.status = Status::Invalid;
-                look.reason = Some(detail.clone());
+            Err(cannot) => {
+                if cannot.code == Code::ProofInvalid {
+                    look.status = Status::Invalid;
+                }
+                look.reason = Some(cannot.reason.clone());
             }
-            Err((_, detail)) => look.reason = Some(detail.clone()),
             Ok(range) => match range.answer(&candidate.wanted.key) {
                 Some(answer) => {
                     look.told = answer.proof().depth();
@@ -256,8 +267,7 @@ impl<'a> Asker<'a> {
     }
 
     /// All keys under a prefix, verified; the error is a reason to show.
-    #[allow(clippy::type_complexity, reason = "a failure of the command, or a reason why this keyspace cannot answer")]
-    fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Result<VerifiedRange, (Code, String)>> {
+    fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Fetched> {
         let place = (keyspace.id(), depth, prefix);
         if !self.ranges.contains_key(&place) {
             let range = self.fetch(keyspace, depth, prefix)?;
@@ -266,7 +276,7 @@ impl<'a> Asker<'a> {
         self.ranges.get(&place).ok_or_else(|| CliError::new(Code::Internal, "a reply was lost"))
     }
 
-    fn fetch(&self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<Result<VerifiedRange, (Code, String)>> {
+    fn fetch(&self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<Fetched> {
         let path = self.folder.join(keyspace.id().to_hex()).join(format!("{depth}-{prefix}"));
         if let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
             && let Ok(range) = VerifiedRange::verify(keyspace, depth, prefix, &bytes)
@@ -277,7 +287,8 @@ impl<'a> Asker<'a> {
         let bytes = match self.client.get_up_to(&address, MAX_REPLY) {
             Ok(reply) => reply.bytes,
             Err(error) if matches!(error.code(), Code::NotFound | Code::ManifestUnknown) => {
-                return Ok(Err((error.code(), "the log does not hold the files of this keyspace".to_owned())));
+                let reason = "files not held by this log".to_owned();
+                return Ok(Err(Cannot { code: error.code(), reason }));
             }
             Err(error) => return Err(error),
         };
@@ -289,7 +300,7 @@ impl<'a> Asker<'a> {
                 }
                 Ok(Ok(range))
             }
-            Err(error) => Ok(Err((Code::ProofInvalid, error.detail().to_owned()))),
+            Err(error) => Ok(Err(Cannot { code: Code::ProofInvalid, reason: error.detail().to_owned() })),
         }
     }
 

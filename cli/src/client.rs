@@ -34,8 +34,6 @@ pub struct Client {
 /// An answer of the log: below 500, and not a refusal.
 #[derive(Debug)]
 pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
     /// The body.
     pub bytes: Vec<u8>,
 }
@@ -167,7 +165,7 @@ impl Client {
             Err(error) => return Err(unreachable(&error)),
         };
         Ok(match status {
-            200..=299 => Outcome::Reply(Reply { status, bytes }),
+            200..=299 => Outcome::Reply(Reply { bytes }),
             429 | 502 | 503 | 504 => Outcome::Busy(problem(status, &bytes), retry_after),
             _ => Outcome::Refused(problem(status, &bytes)),
         })
@@ -224,18 +222,6 @@ fn jittered(wait: Duration) -> Result<Duration> {
     let mut chance = [0u8; 1];
     random(&mut chance)?;
     Ok(wait / 2 + wait * u32::from(chance[0]) / 512)
-}
-
-/// Percent-encodes one segment of a path or one value of a query.
-pub fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -311,7 +297,7 @@ mod tests {
         let good = "HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
         let (base, thread) = server(vec![busy, good]);
         let reply = Client::new(&base, &config()).unwrap().post("/api/v1/records", "application/json", b"x").unwrap();
-        assert_eq!(reply.status, 201);
+        assert_eq!(reply.bytes, b"{}");
         assert_eq!(thread.join().unwrap().len(), 2);
     }
 
@@ -332,10 +318,5 @@ mod tests {
         for wrong in ["log.example.org", "ftp://x", "http://", "https://a b"] {
             assert_eq!(Client::new(wrong, &config()).unwrap_err().exit(), 2, "{wrong}");
         }
-    }
-
-    #[test]
-    fn texts_are_encoded_for_addresses() {
-        assert_eq!(encoded("key:ab/c ü"), "key%3Aab%2Fc%20%C3%BC");
     }
 }

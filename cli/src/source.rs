@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledger::ids::to_hex;
 use ledger::verify::Trust;
-use serde_json::Value;
 
 use crate::client::Client;
 use crate::failure::{At, Result};
@@ -86,12 +84,4 @@ pub fn reach(log: &LogDir, session: &Session) -> Result<(Client, Option<Running>
     let running = Running::start(log, ANY_LOOPBACK).at(log.path().display())?;
     let client = Client::new(running.url(), &session.config)?;
     Ok((client, Some(running)))
-}
-
-/// Whom somebody believes, for programs.
-pub fn trust_json(trust: &Trust) -> Value {
-    serde_json::json!({
-        "policy": String::from_utf8_lossy(&trust.policy.encode()),
-        "genesis": trust.genesis.map(|hash| to_hex(hash.as_bytes())),
-    })
 }

@@ -16,7 +16,7 @@ use crate::serving::Running;
 use crate::world::World;
 
 /// The file that says that a folder was made by the demo, so that it may be made again.
-pub const MARKER: &str = ".colophon-demo";
+const MARKER: &str = ".colophon-demo";
 
 /// Everything that the demo makes in its folder; nothing else is ever removed.
 const MADE: &[&str] = &[
