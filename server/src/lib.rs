@@ -11,12 +11,18 @@ mod batch;
 pub mod body;
 mod connection;
 pub mod limits;
+mod manifests;
 pub mod metrics;
+mod openapi;
+mod operation;
 pub mod pages;
+mod parties;
 pub mod problem;
 pub mod query;
+mod range;
 mod receipt;
 mod records;
+pub mod replies;
 mod route;
 pub mod serve;
 mod submit;
@@ -41,7 +47,17 @@ use crate::problem::Problem;
 
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    let known = tiles::routes(&app).or(submit::routes(&app)).unify().or(records::routes(&app)).unify();
+    let known = tiles::routes(&app)
+        .or(submit::routes(&app))
+        .unify()
+        .or(records::routes(&app))
+        .unify()
+        .or(manifests::routes(&app))
+        .unify()
+        .or(parties::routes(&app))
+        .unify()
+        .or(operation::routes(&app))
+        .unify();
     one_spelling().and(known).recover(nothing_here).unify().boxed()
 }
 
