@@ -38,7 +38,7 @@ const MAX_REPLY: u64 = 256 * 1024 * 1024;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Few keys by range, many from the whole.
     #[default]
     Automatic,
@@ -50,7 +50,7 @@ pub enum Mode {
 
 /// What a dataset answers to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub(crate) enum Status {
     /// It is in the dataset, proven.
     Present,
     /// A proof did not hold: somebody is wrong.
@@ -65,7 +65,7 @@ pub enum Status {
 
 impl Status {
     /// The word.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Present => "present",
             Self::Invalid => "invalid",
@@ -78,7 +78,7 @@ impl Status {
 
 /// One look into one keyspace.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(crate) struct Look {
     /// What was looked for.
     pub what: String,
     /// In which keyspace.
@@ -101,7 +101,7 @@ pub struct Look {
 
 /// What a dataset answers, and from what.
 #[derive(Debug, Clone)]
-pub struct DatasetAnswer {
+pub(crate) struct DatasetAnswer {
     /// The answer.
     pub status: Status,
     /// One sentence.
@@ -112,7 +112,7 @@ pub struct DatasetAnswer {
 
 impl DatasetAnswer {
     /// For programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let looks: Vec<Value> = self
             .looks
             .iter()
@@ -128,7 +128,7 @@ impl DatasetAnswer {
     }
 
     /// The licences that the manifest states for what was found.
-    pub fn licenses(&self) -> BTreeSet<&str> {
+    pub(crate) fn licenses(&self) -> BTreeSet<&str> {
         self.looks.iter().filter(|look| look.status == Status::Present).filter_map(|l| l.license.as_deref()).collect()
     }
 }
@@ -145,7 +145,7 @@ struct Cannot {
 
 /// Fetches and verifies replies; each is fetched once.
 #[derive(Debug)]
-pub struct Asker<'a> {
+pub(crate) struct Asker<'a> {
     client: &'a Client,
     folder: PathBuf,
     mode: Mode,
@@ -165,7 +165,7 @@ struct Candidate<'a> {
 
 impl<'a> Asker<'a> {
     /// Plans the questions: what is asked together decides how it is asked.
-    pub fn new(
+    pub(crate) fn new(
         session: &Session,
         client: &'a Client,
         mode: Mode,
@@ -186,7 +186,7 @@ impl<'a> Asker<'a> {
     }
 
     /// What a dataset answers to a question.
-    pub fn ask(&mut self, question: &Question, dataset: &Dataset) -> Result<DatasetAnswer> {
+    pub(crate) fn ask(&mut self, question: &Question, dataset: &Dataset) -> Result<DatasetAnswer> {
         let rows = dataset.declarations();
         let unreadable = rows.iter().filter(|row| readable(row.as_ref()).is_none()).count();
         let mut looks = Vec::new();

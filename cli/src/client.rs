@@ -22,25 +22,25 @@ const RETRIES: u32 = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The largest reply of the read side: an entry bundle is 256 entries of at most 64 KiB.
-pub const MAX_REPLY: u64 = 256 * 65_536 + 1024;
+pub(crate) const MAX_REPLY: u64 = 256 * 65_536 + 1024;
 
 /// A connection to one log.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
 }
 
 /// An answer of the log: below 500, and not a refusal.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The body.
     pub bytes: Vec<u8>,
 }
 
 impl Reply {
     /// The body as JSON.
-    pub fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.bytes)
             .map_err(|error| CliError::new(Code::Unreachable, format!("the answer is not JSON: {error}")))
     }
@@ -56,7 +56,7 @@ enum Request<'a> {
 
 impl Client {
     /// A client of the log at `base`, which is `http://` or `https://`, a host, and perhaps a path.
-    pub fn new(base: &str, config: &Config) -> Result<Self> {
+    pub(crate) fn new(base: &str, config: &Config) -> Result<Self> {
         let base = base.trim_end_matches('/');
         let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
         if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', ' '])) {
@@ -78,12 +78,12 @@ impl Client {
     }
 
     /// The address.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Fetches a resource; `None` if there is none.
-    pub fn find(&self, path: &str) -> Result<Option<Reply>> {
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Reply>> {
         match self.get(path) {
             Ok(reply) => Ok(Some(reply)),
             Err(error) if error.code() == Code::NotFound => Ok(None),
@@ -92,17 +92,17 @@ impl Client {
     }
 
     /// Fetches a resource that should be there.
-    pub fn get(&self, path: &str) -> Result<Reply> {
+    pub(crate) fn get(&self, path: &str) -> Result<Reply> {
         self.get_up_to(path, MAX_REPLY)
     }
 
     /// Fetches a resource of at most `limit` bytes.
-    pub fn get_up_to(&self, path: &str, limit: u64) -> Result<Reply> {
+    pub(crate) fn get_up_to(&self, path: &str, limit: u64) -> Result<Reply> {
         self.request(path, Request::Get, limit)
     }
 
     /// Fetches a resource without patience, to see whether anybody is there.
-    pub fn get_once(&self, path: &str) -> Result<Reply> {
+    pub(crate) fn get_once(&self, path: &str) -> Result<Reply> {
         match self.once(&format!("{}{path}", self.base), Request::Get, MAX_REPLY)? {
             Outcome::Reply(reply) => Ok(reply),
             Outcome::Refused(error) | Outcome::Busy(error, _) => Err(error),
@@ -110,12 +110,12 @@ impl Client {
     }
 
     /// Sends a body. Everything that this program sends may be sent again without harm.
-    pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
+    pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
         self.request(path, Request::Post { content_type, body }, MAX_REPLY)
     }
 
     /// Places a resource.
-    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
+    pub(crate) fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
         self.request(path, Request::Put { content_type, body }, MAX_REPLY)
     }
 
