@@ -20,6 +20,8 @@ mod record;
 mod reply;
 mod routes;
 mod search;
+#[cfg(test)]
+mod tests;
 mod verify;
 pub mod view;
 
