@@ -47,6 +47,7 @@ use crate::problem::Problem;
 
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
     let known = tiles::routes(&app)
         .or(submit::routes(&app))
         .unify()
@@ -57,8 +58,10 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(parties::routes(&app))
         .unify()
         .or(operation::routes(&app))
+        .unify()
+        .or(pages::of_pages(&pages))
         .unify();
-    one_spelling().and(known).recover(nothing_here).unify().boxed()
+    pages::dressed(&pages, one_spelling().and(known).recover(nothing_here).unify().boxed())
 }
 
 /// warp takes a slash at the end for none. An address has one spelling here, so that caches hold one answer.

@@ -16,6 +16,7 @@ mod party;
 mod read;
 mod record;
 mod reply;
+mod routes;
 mod search;
 pub mod view;
 
@@ -32,10 +33,12 @@ use self::form::Form;
 use self::names::Names;
 use self::read::Reading;
 use self::view::shell::Shell;
-use crate::app::App;
+use crate::App;
 use crate::problem::{Answer, Problem};
 
 pub use self::reply::CONTENT_SECURITY_POLICY;
+pub use self::routes::routes;
+pub(crate) use self::routes::{dressed, of_pages};
 
 /// What all pages of a server share.
 #[derive(Debug)]
