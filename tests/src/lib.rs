@@ -15,7 +15,7 @@ mod served;
 
 use std::path::PathBuf;
 
-pub use self::program::{Outcome, Program, run};
+pub use self::program::{Outcome, Program, ServedByProgram, run};
 pub use self::served::Served;
 
 /// Whether something that a test needs is there. If it is not, says `skipped: needs …`; under `COLOPHON_REQUIRE=all`

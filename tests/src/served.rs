@@ -58,13 +58,18 @@ impl Served {
     fn of(log: Arc<Log>, dir: tempfile::TempDir) -> Self {
         let app = server::App::new(Arc::clone(&log), server::Options::default());
         let (stop, stopped) = oneshot::channel::<()>();
-        let listener = server::serve::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
+        let (bound, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let runtime = runtime.enable_all().worker_threads(2).build().unwrap();
-            runtime.block_on(server::serve::serve(listener, app, async { drop(stopped.await) })).unwrap();
+            let served = runtime.block_on(async move {
+                let listener = server::serve::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+                bound.send(listener.local_addr().unwrap()).unwrap();
+                server::serve::serve(listener, app, async { drop(stopped.await) }).await
+            });
+            served.unwrap();
         });
+        let address = told.recv().unwrap();
         Self { log, address, stop: Some(stop), thread: Some(thread), _dir: dir }
     }
 

@@ -35,8 +35,16 @@ impl Story {
         let log = dir.path().join("log");
         program.json(&["key", "new", "operator", "--no-password"]);
         let made = program.json(&[
-            "log", "init", "--dir", &text(&log), "--origin", "log.example.org/story", "--operator", "operator",
-            "--operator-key", "operator",
+            "log",
+            "init",
+            "--dir",
+            &text(&log),
+            "--origin",
+            "log.example.org/story",
+            "--operator",
+            "operator",
+            "--operator-key",
+            "operator",
         ]);
         let server = program.serve(&log);
         program.json(&["log", "trust", &server.url, "--vkey", made["vkey"].as_str().unwrap()]);
@@ -100,7 +108,8 @@ impl Story {
 
         let (card, others) = made.split_first().unwrap();
         let out = self.path("card.colophon.json");
-        let published = self.run(&["record", "publish", "--from", &string(&card["file"]), "--key", "lab", "--out", &out]);
+        let published =
+            self.run(&["record", "publish", "--from", &string(&card["file"]), "--key", "lab", "--out", &out]);
         assert_eq!(published["verified"], true);
         let again = self.run(&["record", "publish", "--from", &string(&card["file"]), "--key", "lab", "--out", &out]);
         assert_eq!((&again["duplicate"], &again["index"]), (&json!(true), &published["index"]));
