@@ -1,1 +1,3 @@
 //! What the tests of this member share.
+
+pub mod faults;
