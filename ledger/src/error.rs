@@ -136,6 +136,7 @@ codes! {
     // Asking.
     NotFound = "not_found", NotFound, 404, 3, "There is nothing here under that name.", "Check the address or the id.";
     MethodNotAllowed = "method_not_allowed", Malformed, 405, 2, "This address does not take that method.", "See /openapi.json.";
+    RangeRefused = "range_refused", Malformed, 416, 2, "The range is not in the file.", "Ask for bytes within the length given.";
     BadRequest = "bad_request", Malformed, 400, 2, "The request is not of the form this address takes.", "See /openapi.json.";
 
     // Ours.

@@ -2,6 +2,7 @@
 //!
 //! It is also what a refusal of a method is answered from: which methods an address takes is said in one place.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -26,8 +27,8 @@ const METHODS: [&str; 4] = ["get", "head", "post", "put"];
 /// The methods that an address takes, for the header `Allow`. Pages are read and not described.
 pub(crate) fn allowed(path: &str) -> String {
     let described = ADDRESSES.iter().filter(|(template, _)| matches(template, path));
-    let methods: Vec<&str> = described.flat_map(|(_, methods)| methods).map(String::as_str).collect();
-    if methods.is_empty() { "GET, HEAD".to_owned() } else { methods.join(", ") }
+    let methods: BTreeSet<&str> = described.flat_map(|(_, methods)| methods).map(String::as_str).collect();
+    if methods.is_empty() { "GET, HEAD".to_owned() } else { methods.into_iter().collect::<Vec<_>>().join(", ") }
 }
 
 /// Whether a path is of the form of a template such as `/tile/{level}/{index}`.

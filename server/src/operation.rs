@@ -115,7 +115,7 @@ fn own_policy(app: &App, view: &Published) -> Result<LogPolicy, Error> {
     let entry = app.log.entry(view, index)?.ok_or_else(missing)?;
     let Body::Held(body) = app.log.body(&entry)? else { return Err(missing()) };
     match Record::parse(&body)?.predicate {
-        Predicate::LogPolicy(policy) => Ok(policy),
+        Predicate::LogPolicy(policy) => Ok(*policy),
         _ => Err(missing()),
     }
 }
