@@ -20,11 +20,11 @@ const CHUNK: usize = 1024 * 1024;
 
 /// The ending of the bundles that this program writes beside a model; they are no part of it, or signing would change
 /// what was signed.
-pub const BUNDLE_ENDING: &str = ".colophon.json";
+pub(crate) const BUNDLE_ENDING: &str = ".colophon.json";
 
 /// What was found at a path.
 #[derive(Debug, Clone)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// The last name of the path.
     pub name: String,
     /// SHA-256 of the file, or the root over the folder's files.
@@ -41,12 +41,12 @@ const LISTED_FILES: usize = 64;
 
 impl Measured {
     /// The subject of a record about it: the file, or the root over the folder.
-    pub fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self) -> Subject {
         Subject::artifact(self.name.clone(), self.digest)
     }
 
     /// The same with the files of a small folder after it.
-    pub fn subjects(&self) -> Vec<Subject> {
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
         let mut subjects = vec![self.subject()];
         // A folder of one file whose name is its own would have two subjects of one name.
         if self.files.len() <= LISTED_FILES {
@@ -57,7 +57,7 @@ impl Measured {
     }
 
     /// How a folder differs from the files that a record names: changed, missing, new.
-    pub fn differences(&self, recorded: &[Subject]) -> Vec<String> {
+    pub(crate) fn differences(&self, recorded: &[Subject]) -> Vec<String> {
         let named = |path: &str| recorded.iter().find(|subject| subject.name.as_deref() == Some(path));
         let of_record: Vec<&str> = recorded.iter().skip(1).filter_map(|subject| subject.name.as_deref()).collect();
         if self.files.is_empty() || of_record.is_empty() {
@@ -78,7 +78,7 @@ impl Measured {
 }
 
 /// Hashes a file, or every file of a folder. Shows how far it is.
-pub fn measure(path: &Path, out: &Output) -> Result<Measured> {
+pub(crate) fn measure(path: &Path, out: &Output) -> Result<Measured> {
     let metadata = fs::metadata(path).map_err(|source| CliError::io(path, "read", source))?;
     let name = files::name_of(path);
     if !metadata.is_dir() {

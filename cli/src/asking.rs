@@ -38,7 +38,7 @@ const MAX_REPLY: u64 = 256 * 1024 * 1024;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Few keys by range, many from the whole.
     #[default]
     Automatic,
@@ -50,7 +50,7 @@ pub enum Mode {
 
 /// What a dataset answers to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub(crate) enum Status {
     /// It is in the dataset, proven.
     Present,
     /// A proof did not hold: somebody is wrong.
@@ -65,7 +65,7 @@ pub enum Status {
 
 impl Status {
     /// The word.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Present => "present",
             Self::Invalid => "invalid",
@@ -78,7 +78,7 @@ impl Status {
 
 /// One look into one keyspace.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(crate) struct Look {
     /// What was looked for.
     pub what: String,
     /// In which keyspace.
@@ -101,7 +101,7 @@ pub struct Look {
 
 /// What a dataset answers, and from what.
 #[derive(Debug, Clone)]
-pub struct DatasetAnswer {
+pub(crate) struct DatasetAnswer {
     /// The answer.
     pub status: Status,
     /// One sentence.
@@ -112,7 +112,7 @@ pub struct DatasetAnswer {
 
 impl DatasetAnswer {
     /// For programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let looks: Vec<Value> = self
             .looks
             .iter()
@@ -128,20 +128,30 @@ impl DatasetAnswer {
     }
 
     /// The licences that the manifest states for what was found.
-    pub fn licenses(&self) -> BTreeSet<&str> {
+    pub(crate) fn licenses(&self) -> BTreeSet<&str> {
         self.looks.iter().filter(|look| look.status == Status::Present).filter_map(|l| l.license.as_deref()).collect()
     }
 }
 
+/// A reply that was fetched: verified, or the reason why this keyspace cannot answer.
+type Fetched = std::result::Result<VerifiedRange, Cannot>;
+
+/// Why a keyspace cannot answer; only `proof_invalid` is somebody's fault.
+#[derive(Debug, Clone)]
+struct Cannot {
+    code: Code,
+    reason: String,
+}
+
 /// Fetches and verifies replies; each is fetched once.
 #[derive(Debug)]
-pub struct Asker<'a> {
+pub(crate) struct Asker<'a> {
     client: &'a Client,
     folder: PathBuf,
     mode: Mode,
     /// How many different keys go to each keyspace.
     load: BTreeMap<KeyspaceId, BTreeSet<ContentKey>>,
-    ranges: BTreeMap<(KeyspaceId, u8, u64), Result<VerifiedRange, (Code, String)>>,
+    ranges: BTreeMap<(KeyspaceId, u8, u64), Fetched>,
     headers: BTreeMap<KeyspaceId, Option<Header>>,
 }
 
@@ -155,7 +165,7 @@ struct Candidate<'a> {
 
 impl<'a> Asker<'a> {
     /// Plans the questions: what is asked together decides how it is asked.
-    pub fn new(
+    pub(crate) fn new(
         session: &Session,
         client: &'a Client,
         mode: Mode,
@@ -176,7 +186,7 @@ impl<'a> Asker<'a> {
     }
 
     /// What a dataset answers to a question.
-    pub fn ask(&mut self, question: &Question, dataset: &Dataset) -> Result<DatasetAnswer> {
+    pub(crate) fn ask(&mut self, question: &Question, dataset: &Dataset) -> Result<DatasetAnswer> {
         let rows = dataset.declarations();
         let unreadable = rows.iter().filter(|row| readable(row.as_ref()).is_none()).count();
         let mut looks = Vec::new();
@@ -211,11 +221,12 @@ impl<'a> Asker<'a> {
             }
         };
         match self.range(keyspace, depth, prefix(&candidate.wanted.key, depth))? {
-            Err((Code::ProofInvalid, detail)) => {
-                look.status = Status::Invalid;
-                look.reason = Some(detail.clone());
+            Err(cannot) => {
+                if cannot.code == Code::ProofInvalid {
+                    look.status = Status::Invalid;
+                }
+                look.reason = Some(cannot.reason.clone());
             }
-            Err((_, detail)) => look.reason = Some(detail.clone()),
             Ok(range) => match range.answer(&candidate.wanted.key) {
                 Some(answer) => {
                     look.told = answer.proof().depth();
@@ -256,8 +267,7 @@ impl<'a> Asker<'a> {
     }
 
     /// All keys under a prefix, verified; the error is a reason to show.
-    #[allow(clippy::type_complexity, reason = "a failure of the command, or a reason why this keyspace cannot answer")]
-    fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Result<VerifiedRange, (Code, String)>> {
+    fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Fetched> {
         let place = (keyspace.id(), depth, prefix);
         if !self.ranges.contains_key(&place) {
             let range = self.fetch(keyspace, depth, prefix)?;
@@ -266,7 +276,7 @@ impl<'a> Asker<'a> {
         self.ranges.get(&place).ok_or_else(|| CliError::new(Code::Internal, "a reply was lost"))
     }
 
-    fn fetch(&self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<Result<VerifiedRange, (Code, String)>> {
+    fn fetch(&self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<Fetched> {
         let path = self.folder.join(keyspace.id().to_hex()).join(format!("{depth}-{prefix}"));
         if let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
             && let Ok(range) = VerifiedRange::verify(keyspace, depth, prefix, &bytes)
@@ -277,7 +287,8 @@ impl<'a> Asker<'a> {
         let bytes = match self.client.get_up_to(&address, MAX_REPLY) {
             Ok(reply) => reply.bytes,
             Err(error) if matches!(error.code(), Code::NotFound | Code::ManifestUnknown) => {
-                return Ok(Err((error.code(), "the log does not hold the files of this keyspace".to_owned())));
+                let reason = "files not held by this log".to_owned();
+                return Ok(Err(Cannot { code: error.code(), reason }));
             }
             Err(error) => return Err(error),
         };
@@ -289,7 +300,7 @@ impl<'a> Asker<'a> {
                 }
                 Ok(Ok(range))
             }
-            Err(error) => Ok(Err((Code::ProofInvalid, error.detail().to_owned()))),
+            Err(error) => Ok(Err(Cannot { code: Code::ProofInvalid, reason: error.detail().to_owned() })),
         }
     }
 

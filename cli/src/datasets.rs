@@ -21,7 +21,7 @@ const ROUNDS: usize = 4;
 
 /// A dataset whose contents somebody declared.
 #[derive(Debug, Clone)]
-pub struct Dataset {
+pub(crate) struct Dataset {
     /// The entry of the `manifest` record.
     pub index: LeafIndex,
     /// Its id.
@@ -36,12 +36,12 @@ pub struct Dataset {
 
 impl Dataset {
     /// The dataset's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.manifest.dataset.name
     }
 
     /// A keyspace's row as the verifier takes it; `None` for one that this version cannot read.
-    pub fn declarations(&self) -> Vec<Option<Declaration>> {
+    pub(crate) fn declarations(&self) -> Vec<Option<Declaration>> {
         self.manifest.keyspaces.iter().map(|row| serde_json::from_value(json!(row)).ok()).collect()
     }
 
@@ -54,7 +54,7 @@ impl Dataset {
     }
 
     /// For programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "name": self.name(),
             "uri": self.manifest.dataset.uri,
@@ -68,7 +68,7 @@ impl Dataset {
 
 /// Every dataset that a log declares, and how many manifests were erased.
 #[derive(Debug, Default)]
-pub struct Declared {
+pub(crate) struct Declared {
     /// In the order of the log.
     pub datasets: Vec<Dataset>,
     /// Manifests whose body was redacted: nobody can ask them any more.
@@ -76,7 +76,7 @@ pub struct Declared {
 }
 
 /// Finds every manifest of a log.
-pub fn declared(view: &View<'_>) -> Result<Declared> {
+pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     let is_manifest = |kind: &str| kind == Kind::Manifest.as_str();
     let mut found = Declared::default();
     let mut superseded: Vec<(RecordId, String, RecordId)> = Vec::new();
@@ -114,7 +114,7 @@ pub fn declared(view: &View<'_>) -> Result<Declared> {
 
 /// What the log says about a dataset.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub(crate) struct Said {
     /// Who claims which licence. Those that disagree stand side by side.
     pub licenses: Vec<Claim>,
     /// Which models were made with it.
@@ -125,7 +125,7 @@ pub struct Said {
 
 /// A claim of a licence.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// The entry.
     pub index: LeafIndex,
     /// The record.
@@ -142,7 +142,7 @@ pub struct Claim {
 
 /// A model that was made with a dataset.
 #[derive(Debug, Clone)]
-pub struct Use {
+pub(crate) struct Use {
     /// The entry of the `training-source`.
     pub index: LeafIndex,
     /// The record.
@@ -160,7 +160,7 @@ pub struct Use {
 }
 
 /// Collects what the log says about some datasets.
-pub fn said_about(view: &View<'_>, datasets: &[&Dataset]) -> Result<Vec<Said>> {
+pub(crate) fn said_about(view: &View<'_>, datasets: &[&Dataset]) -> Result<Vec<Said>> {
     let mut known: Vec<BTreeSet<[u8; 32]>> = datasets.iter().map(|dataset| dataset.names()).collect();
     let mut models: BTreeSet<RecordId> = BTreeSet::new();
     let mut said: Vec<Said> = Vec::new();
@@ -247,7 +247,7 @@ fn claimed(value: Option<&Claimed<String>>) -> Option<String> {
 
 impl Said {
     /// For programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let licenses: Vec<Value> = self
             .licenses
             .iter()
@@ -274,7 +274,7 @@ impl Said {
     }
 
     /// Whether all claims conclude the same; `None` without a claim. Nobody decides who is right.
-    pub fn licenses_agree(&self) -> Option<bool> {
+    pub(crate) fn licenses_agree(&self) -> Option<bool> {
         let mut concluded = self.licenses.iter().map(|claim| claim.concluded.as_ref().or(claim.declared.as_ref()));
         let first = concluded.next()?;
         Some(concluded.all(|other| other == first))

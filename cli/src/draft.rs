@@ -31,14 +31,14 @@ use crate::keys::random;
 use crate::output::Output;
 
 /// A draft in YAML may be longer than the statement it makes, by its comments and spaces.
-pub const MAX_DRAFT: usize = 4 * MAX_STATEMENT;
+pub(crate) const MAX_DRAFT: usize = 4 * MAX_STATEMENT;
 
 /// Kinds whose content could be guessed from its digest, or that concern a person: they get a nonce without asking.
 const GUESSABLE: [&str; 5] = ["party-profile", "usage-preference", "preference-response", "comment", "dispute"];
 
 /// A statement that is not complete yet.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// What kind of record it will be.
     pub kind: Kind,
     /// What it is about.
@@ -49,7 +49,7 @@ pub struct Draft {
 
 /// What a command adds to a draft where the draft does not say it itself.
 #[derive(Debug, Clone)]
-pub struct Defaults {
+pub(crate) struct Defaults {
     /// The party that speaks.
     pub issuer: Option<PartyId>,
     /// Its name, where the kind has room for one.
@@ -62,7 +62,7 @@ pub struct Defaults {
 
 /// A statement that can be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload {
+pub(crate) struct Payload {
     /// The record's id.
     pub id: RecordId,
     /// The bytes to sign.
@@ -77,7 +77,7 @@ impl Payload {
 
 impl Draft {
     /// Reads a document. `kind` is what the command was told; a statement says its own.
-    pub fn read(bytes: &[u8], path: &Path, kind: Option<&Kind>, out: &Output) -> Result<Self> {
+    pub(crate) fn read(bytes: &[u8], path: &Path, kind: Option<&Kind>, out: &Output) -> Result<Self> {
         let value = parse(bytes)?;
         let Value::Object(mut members) = value else {
             return Err(CliError::new(Code::Schema, "a draft is an object: members and their values"));
@@ -113,7 +113,7 @@ impl Draft {
     }
 
     /// Adds what is missing, and makes the bytes to sign.
-    pub fn complete(mut self, defaults: &Defaults) -> Result<Payload> {
+    pub(crate) fn complete(mut self, defaults: &Defaults) -> Result<Payload> {
         if !self.predicate.contains_key("issuer") {
             let Some(id) = &defaults.issuer else {
                 return Err(CliError::usage("nobody says who speaks: the draft has no issuer")
@@ -170,7 +170,7 @@ impl Draft {
 
     /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds and what `added` names: members
     /// that the command sets anew on each run.
-    pub fn is_said_by(&self, payload: &[u8], added: &[&str]) -> bool {
+    pub(crate) fn is_said_by(&self, payload: &[u8], added: &[&str]) -> bool {
         let Ok(statement) = Statement::parse(payload) else { return false };
         let mut ours = self.predicate.clone();
         let mut theirs = statement.predicate;
@@ -189,7 +189,7 @@ impl Draft {
 }
 
 /// A subject of the command line: `record:<id>`, `NAME=<sha256>`, or the path of a file or of a model's folder.
-pub fn subjects_from_arg(text: &str, out: &Output) -> Result<Vec<Subject>> {
+pub(crate) fn subjects_from_arg(text: &str, out: &Output) -> Result<Vec<Subject>> {
     if let Some(id) = RecordId::from_reference(text) {
         return Ok(vec![Subject::record(id)]);
     }

@@ -17,7 +17,7 @@ use crate::output::{Mark, Output, short, shown};
 
 /// What went into a verification, for the record.
 #[derive(Debug)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     bundle: String,
     bundle_sha256: String,
     artifacts: Vec<(String, String, u64, usize)>,
@@ -28,7 +28,13 @@ pub struct Inputs {
 
 impl Inputs {
     /// The files and the trust of a verification.
-    pub fn new(bundle: &Path, bytes: &[u8], measured: &[Measured], trust: &Trust, policy: Option<&Path>) -> Self {
+    pub(crate) fn new(
+        bundle: &Path,
+        bytes: &[u8],
+        measured: &[Measured],
+        trust: &Trust,
+        policy: Option<&Path>,
+    ) -> Self {
         let artifacts = measured.iter();
         Self {
             bundle: bundle.display().to_string(),
@@ -43,7 +49,7 @@ impl Inputs {
 
 /// A verification that is about to be shown.
 #[derive(Debug)]
-pub struct Screen<'a> {
+pub(crate) struct Screen<'a> {
     /// What was found.
     pub report: &'a Report,
     /// What went into it.
@@ -65,7 +71,7 @@ const MEANING: &str =
 
 impl Screen<'_> {
     /// The exit code.
-    pub fn exit(&self) -> u8 {
+    pub(crate) fn exit(&self) -> u8 {
         self.report.exit_code(self.strict)
     }
 
@@ -113,7 +119,7 @@ impl Screen<'_> {
     }
 
     /// The screen.
-    pub fn to_screen(&self, out: &Output) -> String {
+    pub(crate) fn to_screen(&self, out: &Output) -> String {
         let (mark, verdict) = self.verdict();
         let mut text = format!("{} {} — {}\n", out.mark(mark), out.paint(mark, verdict), self.headline());
         for (status, link, detail) in self.lines() {
@@ -143,7 +149,7 @@ impl Screen<'_> {
     }
 
     /// The same for programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let links: Vec<Value> = self
             .report
             .links
@@ -251,7 +257,7 @@ impl Screen<'_> {
     }
 
     /// The page as text.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let (_, verdict) = self.verdict();
         let mut text = format!("Verification report\n\n{verdict}\n{}\n", self.headline());
         if let Some(hint) = self.hint() {
@@ -268,7 +274,7 @@ impl Screen<'_> {
     }
 
     /// The page as HTML: one file that needs nothing else, and prints on paper.
-    pub fn to_html(&self) -> String {
+    pub(crate) fn to_html(&self) -> String {
         let (mark, verdict) = self.verdict();
         let class = match mark {
             Mark::Good => "good",
@@ -406,7 +412,7 @@ fn dated(detail: &str) -> String {
 }
 
 /// A moment as records write it.
-pub fn time(at: UnixMillis) -> String {
+pub(crate) fn time(at: UnixMillis) -> String {
     let seconds = UnixMillis(at.0 / 1000 * 1000);
     Timestamp::from_millis(seconds).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
 }

@@ -130,6 +130,8 @@ impl Problem {
         if may_help && !headers.contains_key(header::RETRY_AFTER) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(crate::limits::soon()));
         }
+        // For whoever shows it in another form, as pages do to browsers.
+        response.extensions_mut().insert(self.error);
         response
     }
 }

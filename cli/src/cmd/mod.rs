@@ -6,6 +6,7 @@ mod card;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
 mod key;
 mod log;
@@ -100,6 +101,7 @@ enum Command {
     Audit(audit::Command),
     #[command(subcommand)]
     Config(config::Command),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Explain(explain::Args),
 }
@@ -118,6 +120,7 @@ impl Command {
             Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
+            Self::Doctor(args) => doctor::run(&args, session),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Explain(args) => explain::run(&args, session),
         }
@@ -190,7 +193,10 @@ fn refuse(args: &[OsString], world: World, error: &clap::Error) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod tree_tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use serde_json::Value;

@@ -7,5 +7,5 @@ mod documents;
 mod stage;
 mod story;
 
-pub use self::stage::{MARKER, Stage};
-pub use self::story::tell;
+pub(crate) use self::stage::Stage;
+pub(crate) use self::story::tell;

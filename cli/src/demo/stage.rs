@@ -16,7 +16,7 @@ use crate::serving::Running;
 use crate::world::World;
 
 /// The file that says that a folder was made by the demo, so that it may be made again.
-pub const MARKER: &str = ".colophon-demo";
+const MARKER: &str = ".colophon-demo";
 
 /// Everything that the demo makes in its folder; nothing else is ever removed.
 const MADE: &[&str] = &[
@@ -39,7 +39,7 @@ const MADE: &[&str] = &[
 
 /// The demo in its folder.
 #[derive(Debug)]
-pub struct Stage<'a> {
+pub(crate) struct Stage<'a> {
     dir: PathBuf,
     out: &'a Output,
     env: BTreeMap<String, String>,
@@ -50,7 +50,7 @@ pub struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     /// Takes a folder that is absent, empty, or of an earlier demo, which is removed.
-    pub fn set(dir: &Path, out: &'a Output, env: &BTreeMap<String, String>) -> Result<Self> {
+    pub(crate) fn set(dir: &Path, out: &'a Output, env: &BTreeMap<String, String>) -> Result<Self> {
         clear(dir)?;
         files::make_dir(dir)?;
         let dir = std::fs::canonicalize(dir).map_err(|source| CliError::io(dir, "open", source))?;
@@ -68,32 +68,32 @@ impl<'a> Stage<'a> {
     }
 
     /// The folder.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// A path in the folder, as an argument.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
     }
 
     /// The server's address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// How many checks passed.
-    pub fn passed(&self) -> usize {
+    pub(crate) fn passed(&self) -> usize {
         self.checks.len()
     }
 
     /// The checks that passed, for programs.
-    pub fn checks(&self) -> &[Value] {
+    pub(crate) fn checks(&self) -> &[Value] {
         &self.checks
     }
 
     /// Starts the server: the first time at a port that the system chooses, later at the same.
-    pub fn serve(&mut self) -> Result<()> {
+    pub(crate) fn serve(&mut self) -> Result<()> {
         let log = LogDir::open(&self.dir.join("log"))?;
         let listen = match self.url.strip_prefix("http://") {
             Some(address) => address.parse().map_err(|_| CliError::new(Code::Internal, "no address"))?,
@@ -111,17 +111,17 @@ impl<'a> Stage<'a> {
     }
 
     /// Stops the server.
-    pub fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         self.running.take().map_or(Ok(()), |mut running| running.stop())
     }
 
     /// Serves until somebody stops the program.
-    pub fn wait(&mut self) -> Result<()> {
+    pub(crate) fn wait(&mut self) -> Result<()> {
         self.running.as_mut().map_or(Ok(()), Running::wait)
     }
 
     /// Runs a command line. A failure of it is a failure of the demo.
-    pub fn run(&self, args: &[&str]) -> Result<Value> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Value> {
         let answer = self.answer(args)?;
         match answer.exit() {
             0 => Ok(answer.json().clone()),
@@ -130,7 +130,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs a command line that must end with this exit code; returns what it printed as JSON.
-    pub fn refused(&self, args: &[&str], exit: u8) -> Result<Value> {
+    pub(crate) fn refused(&self, args: &[&str], exit: u8) -> Result<Value> {
         let (found, json) = match self.answer(args) {
             Ok(answer) => (answer.exit(), answer.json().clone()),
             Err(error) => (error.exit(), error.to_json()),
@@ -143,7 +143,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Something that must hold. Prints a line and counts it.
-    pub fn check(&mut self, holds: bool, what: &str) -> Result<()> {
+    pub(crate) fn check(&mut self, holds: bool, what: &str) -> Result<()> {
         if !holds {
             return Err(CliError::new(Code::Internal, format!("this does not hold: {what}"))
                 .at("demo")
@@ -155,7 +155,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A line between checks.
-    pub fn say(&self, text: &str) {
+    pub(crate) fn say(&self, text: &str) {
         self.out.step(text, None);
     }
 

@@ -60,9 +60,9 @@ struct WantedArgs {
     /// What the statements are about, in the place of the document itself: a file, a folder, record:<id>, NAME=<sha256>
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
-    /// What the model did with the files of data_config.json
-    #[arg(long, value_enum, default_value_t = RelationArg::FinetunedOn, value_name = "RELATION")]
-    relation: RelationArg,
+    /// What the model did with the files of data_config.json: trainedOn, pretrainedOn, finetunedOn or testedOn
+    #[arg(long, value_name = "RELATION", default_value = "finetunedOn", value_parser = relation)]
+    relation: Relation,
     /// Leave out the license claim that a card makes
     #[arg(long)]
     no_claims: bool,
@@ -77,16 +77,8 @@ enum KindArg {
     Dataset,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum RelationArg {
-    #[value(name = "trainedOn")]
-    TrainedOn,
-    #[value(name = "pretrainedOn")]
-    PretrainedOn,
-    #[value(name = "finetunedOn")]
-    FinetunedOn,
-    #[value(name = "testedOn")]
-    TestedOn,
+fn relation(text: &str) -> std::result::Result<Relation, String> {
+    serde_json::from_value(json!(text)).map_err(|_| "expected trainedOn, pretrainedOn, finetunedOn or testedOn".into())
 }
 
 /// What is to be made of a document.
@@ -134,12 +126,7 @@ impl WantedArgs {
                 Some(text) => subjects_from_arg(text, session.out)?,
                 None => Vec::new(),
             },
-            relation: match self.relation {
-                RelationArg::TrainedOn => Relation::TrainedOn,
-                RelationArg::PretrainedOn => Relation::PretrainedOn,
-                RelationArg::FinetunedOn => Relation::FinetunedOn,
-                RelationArg::TestedOn => Relation::TestedOn,
-            },
+            relation: self.relation,
             claims: !self.no_claims,
             sources: !self.no_sources,
         })

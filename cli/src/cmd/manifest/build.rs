@@ -78,20 +78,6 @@ impl SourceArgs {
             key_len: if self.compact { KeyLen::Compact } else { KeyLen::Full },
         }
     }
-
-    /// What a build without any word about the source reads, for the demo.
-    pub(crate) fn licensed(license: &str) -> Self {
-        Self {
-            wiki: None,
-            licenses: vec![license.to_owned()],
-            reader: None,
-            text_field: "text".to_owned(),
-            url_field: "url".to_owned(),
-            license_field: None,
-            digest_kind: Kind::RawSha256,
-            compact: false,
-        }
-    }
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {

@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod inspect;
 mod prove;
+mod push;
 
 use crate::failure::Result;
 use crate::output::Answer;
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Prove(prove::Args),
     Check(check::Args),
+    Push(push::Args),
 }
 
 impl Command {
@@ -25,6 +27,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args, session),
             Self::Prove(args) => prove::run(&args, session),
             Self::Check(args) => check::run(&args, session),
+            Self::Push(args) => push::run(&args, session),
         }
     }
 }
