@@ -9,7 +9,7 @@ use ledger::Code;
 use crate::failure::{CliError, Result};
 
 /// Reads a file of at most `limit` bytes; `-` is standard input.
-pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
     let too_large = || CliError::new(Code::TooLarge, format!("more than {limit} bytes")).at(path.display().to_string());
     let failed = |source| CliError::io(path, "read", source);
     // One byte more than the limit, so that a file that grows while it is read is noticed too.
@@ -29,7 +29,7 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
 }
 
 /// Writes a file so that a reader sees the old one or the new one, whole, also after a crash.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| CliError::io(path, "write", source);
     let temporary = beside(path, ".part");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
@@ -40,12 +40,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Makes a folder and what is above it.
-pub fn make_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|source| CliError::io(path, "make the folder", source))
 }
 
 /// Removes a file that may not exist.
-pub fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::io(path, "remove", source)),
         _ => Ok(()),
@@ -53,14 +53,14 @@ pub fn remove(path: &Path) -> Result<()> {
 }
 
 /// The path with something after its last name.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// The last name of a path as text; for `.` and `..` that of the folder itself.
-pub fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     name(path)
         .or_else(|| fs::canonicalize(path).ok().as_deref().and_then(name))

@@ -5,9 +5,12 @@
 
 mod api;
 mod artifact;
+mod asking;
 mod client;
 mod cmd;
 mod config;
+mod datasets;
+mod demo;
 mod draft;
 mod failure;
 mod files;
@@ -19,6 +22,7 @@ mod memory;
 mod output;
 mod pins;
 mod progress;
+mod question;
 mod screen;
 mod serving;
 mod session;

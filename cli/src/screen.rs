@@ -17,7 +17,7 @@ use crate::output::{Mark, Output, short, shown};
 
 /// What went into a verification, for the record.
 #[derive(Debug)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     bundle: String,
     bundle_sha256: String,
     artifacts: Vec<(String, String, u64, usize)>,
@@ -28,7 +28,13 @@ pub struct Inputs {
 
 impl Inputs {
     /// The files and the trust of a verification.
-    pub fn new(bundle: &Path, bytes: &[u8], measured: &[Measured], trust: &Trust, policy: Option<&Path>) -> Self {
+    pub(crate) fn new(
+        bundle: &Path,
+        bytes: &[u8],
+        measured: &[Measured],
+        trust: &Trust,
+        policy: Option<&Path>,
+    ) -> Self {
         let artifacts = measured.iter();
         Self {
             bundle: bundle.display().to_string(),
@@ -43,16 +49,21 @@ impl Inputs {
 
 /// A verification that is about to be shown.
 #[derive(Debug)]
-pub struct Screen<'a> {
+pub(crate) struct Screen<'a> {
     /// What was found.
     pub report: &'a Report,
     /// What went into it.
     pub inputs: Inputs,
     /// `--strict`.
     pub strict: bool,
+    /// Which files of a folder differ from the record.
+    pub differences: Vec<String>,
     /// When.
     pub now: Timestamp,
 }
+
+/// Files that differ, on the screen; the report and `--json` have them all.
+const SHOWN_DIFFERENCES: usize = 20;
 
 /// What a verified record shows and does not show; said each time, because it is what people get wrong.
 const MEANING: &str =
@@ -60,7 +71,7 @@ const MEANING: &str =
 
 impl Screen<'_> {
     /// The exit code.
-    pub fn exit(&self) -> u8 {
+    pub(crate) fn exit(&self) -> u8 {
         self.report.exit_code(self.strict)
     }
 
@@ -100,7 +111,7 @@ impl Screen<'_> {
                 (Some(verified), LinkName::Witnesses, Status::Ok) => witnesses(verified),
                 (_, _, Status::NotChecked) if line.detail.is_empty() => "not checked".to_owned(),
                 (_, _, Status::NotChecked) => format!("not checked: {}", line.detail),
-                _ => line.detail.clone(),
+                _ => dated(&line.detail),
             };
             (line.status, line.link.as_str(), shown(&detail))
         };
@@ -108,11 +119,17 @@ impl Screen<'_> {
     }
 
     /// The screen.
-    pub fn to_screen(&self, out: &Output) -> String {
+    pub(crate) fn to_screen(&self, out: &Output) -> String {
         let (mark, verdict) = self.verdict();
         let mut text = format!("{} {} — {}\n", out.mark(mark), out.paint(mark, verdict), self.headline());
         for (status, link, detail) in self.lines() {
             text.push_str(&format!("  {} {link:<19} {}\n", out.mark(mark_of(status)), shorten(&detail)));
+        }
+        for difference in self.differences.iter().take(SHOWN_DIFFERENCES) {
+            text.push_str(&format!("      {}\n", shown(difference)));
+        }
+        if self.differences.len() > SHOWN_DIFFERENCES {
+            text.push_str(&format!("      and {} more\n", self.differences.len() - SHOWN_DIFFERENCES));
         }
         for warning in &self.report.warnings {
             let detail = shorten(&shown(&warning.detail));
@@ -132,7 +149,7 @@ impl Screen<'_> {
     }
 
     /// The same for programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let links: Vec<Value> = self
             .report
             .links
@@ -175,6 +192,7 @@ impl Screen<'_> {
             "strict": self.strict,
             "links": links,
             "warnings": warnings,
+            "differences": self.differences,
             "record": self.report.verified.as_ref().map(record_json),
             "inputs": {
                 "bundle": { "file": self.inputs.bundle, "sha256": self.inputs.bundle_sha256 },
@@ -206,6 +224,10 @@ impl Screen<'_> {
         let checks = self.lines().into_iter();
         let checks = checks.map(|(status, link, detail)| (link.to_owned(), format!("{}: {detail}", word(status))));
         let mut sections = vec![("Checks", checks.collect())];
+        if !self.differences.is_empty() {
+            let rows = self.differences.iter().map(|difference| (String::new(), shown(difference)));
+            sections.push(("Files that differ", rows.collect()));
+        }
         if !self.report.warnings.is_empty() {
             let warnings = self.report.warnings.iter();
             let warnings = warnings.map(|w| (w.code.to_string(), format!("{} {}", w.code.title(), shown(&w.detail))));
@@ -235,7 +257,7 @@ impl Screen<'_> {
     }
 
     /// The page as text.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let (_, verdict) = self.verdict();
         let mut text = format!("Verification report\n\n{verdict}\n{}\n", self.headline());
         if let Some(hint) = self.hint() {
@@ -252,7 +274,7 @@ impl Screen<'_> {
     }
 
     /// The page as HTML: one file that needs nothing else, and prints on paper.
-    pub fn to_html(&self) -> String {
+    pub(crate) fn to_html(&self) -> String {
         let (mark, verdict) = self.verdict();
         let class = match mark {
             Mark::Good => "good",
@@ -378,8 +400,19 @@ fn witnesses(verified: &VerifiedRecord) -> String {
     format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
 }
 
+/// A line of the library with its Unix times as people read them.
+fn dated(detail: &str) -> String {
+    const UNIX: &str = "Unix time ";
+    let Some((before, after)) = detail.split_once(UNIX) else { return detail.to_owned() };
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    match digits.parse::<u64>() {
+        Ok(seconds) => format!("{before}{}{}", time(UnixMillis(seconds.saturating_mul(1000))), &after[digits.len()..]),
+        Err(_) => detail.to_owned(),
+    }
+}
+
 /// A moment as records write it.
-pub fn time(at: UnixMillis) -> String {
+pub(crate) fn time(at: UnixMillis) -> String {
     let seconds = UnixMillis(at.0 / 1000 * 1000);
     Timestamp::from_millis(seconds).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
 }
@@ -431,6 +464,15 @@ mod tests {
         let digest = "ab".repeat(32);
         assert_eq!(shorten(&format!("key {digest} face")), "key abababab…abab face");
         assert_eq!(shorten("deadbeef"), "deadbeef");
+    }
+
+    #[test]
+    fn unix_times_are_dated() {
+        assert_eq!(
+            dated("1 of 1 cosigned, the newest at Unix time 0"),
+            "1 of 1 cosigned, the newest at 1970-01-01T00:00:00Z"
+        );
+        assert_eq!(dated("nothing"), "nothing");
     }
 
     #[test]

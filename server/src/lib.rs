@@ -11,12 +11,18 @@ mod batch;
 pub mod body;
 mod connection;
 pub mod limits;
+mod manifests;
 pub mod metrics;
+mod openapi;
+mod operation;
 pub mod pages;
+mod parties;
 pub mod problem;
 pub mod query;
+mod range;
 mod receipt;
 mod records;
+pub mod replies;
 mod route;
 pub mod serve;
 mod submit;
@@ -46,6 +52,12 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
+        .unify()
+        .or(manifests::routes(&app))
+        .unify()
+        .or(parties::routes(&app))
+        .unify()
+        .or(operation::routes(&app))
         .unify()
         .or(pages::of_pages(&pages))
         .unify();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use ledger::bundle::MEDIA_TYPE;
+use ledger::bundle::{MAX_BUNDLE_LEN, MEDIA_TYPE};
 use ledger::ids::{LeafIndex, RecordId, decimal};
 use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
 use ledger::record::dsse::Envelope;
@@ -137,13 +137,14 @@ async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     held_body(&app, &view, &entry)?;
     let tag = format!("{}-{}", entry.body, view.size);
     let index = entry.index;
+    let reserved = app.replies.reserve(MAX_BUNDLE_LEN / 8).await?;
     let made = heavy({
         let (app, view) = (Arc::clone(&app), Arc::clone(&view));
         move || app.log.bundle(&view, index)?.encode()
     });
     let bundle = made.await??;
     tagged(&tag, &headers, || {
-        let mut response = content(MEDIA_TYPE, ASK_AGAIN, bundle);
+        let mut response = content(MEDIA_TYPE, ASK_AGAIN, reserved.fill(bundle));
         let disposition = format!("attachment; filename=\"record-{index}.colophon.json\"");
         if let Ok(disposition) = HeaderValue::from_str(&disposition) {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);

@@ -3,6 +3,8 @@
 //!
 //! Nothing here is part of the program.
 
+#![allow(clippy::panic)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ledger::engine::MemoryEngine;
-use ledger::log::{Log, Options as LogOptions, Signers, SystemClock, Wait};
+use ledger::log::{Clock, Log, Options as LogOptions, Signers, SystemClock, Wait};
 use ledger::testing as cast;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -63,6 +65,15 @@ impl TestServer {
 
     /// A server of a log that holds nothing and publishes by another policy.
     pub fn of_log_with(options: Options, policy: ledger::note::Policy) -> Self {
+        Self::of_log(options, policy, Arc::new(SystemClock::default()))
+    }
+
+    /// A server of a log that holds nothing and has this clock.
+    pub fn at(clock: Arc<dyn Clock>) -> Self {
+        Self::of_log(Options::default(), cast::policy(), clock)
+    }
+
+    fn of_log(options: Options, policy: ledger::note::Policy, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().expect("a folder for a test");
         let log_options = LogOptions {
             dir: dir.path().to_owned(),
@@ -72,7 +83,7 @@ impl TestServer {
             policy,
         };
         let engine = Arc::new(MemoryEngine::new(cast::ORIGIN));
-        let log = ledger::log::start(engine, log_options, Arc::new(SystemClock::default())).expect("a new log starts");
+        let log = ledger::log::start(engine, log_options, clock).expect("a new log starts");
         Self::of(Arc::new(log), options, dir)
     }
 

@@ -241,7 +241,7 @@ impl<'a> Frames<'a> {
         let len = self.series.len(self.at.segment)?.min(limit).saturating_sub(self.at.offset);
         let len = len.min(bytes.max(BUFFER) as u64) as usize;
         self.start = self.at.offset;
-        self.buffer.resize(len, 0);
+        self.buffer = vec![0; len];
         self.series.read(self.at, &mut self.buffer)
     }
 }

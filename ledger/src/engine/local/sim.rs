@@ -103,6 +103,11 @@ impl SimDisk {
         self.world().fault.is_some()
     }
 
+    /// Whether the process came to its end.
+    pub fn has_ended(&self) -> bool {
+        self.world().ended
+    }
+
     /// While paused, calls are neither counted nor broken: for looking on.
     pub fn pause(&self, paused: bool) {
         self.world().paused = paused;
@@ -169,12 +174,23 @@ impl SimDisk {
         let Some((_, fault)) = world.fault.take_if(|(nth, _)| *nth == calls) else {
             return work(&mut world, SimFault::Kept);
         };
-        match fault {
-            SimFault::End => world.ended = true,
-            fault => drop(work(&mut world, fault)),
+        if fault == SimFault::End {
+            world.ended = true;
+            return Err(eio());
         }
+        let done = work(&mut world, fault);
+        // A lock that was taken is given back on drop, and needs the world for it.
+        drop(world);
+        drop(done);
         Err(eio())
     }
+}
+
+/// `Vec::resize`, which without optimisation writes its zeros one by one.
+fn set_len(content: &mut Vec<u8>, len: usize) {
+    let zeros = vec![0; len.saturating_sub(content.len())];
+    content.truncate(len);
+    content.extend_from_slice(&zeros);
 }
 
 fn eio() -> io::Error {
@@ -252,11 +268,11 @@ impl Names {
 impl Write {
     fn apply(&self, content: &mut Vec<u8>) {
         match self {
-            Self::Len(len) => content.resize(*len, 0),
+            Self::Len(len) => set_len(content, *len),
             Self::Bytes(at, bytes) => {
                 let end = at + bytes.len();
                 if content.len() < end {
-                    content.resize(end, 0);
+                    set_len(content, end);
                 }
                 content[*at..end].copy_from_slice(bytes);
             }
@@ -343,10 +359,11 @@ impl Disk for SimDisk {
         self.call(|world, fault| {
             let pending = core::mem::take(&mut world.pending_names);
             for (folder, call) in pending {
-                if folder != path {
-                    world.pending_names.push((folder, call));
-                } else if fault == SimFault::Kept {
+                // Names are written through the file system's own journal: they stay to be written after a failure.
+                if folder == path && fault == SimFault::Kept {
                     let _ = world.durable_names.apply(&call);
+                } else {
+                    world.pending_names.push((folder, call));
                 }
             }
             Ok(())
@@ -360,8 +377,8 @@ impl Disk for SimDisk {
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         self.call(|world, _| {
             let free = world.locks.insert(path.to_owned());
-            let lock = SimLock { disk: self.clone(), path: path.to_owned(), boot: world.boot };
-            Ok(free.then(|| Box::new(lock) as Lock))
+            let lock = || SimLock { disk: self.clone(), path: path.to_owned(), boot: world.boot };
+            Ok(free.then(|| Box::new(lock()) as Lock))
         })
     }
 }

@@ -161,8 +161,8 @@ impl Slots {
         self.used[slot] = kind.copy_len;
         self.attempted = version;
         for number in [2 * slot, 2 * slot + 1] {
-            let mut bytes = encode(kind, number, version, &payload);
-            bytes.resize(span, 0);
+            let mut bytes = vec![0; span];
+            bytes[..HEADER + payload.len()].copy_from_slice(&encode(kind, number, version, &payload));
             let offset = (number * kind.copy_len) as u64;
             let written = self.file.write_all_at(&bytes, offset);
             written.map_err(|e| Fault::failed(format!("writing {} at {offset}", kind.name), e))?;

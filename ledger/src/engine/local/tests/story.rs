@@ -176,10 +176,13 @@ impl Story {
             Err(EngineError::NotCommitted { .. } | EngineError::Corrupt { .. }) => self.known = before,
             Err(other) => panic!("{act:?}: {other}"),
         }
+        if self.disk.has_ended() {
+            return self.restart(engine, vec![self.known.clone()]);
+        }
         self.disk.pause(true);
-        let ended = !holds(&engine, &self.known);
+        assert!(holds(&engine, &self.known), "{act:?}");
         self.disk.pause(false);
-        if ended { self.restart(engine, vec![self.known.clone()]) } else { engine }
+        engine
     }
 }
 
@@ -226,42 +229,43 @@ fn tell(seed: u64, nth: u64, fault: SimFault, end: SimEnd) -> bool {
     struck
 }
 
-fn tell_all(seeds: core::ops::Range<u64>, fault: SimFault, end: SimEnd) {
-    for seed in seeds {
+/// Tells as many stories of each kind as `COLOPHON_SEEDS` says, by default `seeds`.
+fn tell_all(seeds: u64, fault: SimFault, end: SimEnd) {
+    let seeds = std::env::var("COLOPHON_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(seeds);
+    for seed in 0..seeds {
         let told = (1..).take_while(|nth| {
             let told = std::panic::catch_unwind(|| tell(seed, *nth, fault, end));
             told.unwrap_or_else(|_| panic!("seed {seed}, call {nth}, {fault:?}, {end:?}"))
         });
-        let calls = told.count();
-        eprintln!("{calls}");
-        assert!(calls > 100);
+        // The whole run was covered, call by call, and it was no short one.
+        assert!(told.count() > 100);
     }
 }
 
 #[test]
+fn f02_the_process_is_killed_at_every_call() {
+    tell_all(2, SimFault::End, SimEnd::Kill);
+}
+
+#[test]
 fn f03_every_call_fails_once_and_does_nothing() {
-    tell_all(0..3, SimFault::Lost, SimEnd::Kill);
-    tell_all(3..6, SimFault::Lost, SimEnd::PowerCut);
+    tell_all(1, SimFault::Lost, SimEnd::Kill);
+    tell_all(1, SimFault::Lost, SimEnd::PowerCut);
 }
 
 #[test]
 fn f03_every_call_fails_once_and_does_its_work() {
-    tell_all(0..3, SimFault::Kept, SimEnd::Kill);
-    tell_all(3..6, SimFault::Kept, SimEnd::PowerCut);
+    tell_all(1, SimFault::Kept, SimEnd::Kill);
+    tell_all(1, SimFault::Kept, SimEnd::PowerCut);
 }
 
 #[test]
 fn f03_every_call_fails_once_halfway() {
-    tell_all(0..3, SimFault::Half, SimEnd::Kill);
-    tell_all(3..6, SimFault::Half, SimEnd::PowerCut);
-}
-
-#[test]
-fn f02_the_process_is_killed_at_every_call() {
-    tell_all(0..5, SimFault::End, SimEnd::Kill);
+    tell_all(1, SimFault::Half, SimEnd::Kill);
+    tell_all(1, SimFault::Half, SimEnd::PowerCut);
 }
 
 #[test]
 fn f05_the_power_fails_at_every_call() {
-    tell_all(0..10, SimFault::End, SimEnd::PowerCut);
+    tell_all(3, SimFault::End, SimEnd::PowerCut);
 }
