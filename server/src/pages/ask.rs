@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use ledger::ids::{ContentKey, KeyspaceId, LeafIndex, RecordId, SubjectDigest};
 use ledger::log::{Order, Term};
-use ledger::manifest::{Answer as Membership, Declaration, Keyspace, MetaMode};
+use ledger::manifest::{Answer as Membership, Declaration, Keyspace, MetaMode, NO_ASSERTION};
 use serde_json::Value;
 
 use super::dataset::model_of;
@@ -161,13 +161,15 @@ fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Re
 pub(super) struct Judged {
     pub(super) word: Word,
     reason: String,
-    found: Vec<(String, Option<String>, KeyspaceId, ContentKey)>,
+    found: Vec<Look>,
     missed: Option<(KeyspaceId, ContentKey)>,
 }
 
 /// One look into one keyspace.
+#[derive(Debug)]
 struct Look {
     what: String,
+    form: &'static str,
     keyspace: KeyspaceId,
     key: ContentKey,
     word: Word,
@@ -197,7 +199,8 @@ fn ask(reading: &Reading<'_>, question: &Question, seen: &Seen, budget: &mut usi
                 }
             };
             let (what, key) = (wanted.what.clone(), wanted.key);
-            looks.push(Look { what, keyspace: keyspace.id(), key, word, reason, licence, decides });
+            let form = keyspace.spec().form().map_or("", |form| form.as_str());
+            looks.push(Look { what, form, keyspace: keyspace.id(), key, word, reason, licence, decides });
         }
     }
     judge(looks, unreadable)
@@ -249,8 +252,8 @@ fn judge(looks: Vec<Look>, unreadable: usize) -> Judged {
         (Word::NotCovered, String::new())
     };
     let missed = looks.iter().find(|look| look.decides && look.word == Word::Absent).map(|l| (l.keyspace, l.key));
-    let found = looks.into_iter().filter(|look| look.word == Word::Present);
-    Judged { word, reason, missed, found: found.map(|l| (l.what, l.licence, l.keyspace, l.key)).collect() }
+    let found = looks.into_iter().filter(|look| look.word == Word::Present).collect();
+    Judged { word, reason, missed, found }
 }
 
 fn shown(
@@ -282,10 +285,11 @@ fn shown(
         }
     }
     let found_more = judged.found.len().saturating_sub(MAX_LISTED);
-    let found = judged.found.into_iter().take(MAX_LISTED).map(|(what, licence, keyspace, key)| Found {
-        what: allowance.said(&what, 120),
-        licence: licence.map(|licence| allowance.said(&licence, 120)),
-        proof: (keyspace.to_hex(), key.to_hex()),
+    let found = judged.found.into_iter().take(MAX_LISTED).map(|look| Found {
+        what: allowance.said(&look.what, 120),
+        form: look.form,
+        licence: look.licence.filter(|l| l != NO_ASSERTION).map(|licence| allowance.said(&licence, 120)),
+        proof: (look.keyspace.to_hex(), look.key.to_hex()),
     });
     Ok(DatasetAnswer {
         found: found.collect(),
@@ -321,6 +325,7 @@ mod tests {
     fn look(word: Word, decides: bool) -> Look {
         Look {
             what: "paragraph 1".to_owned(),
+            form: "plain",
             keyspace: KeyspaceId::from_bytes([1; 32]),
             key: ContentKey::from_bytes([2; 32]),
             word,

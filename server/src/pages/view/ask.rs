@@ -195,6 +195,8 @@ pub struct DatasetAnswer {
 pub struct Found {
     /// What.
     pub what: Said,
+    /// In which form of the text it was found; empty where there is none.
+    pub form: &'static str,
     /// The licence that the contents state for it.
     pub licence: Option<Said>,
     /// The proof.
