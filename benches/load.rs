@@ -3,6 +3,8 @@
 //! ```text
 //! cargo bench -p colophon-tests --bench load                      # submissions by 1, 64 and 1,000 clients, and by batch
 //! cargo bench -p colophon-tests --bench load -- --start 100000    # start-up time and memory of a log of that size
+//! cargo bench -p colophon-tests --bench load -- fill DIR 100000   # a log to read from, for `wrk` and others
+//! cargo bench -p colophon-tests --bench load -- serve DIR 8080
 //! ```
 //!
 //! The server is a process of its own with a log in a folder: every record is signed, verified, durable and published
@@ -25,6 +27,7 @@ use tokio::net::TcpStream;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["fill", dir, size] => fill(Path::new(dir), size.parse().unwrap()),
         ["serve", dir, port] => serve(Path::new(dir), port.parse().unwrap()),
         ["--start", size] => start_up(size.parse().unwrap()),
         ["--test"] => {}
@@ -207,10 +210,10 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> u16 {
     }
 }
 
-fn start_up(size: u64) {
-    let dir = scratch();
-    create(dir.path());
-    let log = open(dir.path());
+/// A log of `size` records in `dir`.
+fn fill(dir: &Path, size: u64) {
+    create(dir);
+    let log = open(dir);
     let start = Instant::now();
     let mut waiting = std::collections::VecDeque::new();
     for n in 0..size {
@@ -222,8 +225,12 @@ fn start_up(size: u64) {
     }
     waiting.into_iter().for_each(|ticket| drop(ticket.wait_blocking().unwrap()));
     log.close().unwrap();
-    drop(log);
     println!("filled with {size} records in {:.0} s", start.elapsed().as_secs_f64());
+}
+
+fn start_up(size: u64) {
+    let dir = scratch();
+    fill(dir.path(), size);
     println!("| start | seconds to the first answer | peak memory MiB |\n|---|---|---|");
     for kind in ["after a clean stop", "after kill -9"] {
         let server = Server::start(dir.path());

@@ -8,10 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::{Service, service_fn};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +21,7 @@ use warp::filters::BoxedFilter;
 
 use crate::activity::{Activity, Deadlines, Tracked, Verdict, Watched};
 use crate::metrics::{Metrics, Resource};
+use crate::openapi;
 
 /// The longest request head, and what a connection reads ahead: 1,000 connections hold 64 MiB at the most.
 const READ_AHEAD: usize = 64 << 10;
@@ -94,7 +95,7 @@ pub(crate) async fn serve(
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let metrics = Arc::clone(&shared.metrics);
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let begun = (Instant::now(), request.method().clone());
+        let begun = (Instant::now(), request.method().clone(), request.uri().clone());
         let in_flight = peer.activity.begin();
         request.extensions_mut().insert(peer.clone());
         let answer = routes.call(request);
@@ -104,6 +105,11 @@ pub(crate) async fn serve(
             let resource = response.extensions().get::<Resource>().copied().unwrap_or(Resource("none"));
             metrics.answered(resource, &begun.1, response.status(), begun.0.elapsed());
             harden(response.headers_mut());
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED
+                && let Ok(methods) = HeaderValue::from_str(&openapi::allowed(begun.2.path()))
+            {
+                response.headers_mut().entry(header::ALLOW).or_insert(methods);
+            }
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
         }
     });

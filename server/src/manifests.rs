@@ -230,6 +230,15 @@ async fn complete(name: String, app: Arc<App>) -> Answer {
     }
 }
 
+/// An error about a file of an upload, at the name that the sender knows it by.
+fn in_manifest(error: Error) -> Error {
+    let place = error.place().and_then(|place| Some(place.split_once(".whole/")?.1.to_owned()));
+    match place {
+        Some(name) => Error::new(error.code(), error.detail()).at(name),
+        None => error,
+    }
+}
+
 impl Checks {
     /// The check of a keyspace: the one that runs, or a new one. It goes on when nobody waits for it.
     fn of(&self, app: &Arc<App>, id: KeyspaceId) -> Shared<BoxFuture<'static, Result<(), Problem>>> {
@@ -238,7 +247,9 @@ impl Checks {
             let app = Arc::clone(app);
             let running = tokio::task::spawn_blocking(move || app.log.manifests().complete(&id));
             let failed = |_| Err(Error::new(Code::Internal, "the check of a manifest failed"));
-            async move { running.await.unwrap_or_else(failed).map_err(Problem::from) }.boxed().shared()
+            async move { running.await.unwrap_or_else(failed).map_err(|error| in_manifest(error).into()) }
+                .boxed()
+                .shared()
         });
         check.clone()
     }
@@ -312,7 +323,8 @@ mod tests {
         }
         let keys = std::fs::read(folder.join("keys.bin")).unwrap();
         let path = format!("{base}/keys.bin");
-        for (range, from, to) in [("bytes=32-63", 32, 64), ("bytes=100-599999", 100, 600_000), ("bytes=-5", 639_995, 640_000)]
+        for (range, from, to) in
+            [("bytes=32-63", 32, 64), ("bytes=100-599999", 100, 600_000), ("bytes=-5", 639_995, 640_000)]
         {
             let reply = server.request("GET", &path, &[("range", range)], b"");
             assert_eq!((reply.status, reply.body == keys[from..to]), (206, true), "{range}");
@@ -382,7 +394,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (folder, keyspace, record) = built(&dir.path().join("out"), 5_000);
         let id = keyspace.id();
-        let plan = plan_upload(&folder, cast::ORIGIN, "9999-12-31T00:00:00Z".to_owned()).unwrap();
+        let plan = plan_upload(&folder, cast::ORIGIN, "2999-12-31T00:00:00Z".to_owned()).unwrap();
         let signed = plan.sign(&cast::key("lab")).unwrap().to_json();
         const BEGIN: &str = "/api/v1/manifests:begin";
         assert_eq!(server.post(BEGIN, &signed).problem(), "manifest_unknown");
@@ -413,6 +425,51 @@ mod tests {
         assert_eq!(server.post(BEGIN, &signed).json()["held"], true);
         for wrong in ["/api/v1/manifests/x:complete".to_owned(), format!("/api/v1/manifests/{id}")] {
             assert_eq!(server.post(&wrong, b"").problem(), "not_found", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn i11_a_manifest_whose_files_do_not_agree_is_the_senders_fault() {
+        let server = TestServer::start();
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, keyspace, record) = built(&dir.path().join("out"), 5_000);
+        let id = keyspace.id();
+        server.sequence(record);
+        for (name, change) in
+            [("keys.bin", -32i64), ("keys.bin", 32), ("offs.bin", -8), ("meta.bin", -1), ("tree/0", -32)]
+        {
+            let path = folder.join(name);
+            let sound = std::fs::read(&path).unwrap();
+            let mut broken = sound.clone();
+            broken.resize((sound.len() as i64 + change) as usize, 7);
+            let mut plan = plan_upload(&folder, cast::ORIGIN, "2999-12-31T00:00:00Z".to_owned()).unwrap();
+            std::fs::write(&path, &broken).unwrap();
+            plan.parts = match plan_upload(&folder, cast::ORIGIN, plan.expires.clone()) {
+                Ok(plan) => plan.parts,
+                // Then an honest client would not even begin; this one does.
+                Err(_) => {
+                    let part = plan.parts.iter_mut().find(|part| part.file == name).unwrap();
+                    part.len = broken.len() as u64;
+                    part.sha256 =
+                        ledger::ids::SubjectDigest::from_bytes(*ledger::entry::body_digest(&broken).as_bytes());
+                    plan.parts
+                }
+            };
+            let begun = server.post("/api/v1/manifests:begin", &plan.sign(&cast::key("lab")).unwrap().to_json());
+            assert_eq!(begun.status, 200, "{}", begun.text());
+            for (number, part) in plan.parts.iter().enumerate().filter(|(_, part)| part.len > 0) {
+                let bytes = std::fs::read(folder.join(&part.file)).unwrap();
+                let path = format!("/api/v1/manifests/{id}/parts/{number}");
+                assert_eq!(server.request("PUT", &path, &[], &bytes).status, 200);
+            }
+            let complete = server.post(&format!("/api/v1/manifests/{id}:complete"), b"");
+            assert_eq!((complete.status, complete.problem().as_str()), (422, "manifest_invalid"), "{name} {change}");
+            assert!(
+                !complete.text().contains("incoming"),
+                "nobody is told where this log keeps what: {}",
+                complete.text()
+            );
+            std::fs::write(&path, &sound).unwrap();
         }
     }
 

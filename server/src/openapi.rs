@@ -43,3 +43,93 @@ fn matches(template: &str, path: &str) -> bool {
             _ => expected == found,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::testing::TestServer;
+
+    /// Every operation: method, path with the examples in it, and the statuses that it may have.
+    fn operations() -> Vec<(String, String, Vec<String>)> {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let mut operations = Vec::new();
+        for (template, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let mut path = template.clone();
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    if parameter["in"] == "path" {
+                        let name = parameter["name"].as_str().unwrap();
+                        path = path.replace(&format!("{{{name}}}"), parameter["example"].as_str().unwrap());
+                    }
+                }
+                assert!(!path.contains('{'), "{template} has a parameter without an example");
+                let statuses = operation["responses"].as_object().unwrap().keys().cloned().collect();
+                operations.push((method.to_uppercase(), path, statuses));
+            }
+        }
+        operations
+    }
+
+    #[test]
+    fn every_operation_of_the_document_is_there_and_answers_as_it_says() {
+        let server = TestServer::start();
+        for (method, path, statuses) in operations() {
+            let reply = server.request(&method, &path, &[("content-type", "application/json")], b"");
+            let status = reply.status.to_string();
+            assert!(statuses.contains(&status), "{method} {path}: {status} is not in {statuses:?}");
+            assert!(!reply.text().contains("no such address"), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_route_of_the_code_is_in_the_document() {
+        let server = TestServer::start();
+        for (method, path, _) in operations() {
+            server.request(&method, &path, &[("content-type", "application/json")], b"");
+        }
+        let seen = server.get("/metrics").text();
+        let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+        let sources = sources.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        let text: String = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let mut found = 0;
+        for route in text.split("answering(").skip(1) {
+            let Some((_, rest)) = route.split_once("Resource(\"") else { continue };
+            let name = rest.split('"').next().unwrap();
+            assert!(seen.contains(&format!("resource=\"{name}\"")), "the resource {name} is not described");
+            found += 1;
+        }
+        assert!(found >= 20, "{found}");
+    }
+
+    #[test]
+    fn another_method_is_refused_with_those_that_the_address_takes() {
+        let server = TestServer::start();
+        let mut addresses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (method, path, _) in operations() {
+            addresses.entry(path).or_default().insert(method);
+        }
+        for (path, methods) in addresses {
+            let reply = server.request("DELETE", &path, &[], b"");
+            assert_eq!((reply.status, reply.problem().as_str()), (405, "method_not_allowed"), "{path}");
+            let allowed: BTreeSet<String> = reply.header("allow").unwrap().split(", ").map(str::to_owned).collect();
+            assert_eq!(allowed, methods, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_template_matches_whole_segments() {
+        assert!(matches("/tile/{level}/{index}", "/tile/0/000"));
+        assert!(matches("/schemas/{kind}.json", "/schemas/party.json"));
+        assert!(matches("/m/{id}:complete", "/m/ab:complete"));
+        for other in ["/tile/0", "/tile/0/000/1", "/schemas/.json", "/m/:complete", "/m/ab"] {
+            assert!(
+                !["/tile/{level}/{index}", "/schemas/{kind}.json", "/m/{id}:complete"]
+                    .iter()
+                    .any(|t| matches(t, other))
+            );
+        }
+    }
+}

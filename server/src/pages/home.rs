@@ -29,11 +29,10 @@ pub(super) fn home(reading: &Reading<'_>, request: Request<'_>) -> Answer {
         Some((Term::Signer(key), Said::whole(&format!("what key {key} signed")), format!("signer={key}")))
     } else if let Some(subject) = query.value::<SubjectDigest>("subject")? {
         Some((Term::Subject(subject), Said::whole(&format!("records about {subject}")), format!("subject={subject}")))
-    } else if let Some(record) = query.value::<RecordId>("ref")? {
-        // What is about a record has it for a subject or names it; the index of names holds the larger part.
-        Some((Term::Ref(record), Said::whole(&format!("records that name record {record}")), format!("ref={record}")))
     } else {
-        None
+        query.value::<RecordId>("ref")?.map(|record| {
+            (Term::Ref(record), Said::whole(&format!("records that name record {record}")), format!("ref={record}"))
+        })
     };
     let terms: Vec<Term> = filter.iter().map(|(term, ..)| term.clone()).collect();
     let order = Order::Below(before.unwrap_or(LeafIndex(u64::MAX)));

@@ -5,6 +5,7 @@
 //! and isolates itself. Nothing that a reader types is kept, and what may be private is sent in a body, never in an
 //! address.
 
+mod ask;
 pub mod assets;
 mod dataset;
 mod docs;
@@ -13,11 +14,15 @@ mod home;
 mod model;
 mod names;
 mod party;
+mod question;
 mod read;
 mod record;
 mod reply;
 mod routes;
 mod search;
+#[cfg(test)]
+mod tests;
+mod verify;
 pub mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,6 +84,8 @@ impl Pages {
             ("m", Some(name)) => self.reading(request, |reading| model::model(reading, name, request)),
             ("d", Some(name)) => self.reading(request, |reading| dataset::dataset(reading, name, request)),
             ("p", Some(name)) => self.reading(request, |reading| party::party(reading, name, request)),
+            ("ask", None) => self.reading(request, |reading| ask::get(reading, request)),
+            ("verify", None) => self.reading(request, |reading| verify::get(reading, request)),
             ("docs", None) => self.reading(request, |reading| Ok(docs::docs(reading, request))),
             ("assets", Some(_)) => Ok(reply::asset(assets::find(request.path)?)),
             _ => return None,
@@ -92,6 +99,9 @@ impl Pages {
         let form = || Form::parse(content_type, body);
         let answer = match request.path {
             "/search" => form().and_then(|form| self.reading(request, |reading| search::post(reading, &form))),
+            "/ask" => form().and_then(|form| self.reading(request, |reading| ask::post(reading, &form))),
+            "/ask/proof" => form().and_then(|form| self.reading(request, |reading| ask::proof(reading, &form))),
+            "/verify" => form().and_then(|form| self.reading(request, |reading| verify::post(reading, &form))),
             _ => return None,
         };
         Some(self.respond(answer, request.headers))
