@@ -73,6 +73,10 @@ pub(crate) struct Declared {
     pub datasets: Vec<Dataset>,
     /// Manifests whose body was redacted: nobody can ask them any more.
     pub redacted: u64,
+    /// Cards of datasets whose contents nobody declared.
+    pub cards_without: u64,
+    /// Training sources that name a dataset whose contents nobody declared.
+    pub sources_without: u64,
 }
 
 /// Finds every manifest of a log.
@@ -80,10 +84,21 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     let is_manifest = |kind: &str| kind == Kind::Manifest.as_str();
     let mut found = Declared::default();
     let mut superseded: Vec<(RecordId, String, RecordId)> = Vec::new();
+    // What cannot be asked is counted from the entries alone; only manifests are read.
+    let mut cards: Vec<(RecordId, Vec<RecordId>)> = Vec::new();
+    let mut sources: Vec<Vec<RecordId>> = Vec::new();
+    let mut with_contents: BTreeSet<RecordId> = BTreeSet::new();
     view.scan(&|_, header| is_manifest(&header.kind), &mut |entry| {
+        match entry.header.kind.as_str() {
+            "dataset-card" => cards.push((entry.header.record, entry.header.refs.clone())),
+            "training-source" => sources.push(entry.header.refs.clone()),
+            _ => {}
+        }
         if !is_manifest(&entry.header.kind) {
             return Ok(());
         }
+        with_contents.insert(entry.header.record);
+        with_contents.extend(entry.header.refs.iter().copied());
         let Some(record) = entry.record else {
             found.redacted += 1;
             return Ok(());
@@ -105,6 +120,10 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
         }
         Ok(())
     })?;
+    let covered = |refs: &[RecordId]| refs.iter().any(|id| with_contents.contains(id));
+    let without: Vec<_> = cards.iter().filter(|(id, refs)| !with_contents.contains(id) && !covered(refs)).collect();
+    found.cards_without = without.len() as u64;
+    found.sources_without = sources.iter().filter(|refs| !covered(refs)).count() as u64;
     for (old, issuer, new) in superseded {
         let replaced = found.datasets.iter_mut().filter(|dataset| dataset.record == old && dataset.issuer == issuer);
         replaced.for_each(|dataset| dataset.superseded_by = Some(new));

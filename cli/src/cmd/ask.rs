@@ -7,10 +7,10 @@ use ledger::manifest::mediawiki::Wiki;
 use serde_json::{Value, json};
 
 use crate::asking::{Asker, DatasetAnswer, Mode, Status};
-use crate::datasets::{Dataset, Said, declared, said_about};
+use crate::datasets::{Dataset, Declared, Said, declared, said_about};
 use crate::failure::Result;
 use crate::follow::View;
-use crate::output::{Answer, Mark, Output, shown};
+use crate::output::{Answer, Mark, Output, grouped, shown};
 use crate::question::{Hints, Question};
 use crate::screen::time;
 use crate::session::Session;
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let present: Vec<&Dataset> = hits.iter().filter_map(|place| found.datasets.get(*place)).collect();
     let said = said_about(&view, &present)?;
     let said: Vec<(usize, Said)> = hits.into_iter().zip(said).collect();
-    let coverage = Coverage::new(&view, session.now(), &answered, found.redacted);
+    let coverage = Coverage::new(&view, session.now(), &answered, &found);
     let datasets = &found.datasets;
     let text = to_text(&answered, datasets, &said, &coverage, session.out);
     let invalid = answered.iter().flat_map(|a| &a.answers).any(|answer| answer.status == Status::Invalid);
@@ -95,12 +95,14 @@ struct Coverage {
     age_seconds: Option<u64>,
     datasets: usize,
     redacted: u64,
+    cards_without: u64,
+    sources_without: u64,
     /// Datasets that could not be asked, by question.
     cannot: Vec<usize>,
 }
 
 impl Coverage {
-    fn new(view: &View<'_>, now: UnixMillis, answered: &[Answered], redacted: u64) -> Self {
+    fn new(view: &View<'_>, now: UnixMillis, answered: &[Answered], found: &Declared) -> Self {
         let checkpoint = view.accepted().checkpoint();
         let cosigned = view.accepted().newest().map(|at| at.to_millis());
         let cannot = |a: &Answered| {
@@ -116,7 +118,9 @@ impl Coverage {
             cosigned,
             age_seconds: cosigned.map(|at| now.0.saturating_sub(at.0) / 1000),
             datasets: answered.first().map_or(0, |a| a.answers.len()),
-            redacted,
+            redacted: found.redacted,
+            cards_without: found.cards_without,
+            sources_without: found.sources_without,
             cannot: answered.iter().map(cannot).collect(),
         }
     }
@@ -138,6 +142,10 @@ fn span(seconds: u64) -> String {
         7200..=172_799 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
+}
+
+fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("one {what}") } else { format!("{} {what}s", grouped(count)) }
 }
 
 const fn mark(status: Status) -> Mark {
@@ -186,6 +194,13 @@ fn to_text(
     }
     if coverage.redacted > 0 {
         text.push_str(&format!("{} manifests were redacted and cannot be asked.\n", coverage.redacted));
+    }
+    if coverage.cards_without + coverage.sources_without > 0 {
+        text.push_str(&format!(
+            "Besides, {} and {} name datasets whose contents nobody declared; these cannot be asked.\n",
+            many(coverage.cards_without, "dataset card"),
+            many(coverage.sources_without, "training source"),
+        ));
     }
     text.push_str(&coverage.freshness());
     text.push_str("\nAn answer speaks of what was declared. It does not show that a declaration is complete.");
@@ -291,6 +306,8 @@ fn to_json(
         "coverage": {
             "datasets": coverage.datasets,
             "redactedManifests": coverage.redacted,
+            "cardsWithoutContents": coverage.cards_without,
+            "sourcesWithoutContents": coverage.sources_without,
             "origin": coverage.origin,
             "size": coverage.size.to_string(),
             "root": coverage.root,

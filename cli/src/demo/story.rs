@@ -44,8 +44,8 @@ pub(crate) fn tell(stage: &mut Stage<'_>) -> Result<()> {
     register(stage)?;
     let card = publish_model(stage)?;
     refuse_what_is_wrong(stage)?;
-    let manifest = publish_dataset(stage, &card)?;
-    claim_licenses(stage, &card)?;
+    let (manifest, wiki) = publish_dataset(stage, &card)?;
+    claim_licenses(stage, &card, &wiki)?;
     audit(stage, &card, &manifest)?;
     ask(stage)?;
     restart(stage)
@@ -191,8 +191,8 @@ fn refuse_what_is_wrong(stage: &mut Stage<'_>) -> Result<()> {
     )
 }
 
-/// Publishes the wiki and its manifest; returns the manifest's record id.
-fn publish_dataset(stage: &mut Stage<'_>, card: &str) -> Result<String> {
+/// Publishes the wiki and its manifest; returns the records of the manifest and of the wiki's card.
+fn publish_dataset(stage: &mut Stage<'_>, card: &str) -> Result<(String, String)> {
     stage.say("The stewards of a wiki commit to what its dump contains.");
     let dump = stage.path("documents/wiki/harbourwiki-pages.xml");
     let folder = stage.path("manifest");
@@ -262,11 +262,13 @@ fn publish_dataset(stage: &mut Stage<'_>, card: &str) -> Result<String> {
         "heron-lab",
         "source-river",
     )?;
-    Ok(manifest)
+    Ok((manifest, description))
 }
 
-fn claim_licenses(stage: &mut Stage<'_>, card: &str) -> Result<()> {
+fn claim_licenses(stage: &mut Stage<'_>, card: &str, wiki: &str) -> Result<()> {
     stage.say("Others say under which licence.");
+    let wiki = format!("record:{wiki}");
+    publish(stage, "license-claim", "documents/claims/harbourwiki-text.yaml", &[&wiki], STEWARDS, "stewards", "wiki")?;
     let card = format!("record:{card}");
     let wheel = stage.path("documents/claims/METADATA");
     let folder = statement_path(stage, "wheel");
@@ -337,9 +339,13 @@ fn ask(stage: &mut Stage<'_>) -> Result<()> {
     }
     let first = &answers.first().ok_or_else(|| broken("no answer"))?["answers"][0];
     let licensed = first["licenses"].as_array().is_some_and(|list| list.iter().any(|id| id == "CC-BY-SA-4.0"));
+    let claimed = first["licenseClaims"].as_array().is_some_and(|list| list.iter().any(|c| c["issuer"] == STEWARDS));
     let model =
         first["models"].as_array().is_some_and(|list| list.iter().any(|used| used["name"] == "heron-base-350m"));
-    stage.check(licensed && model, "the answer names the licence and the model that was trained with it")
+    stage.check(
+        licensed && claimed && model,
+        "the answer names the licence, who claims it, and the model that was trained with it",
+    )
 }
 
 fn restart(stage: &mut Stage<'_>) -> Result<()> {

@@ -157,7 +157,7 @@ pub fn audits(all: &[Seen], now: UnixMillis, allowance: &mut Allowance) -> (Vec<
         let verdict = said(audit.text(&["verdict"]).map(verdict_words), 60);
         let (method, scope) = (said(audit.text(&["method"]), 400), said(audit.text(&["scope"]), 400));
         let (assurance, verifier) = (
-            said(audit.text(&["assuranceLevel"]).map(|a| capital(a)).as_deref(), 60),
+            said(audit.text(&["assuranceLevel"]).map(capital).as_deref(), 60),
             said(audit.text(&["verifier", "id"]), 160),
         );
         let moment = |name| audit.text(&[name]).and_then(|text| Moment::parse(text, now));
