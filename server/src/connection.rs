@@ -130,8 +130,11 @@ pub(crate) async fn serve(
                 return;
             }
             () = activity.evict.notified() => {
-                shared.metrics.event("colophon_http_dropped_total", "made_room");
-                return;
+                // A request may have begun since this connection was chosen; it is finished then.
+                if activity.evictable_since(Instant::now()).is_some() {
+                    shared.metrics.event("colophon_http_dropped_total", "made_room");
+                    return;
+                }
             }
             changed = draining.changed(), if !ending => {
                 ending = true;
@@ -166,5 +169,73 @@ fn harden(headers: &mut HeaderMap) {
     ];
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::io::{Read, Write};
+    use std::net::TcpStream as StdStream;
+
+    use super::*;
+    use crate::testing::TestServer;
+    use crate::{Options, serve};
+
+    /// A frame of HTTP/2 (RFC 9113, section 4.1) on stream 1, or on the connection for settings.
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let stream = u8::from(kind != SETTINGS);
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    }
+
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+
+    fn next_frame(stream: &mut StdStream) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).ok()?;
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).ok()?;
+        Some((head[3], payload))
+    }
+
+    fn preface(stream: &mut StdStream) {
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        stream.write_all(&frame(SETTINGS, 0, b"")).unwrap();
+    }
+
+    #[test]
+    fn http_2_without_tls_is_served_to_whoever_begins_with_it() {
+        let server = TestServer::start();
+        let mut stream = server.connect();
+        preface(&mut stream);
+        // HPACK (RFC 7541): GET and http from the static table, path and authority as they are.
+        let path = b"/checkpoint";
+        let block = [&[0x82, 0x86, 0x04, path.len() as u8], &path[..], &[0x01, 1, b'x']].concat();
+        stream.write_all(&frame(HEADERS, 0x05, &block)).unwrap();
+        let mut status = None;
+        let mut body = Vec::new();
+        while body.len() < server.app.view().unwrap().note.len() {
+            match next_frame(&mut stream).expect("the server answers") {
+                (HEADERS, block) => status = block.first().copied(),
+                (DATA, data) => body.extend(data),
+                _ => {}
+            }
+        }
+        assert_eq!(status, Some(0x88), "200, from the static table");
+        assert_eq!(body, server.app.view().unwrap().note);
+    }
+
+    #[test]
+    fn l07_a_connection_of_http_2_that_asks_for_nothing_is_closed() {
+        let deadlines = Deadlines { head: Duration::from_millis(200), ..Deadlines::default() };
+        let options = serve::Options { deadlines, ..serve::Options::default() };
+        let server = TestServer::with(Options { serve: options, ..Options::default() });
+        let mut stream = server.connect();
+        preface(&mut stream);
+        while next_frame(&mut stream).is_some() {}
+        assert!(server.app.metrics.render().contains(r#"what="slow_head"} 1"#));
     }
 }

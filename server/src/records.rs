@@ -317,6 +317,26 @@ mod tests {
         assert_eq!(server.request("GET", "/api/v1/records/3/bundle", &[("if-none-match", tag)], b"").status, 200);
     }
 
+    #[test]
+    fn i09_an_erased_body_is_said_to_be_erased_and_everything_else_stays_provable() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        server.sequence(body.clone());
+        let digest = ledger::entry::body_digest(&body).to_hex();
+        let addendum = format!("/addenda/{}/{}/{digest}", &digest[..2], &digest[2..4]);
+        let tag = server.get(&addendum).header("etag").unwrap().to_owned();
+        server.erase(3);
+        for path in ["/api/v1/records/3", "/api/v1/records/3/bundle", &addendum] {
+            let reply = server.request("GET", path, &[("if-none-match", &tag)], b"");
+            assert_eq!((reply.status, reply.problem().as_str()), (410, "redacted"), "{path}");
+            assert_eq!(reply.json()["index"], "3");
+            assert_eq!(reply.json()["record"], cast::record_id(&body).to_hex());
+        }
+        assert_eq!(server.get("/api/v1/records/3/receipt").status, 200);
+        assert_eq!(server.get("/tile/entries/000.p/4").status, 200);
+        assert_eq!(server.get("/api/v1/records?kind=model-card").json()["records"][0]["digest"], digest);
+    }
+
     /// The indices of a list, over all its pages.
     fn indices(server: &TestServer, path: &str) -> Vec<u64> {
         let mut found = Vec::new();

@@ -7,11 +7,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ledger::engine::MemoryEngine;
+use ledger::engine::{Engine, MemoryEngine, Position};
 use ledger::log::{Clock, Log, Options as LogOptions, Signers, SystemClock, Wait};
 use ledger::testing as cast;
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// What its handlers share.
     pub app: Arc<App>,
+    engine: Arc<MemoryEngine>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<ledger::Result<()>>>,
     _dir: tempfile::TempDir,
@@ -83,11 +85,11 @@ impl TestServer {
             policy,
         };
         let engine = Arc::new(MemoryEngine::new(cast::ORIGIN));
-        let log = ledger::log::start(engine, log_options, clock).expect("a new log starts");
-        Self::of(Arc::new(log), options, dir)
+        let log = ledger::log::start(engine.clone(), log_options, clock).expect("a new log starts");
+        Self::of(Arc::new(log), engine, options, dir)
     }
 
-    fn of(log: Arc<Log>, options: Options, dir: tempfile::TempDir) -> Self {
+    fn of(log: Arc<Log>, engine: Arc<MemoryEngine>, options: Options, dir: tempfile::TempDir) -> Self {
         let app = App::new(log, options);
         let (ready, started) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -102,7 +104,7 @@ impl TestServer {
             })
         });
         let address = started.recv().expect("the server starts");
-        Self { address, app, stop: Some(stop), thread: Some(thread), _dir: dir }
+        Self { address, app, engine, stop: Some(stop), thread: Some(thread), _dir: dir }
     }
 
     /// Puts a record into the log without asking the server, and waits until it is durable. Its index.
@@ -110,6 +112,17 @@ impl TestServer {
         let validated = self.app.log.validate(body.into()).expect("a sound record");
         let ticket = self.app.log.submit(validated, Wait::Published).expect("room");
         ticket.wait_blocking().expect("an index").index.0
+    }
+
+    /// Takes the body of an entry away, as a redaction does.
+    pub fn erase(&self, index: u64) {
+        let mut place = None;
+        let found = self.engine.replay(Position::START, &mut |entry| {
+            place = (entry.index.0 == index).then_some(entry.places.body);
+            if place.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found.expect("memory is sound");
+        self.engine.erase_body(place.expect("the log holds the entry")).expect("memory is sound");
     }
 
     /// Asks the server to stop.

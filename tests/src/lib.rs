@@ -10,6 +10,7 @@
 
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test that cannot go on says so and fails")]
 
+pub mod faults;
 mod program;
 mod served;
 
