@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use ledger::Code;
 use ledger::bundle::MAX_BUNDLE_LEN;
-use ledger::ids::{LeafIndex, RecordId};
+use ledger::ids::{KeyspaceId, LeafIndex, RecordId};
+use ledger::manifest::MetaMode;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -25,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(250);
 
 /// A record that the log has.
 #[derive(Debug, Clone)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// Its index.
     pub index: LeafIndex,
     /// Its id.
@@ -52,7 +53,7 @@ impl Accepted {
     }
 
     /// For programs.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "index": self.index.to_string(),
             "record": self.record,
@@ -65,7 +66,7 @@ impl Accepted {
 
 impl Client {
     /// Sends an envelope. Sending it again is safe: the answer is the same index.
-    pub fn submit(&self, envelope: &[u8]) -> Result<Accepted> {
+    pub(crate) fn submit(&self, envelope: &[u8]) -> Result<Accepted> {
         Accepted::from_json(&self.post("/api/v1/records", "application/json", envelope)?.json()?).at(self.base())
     }
 
@@ -73,7 +74,7 @@ impl Client {
     ///
     /// # Errors
     /// `awaiting_witnesses` when the time is over.
-    pub fn wait_until_published(&self, mut accepted: Accepted, patience: Duration) -> Result<Accepted> {
+    pub(crate) fn wait_until_published(&self, mut accepted: Accepted, patience: Duration) -> Result<Accepted> {
         let started = Instant::now();
         while !accepted.published {
             if self.find(&format!("/api/v1/records/{}/receipt", accepted.index))?.is_some() {
@@ -90,7 +91,11 @@ impl Client {
     }
 
     /// Sends many envelopes, a thousand a request, and answers for each. A line that came at a bad moment is sent again.
-    pub fn submit_batch(&self, envelopes: &[Vec<u8>], mut done: impl FnMut(u64)) -> Result<Vec<Result<Accepted>>> {
+    pub(crate) fn submit_batch(
+        &self,
+        envelopes: &[Vec<u8>],
+        mut done: impl FnMut(u64),
+    ) -> Result<Vec<Result<Accepted>>> {
         let mut answers: Vec<Option<Result<Accepted>>> = envelopes.iter().map(|_| None).collect();
         let mut open: VecDeque<usize> = (0..envelopes.len()).collect();
         for round in 0..ROUNDS {
@@ -126,8 +131,17 @@ impl Client {
         Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect())
     }
 
+    /// Where the reply for a prefix of a keyspace is.
+    pub(crate) fn reply_address(&self, id: KeyspaceId, depth: u8, prefix: u64, mode: MetaMode) -> String {
+        let meta = match mode {
+            MetaMode::Rows => "rows",
+            MetaMode::Digests => "digests",
+        };
+        format!("/manifests/{id}/bucket/{depth}/{prefix}?meta={meta}")
+    }
+
     /// The bundle of a record, by index or id, as the log makes it.
-    pub fn bundle(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn bundle(&self, name: &str) -> Result<Vec<u8>> {
         Ok(self.get_up_to(&format!("/api/v1/records/{name}/bundle"), MAX_BUNDLE_LEN as u64)?.bytes)
     }
 }

@@ -20,11 +20,11 @@ const CHUNK: usize = 1024 * 1024;
 
 /// The ending of the bundles that this program writes beside a model; they are no part of it, or signing would change
 /// what was signed.
-pub const BUNDLE_ENDING: &str = ".colophon.json";
+pub(crate) const BUNDLE_ENDING: &str = ".colophon.json";
 
 /// What was found at a path.
 #[derive(Debug, Clone)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// The last name of the path.
     pub name: String,
     /// SHA-256 of the file, or the root over the folder's files.
@@ -35,15 +35,50 @@ pub struct Measured {
     pub files: Vec<(String, SubjectDigest)>,
 }
 
+/// A folder of at most this many files is recorded file by file beside its root, so that whoever verifies it later learns
+/// which file differs. 64 digests make a leaf of 4.4 KiB; a larger model has its root alone.
+const LISTED_FILES: usize = 64;
+
 impl Measured {
-    /// The subject of a record about it.
-    pub fn subject(&self) -> Subject {
+    /// The subject of a record about it: the file, or the root over the folder.
+    pub(crate) fn subject(&self) -> Subject {
         Subject::artifact(self.name.clone(), self.digest)
+    }
+
+    /// The same with the files of a small folder after it.
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
+        let mut subjects = vec![self.subject()];
+        // A folder of one file whose name is its own would have two subjects of one name.
+        if self.files.len() <= LISTED_FILES {
+            let others = self.files.iter().filter(|(path, _)| *path != self.name);
+            subjects.extend(others.map(|(path, digest)| Subject::artifact(path.clone(), *digest)));
+        }
+        subjects
+    }
+
+    /// How a folder differs from the files that a record names: changed, missing, new.
+    pub(crate) fn differences(&self, recorded: &[Subject]) -> Vec<String> {
+        let named = |path: &str| recorded.iter().find(|subject| subject.name.as_deref() == Some(path));
+        let of_record: Vec<&str> = recorded.iter().skip(1).filter_map(|subject| subject.name.as_deref()).collect();
+        if self.files.is_empty() || of_record.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (path, digest) in &self.files {
+            match named(path) {
+                Some(subject) if subject.sha256() == Some(*digest) => {}
+                Some(_) => found.push(format!("changed  {path}")),
+                None => found.push(format!("new      {path}")),
+            }
+        }
+        let here = |path: &&&str| !self.files.iter().any(|(file, _)| file == **path);
+        found.extend(of_record.iter().filter(here).map(|path| format!("missing  {path}")));
+        found
     }
 }
 
 /// Hashes a file, or every file of a folder. Shows how far it is.
-pub fn measure(path: &Path, out: &Output) -> Result<Measured> {
+pub(crate) fn measure(path: &Path, out: &Output) -> Result<Measured> {
     let metadata = fs::metadata(path).map_err(|source| CliError::io(path, "read", source))?;
     let name = files::name_of(path);
     if !metadata.is_dir() {
@@ -148,8 +183,15 @@ mod tests {
         fs::write(dir.path().join(".git/config"), "x").unwrap();
         fs::write(dir.path().join("m.colophon.json"), "{}").unwrap();
         assert_eq!(measure(dir.path(), &out()).unwrap().digest, first.digest);
+        let recorded = first.subjects();
+        assert_eq!(recorded.len(), 3);
+        assert!(first.differences(&recorded).is_empty());
         fs::write(dir.path().join("a"), "0ne").unwrap();
-        assert_ne!(measure(dir.path(), &out()).unwrap().digest, first.digest);
+        fs::write(dir.path().join("c"), "new").unwrap();
+        fs::remove_file(dir.path().join("sub/b")).unwrap();
+        let changed = measure(dir.path(), &out()).unwrap();
+        assert_ne!(changed.digest, first.digest);
+        assert_eq!(changed.differences(&recorded), ["changed  a", "new      c", "missing  sub/b"]);
     }
 
     #[test]

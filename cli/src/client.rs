@@ -22,27 +22,25 @@ const RETRIES: u32 = 4;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The largest reply of the read side: an entry bundle is 256 entries of at most 64 KiB.
-pub const MAX_REPLY: u64 = 256 * 65_536 + 1024;
+pub(crate) const MAX_REPLY: u64 = 256 * 65_536 + 1024;
 
 /// A connection to one log.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     agent: ureq::Agent,
     base: String,
 }
 
 /// An answer of the log: below 500, and not a refusal.
 #[derive(Debug)]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
+pub(crate) struct Reply {
     /// The body.
     pub bytes: Vec<u8>,
 }
 
 impl Reply {
     /// The body as JSON.
-    pub fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.bytes)
             .map_err(|error| CliError::new(Code::Unreachable, format!("the answer is not JSON: {error}")))
     }
@@ -58,7 +56,7 @@ enum Request<'a> {
 
 impl Client {
     /// A client of the log at `base`, which is `http://` or `https://`, a host, and perhaps a path.
-    pub fn new(base: &str, config: &Config) -> Result<Self> {
+    pub(crate) fn new(base: &str, config: &Config) -> Result<Self> {
         let base = base.trim_end_matches('/');
         let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
         if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', ' '])) {
@@ -80,12 +78,12 @@ impl Client {
     }
 
     /// The address.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Fetches a resource; `None` if there is none.
-    pub fn find(&self, path: &str) -> Result<Option<Reply>> {
+    pub(crate) fn find(&self, path: &str) -> Result<Option<Reply>> {
         match self.get(path) {
             Ok(reply) => Ok(Some(reply)),
             Err(error) if error.code() == Code::NotFound => Ok(None),
@@ -94,17 +92,17 @@ impl Client {
     }
 
     /// Fetches a resource that should be there.
-    pub fn get(&self, path: &str) -> Result<Reply> {
+    pub(crate) fn get(&self, path: &str) -> Result<Reply> {
         self.get_up_to(path, MAX_REPLY)
     }
 
     /// Fetches a resource of at most `limit` bytes.
-    pub fn get_up_to(&self, path: &str, limit: u64) -> Result<Reply> {
+    pub(crate) fn get_up_to(&self, path: &str, limit: u64) -> Result<Reply> {
         self.request(path, Request::Get, limit)
     }
 
     /// Fetches a resource without patience, to see whether anybody is there.
-    pub fn get_once(&self, path: &str) -> Result<Reply> {
+    pub(crate) fn get_once(&self, path: &str) -> Result<Reply> {
         match self.once(&format!("{}{path}", self.base), Request::Get, MAX_REPLY)? {
             Outcome::Reply(reply) => Ok(reply),
             Outcome::Refused(error) | Outcome::Busy(error, _) => Err(error),
@@ -112,12 +110,12 @@ impl Client {
     }
 
     /// Sends a body. Everything that this program sends may be sent again without harm.
-    pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
+    pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
         self.request(path, Request::Post { content_type, body }, MAX_REPLY)
     }
 
     /// Places a resource.
-    pub fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
+    pub(crate) fn put(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Reply> {
         self.request(path, Request::Put { content_type, body }, MAX_REPLY)
     }
 
@@ -167,7 +165,7 @@ impl Client {
             Err(error) => return Err(unreachable(&error)),
         };
         Ok(match status {
-            200..=299 => Outcome::Reply(Reply { status, bytes }),
+            200..=299 => Outcome::Reply(Reply { bytes }),
             429 | 502 | 503 | 504 => Outcome::Busy(problem(status, &bytes), retry_after),
             _ => Outcome::Refused(problem(status, &bytes)),
         })
@@ -224,18 +222,6 @@ fn jittered(wait: Duration) -> Result<Duration> {
     let mut chance = [0u8; 1];
     random(&mut chance)?;
     Ok(wait / 2 + wait * u32::from(chance[0]) / 512)
-}
-
-/// Percent-encodes one segment of a path or one value of a query.
-pub fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -311,7 +297,7 @@ mod tests {
         let good = "HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
         let (base, thread) = server(vec![busy, good]);
         let reply = Client::new(&base, &config()).unwrap().post("/api/v1/records", "application/json", b"x").unwrap();
-        assert_eq!(reply.status, 201);
+        assert_eq!(reply.bytes, b"{}");
         assert_eq!(thread.join().unwrap().len(), 2);
     }
 
@@ -332,10 +318,5 @@ mod tests {
         for wrong in ["log.example.org", "ftp://x", "http://", "https://a b"] {
             assert_eq!(Client::new(wrong, &config()).unwrap_err().exit(), 2, "{wrong}");
         }
-    }
-
-    #[test]
-    fn texts_are_encoded_for_addresses() {
-        assert_eq!(encoded("key:ab/c ü"), "key%3Aab%2Fc%20%C3%BC");
     }
 }

@@ -36,7 +36,7 @@ const MAX_TIMEOUT: u64 = 24 * 3600;
 
 /// Where a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// The command line.
     Flag(&'static str),
     /// An environment variable.
@@ -60,7 +60,7 @@ impl fmt::Display for Source {
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting<T> {
+pub(crate) struct Setting<T> {
     /// The value.
     pub value: T,
     /// Where it came from.
@@ -83,7 +83,7 @@ struct File {
 
 /// The settings of one run.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The config file, whether it exists or not.
     pub path: Setting<PathBuf>,
     /// The log's address.
@@ -107,7 +107,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the file and the environment. `flag` is `--config`.
-    pub fn load(env: BTreeMap<String, String>, flag: Option<&Path>) -> Result<Self> {
+    pub(crate) fn load(env: BTreeMap<String, String>, flag: Option<&Path>) -> Result<Self> {
         let places = Places::find(&env, flag)?;
         let file = read(&places.config)?;
         let from_file = Source::File(places.config.value.clone());
@@ -147,27 +147,32 @@ impl Config {
     }
 
     /// An environment variable that is set and not empty.
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         variable(&self.env, name)
     }
 
+    /// The environment, for a run inside of this one.
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// The folder of pins, beside the config file.
-    pub fn pins_dir(&self) -> PathBuf {
+    pub(crate) fn pins_dir(&self) -> PathBuf {
         self.path.value.parent().unwrap_or(Path::new(".")).join("pins")
     }
 
     /// The log's address: the flag, else the setting.
-    pub fn log_or(&self, flag: Option<&str>) -> Option<Setting<String>> {
+    pub(crate) fn log_or(&self, flag: Option<&str>) -> Option<Setting<String>> {
         over(flag, "--log", &self.log)
     }
 
     /// The party that speaks: the flag, else the setting.
-    pub fn issuer_or(&self, flag: Option<&str>) -> Option<Setting<String>> {
+    pub(crate) fn issuer_or(&self, flag: Option<&str>) -> Option<Setting<String>> {
         over(flag, "--issuer", &self.issuer)
     }
 
     /// Every setting as `(name, value, source)`, for `config show`.
-    pub fn rows(&self) -> Vec<(&'static str, Option<String>, Source)> {
+    pub(crate) fn rows(&self) -> Vec<(&'static str, Option<String>, Source)> {
         fn text(name: &'static str, of: &Option<Setting<String>>) -> (&'static str, Option<String>, Source) {
             match of {
                 Some(setting) => (name, Some(setting.value.clone()), setting.source.clone()),

@@ -31,14 +31,14 @@ use crate::keys::random;
 use crate::output::Output;
 
 /// A draft in YAML may be longer than the statement it makes, by its comments and spaces.
-pub const MAX_DRAFT: usize = 4 * MAX_STATEMENT;
+pub(crate) const MAX_DRAFT: usize = 4 * MAX_STATEMENT;
 
 /// Kinds whose content could be guessed from its digest, or that concern a person: they get a nonce without asking.
 const GUESSABLE: [&str; 5] = ["party-profile", "usage-preference", "preference-response", "comment", "dispute"];
 
 /// A statement that is not complete yet.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// What kind of record it will be.
     pub kind: Kind,
     /// What it is about.
@@ -49,7 +49,7 @@ pub struct Draft {
 
 /// What a command adds to a draft where the draft does not say it itself.
 #[derive(Debug, Clone)]
-pub struct Defaults {
+pub(crate) struct Defaults {
     /// The party that speaks.
     pub issuer: Option<PartyId>,
     /// Its name, where the kind has room for one.
@@ -62,7 +62,7 @@ pub struct Defaults {
 
 /// A statement that can be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload {
+pub(crate) struct Payload {
     /// The record's id.
     pub id: RecordId,
     /// The bytes to sign.
@@ -77,7 +77,7 @@ impl Payload {
 
 impl Draft {
     /// Reads a document. `kind` is what the command was told; a statement says its own.
-    pub fn read(bytes: &[u8], path: &Path, kind: Option<&Kind>, out: &Output) -> Result<Self> {
+    pub(crate) fn read(bytes: &[u8], path: &Path, kind: Option<&Kind>, out: &Output) -> Result<Self> {
         let value = parse(bytes)?;
         let Value::Object(mut members) = value else {
             return Err(CliError::new(Code::Schema, "a draft is an object: members and their values"));
@@ -113,7 +113,7 @@ impl Draft {
     }
 
     /// Adds what is missing, and makes the bytes to sign.
-    pub fn complete(mut self, defaults: &Defaults) -> Result<Payload> {
+    pub(crate) fn complete(mut self, defaults: &Defaults) -> Result<Payload> {
         if !self.predicate.contains_key("issuer") {
             let Some(id) = &defaults.issuer else {
                 return Err(CliError::usage("nobody says who speaks: the draft has no issuer")
@@ -149,7 +149,7 @@ impl Draft {
     fn own_subjects(&self) -> Vec<Subject> {
         fn typed<T: DeserializeOwned>(members: &Map<String, Value>) -> Option<T> {
             let own =
-                members.iter().filter(|(name, _)| !ledger::record::common::COMMON_MEMBERS.contains(&name.as_str()));
+                members.iter().filter(|(name, _)| !ledger::record::members::COMMON_MEMBERS.contains(&name.as_str()));
             serde_json::from_value(Value::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect())).ok()
         }
         match self.kind {
@@ -168,8 +168,9 @@ impl Draft {
         .unwrap_or_default()
     }
 
-    /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds.
-    pub fn is_said_by(&self, payload: &[u8]) -> bool {
+    /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds and what `added` names: members
+    /// that the command sets anew on each run.
+    pub(crate) fn is_said_by(&self, payload: &[u8], added: &[&str]) -> bool {
         let Ok(statement) = Statement::parse(payload) else { return false };
         let mut ours = self.predicate.clone();
         let mut theirs = statement.predicate;
@@ -178,23 +179,26 @@ impl Draft {
                 theirs.remove(added);
             }
         }
-        ours.retain(|_, value| !value.is_null());
+        for name in added {
+            ours.remove(*name);
+            theirs.remove(*name);
+        }
         let subjects = if self.subjects.is_empty() { self.own_subjects() } else { self.subjects.clone() };
         statement.kind == self.kind && statement.subjects == subjects && ours == theirs
     }
 }
 
 /// A subject of the command line: `record:<id>`, `NAME=<sha256>`, or the path of a file or of a model's folder.
-pub fn subject_from_arg(text: &str, out: &Output) -> Result<Subject> {
+pub(crate) fn subjects_from_arg(text: &str, out: &Output) -> Result<Vec<Subject>> {
     if let Some(id) = RecordId::from_reference(text) {
-        return Ok(Subject::record(id));
+        return Ok(vec![Subject::record(id)]);
     }
     if let Some((name, digest)) = text.rsplit_once('=')
         && let Ok(digest) = digest.parse()
     {
-        return Ok(Subject::artifact(name, digest));
+        return Ok(vec![Subject::artifact(name, digest)]);
     }
-    Ok(artifact::measure(Path::new(text), out)?.subject())
+    Ok(artifact::measure(Path::new(text), out)?.subjects())
 }
 
 /// YAML, of which JSON is a part; JSON is read by the strict reader, which also says line and column.
@@ -224,13 +228,14 @@ fn subjects(list: Value, base: &Path, out: &Output) -> Result<Vec<Subject>> {
     let mut subjects = Vec::with_capacity(list.len());
     for (i, item) in list.into_iter().enumerate() {
         let place = format!("/subject/{i}");
-        let subject = match item.get("file").and_then(Value::as_str) {
-            Some(file) => artifact::measure(&base.join(file), out).at(&place)?.subject(),
-            None => serde_json::from_value(item)
-                .map_err(|error| CliError::new(Code::Schema, error.to_string()))
-                .at(&place)?,
-        };
-        subjects.push(subject);
+        match item.get("file").and_then(Value::as_str) {
+            Some(file) => subjects.extend(artifact::measure(&base.join(file), out).at(&place)?.subjects()),
+            None => subjects.push(
+                serde_json::from_value(item)
+                    .map_err(|error| CliError::new(Code::Schema, error.to_string()))
+                    .at(&place)?,
+            ),
+        }
     }
     Ok(subjects)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// Why a command ended without its answer.
 #[derive(Debug)]
-pub struct CliError {
+pub(crate) struct CliError {
     code: Code,
     place: Option<String>,
     found: String,
@@ -21,32 +21,39 @@ pub struct CliError {
 }
 
 /// The result of a command or of a part of one.
-pub type Result<T, E = CliError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
 
 impl CliError {
     /// A failure with a sentence that says what was found.
-    pub fn new(code: Code, found: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, found: impl Into<String>) -> Self {
         Self { code, place: None, found: found.into(), hints: Vec::new(), source: None }
     }
 
     /// The command cannot be carried out as it was given.
-    pub fn usage(found: impl Into<String>) -> Self {
+    pub(crate) fn usage(found: impl Into<String>) -> Self {
         Self::new(Code::Usage, found)
     }
 
     /// A file or folder that cannot be read or written.
-    pub fn io(path: &Path, what: &str, source: io::Error) -> Self {
+    pub(crate) fn io(path: &Path, what: &str, source: io::Error) -> Self {
         let code = match source.kind() {
             io::ErrorKind::StorageFull => Code::DiskFull,
             _ => Code::Usage,
         };
         let found = format!("cannot {what}: {source}");
-        Self { code, place: Some(path.display().to_string()), found, hints: Vec::new(), source: Some(source.into()) }
+        let place = path.display().to_string();
+        let hints = match source.kind() {
+            io::ErrorKind::NotFound => vec![format!("Check the path: {place} is not there.")],
+            io::ErrorKind::PermissionDenied => vec![format!("See who may do that: ls -ld {place}")],
+            io::ErrorKind::AlreadyExists => vec![format!("{place} exists already; choose another name.")],
+            _ => Vec::new(),
+        };
+        Self { code, place: Some(place), found, hints, source: Some(source.into()) }
     }
 
     /// Names the place: a file, a line and column, a JSON pointer. What was named before comes after it.
     #[must_use]
-    pub fn at(mut self, place: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
         let outer = place.into();
         self.place = Some(match self.place {
             Some(inner) => format!("{outer}: {inner}"),
@@ -57,23 +64,23 @@ impl CliError {
 
     /// Adds a sentence that says what to do; it comes before the hint of the code.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// The stable code.
-    pub const fn code(&self) -> Code {
+    pub(crate) const fn code(&self) -> Code {
         self.code
     }
 
     /// The exit code.
-    pub const fn exit(&self) -> u8 {
+    pub(crate) const fn exit(&self) -> u8 {
         self.code.exit_code()
     }
 
     /// The one thing to do next: what the command said, else what the table says.
-    pub fn first_hint(&self) -> &str {
+    pub(crate) fn first_hint(&self) -> &str {
         self.hints.first().map_or(self.code.hint(), String::as_str)
     }
 
@@ -83,7 +90,7 @@ impl CliError {
     /// {"code":"signer_unknown","message":"The signer is not …","found":"key 7f3a… is not registered",
     ///  "place":null,"hint":"Ask an operator …","exit":14}
     /// ```
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         json!({
             "code": self.code.as_str(),
             "message": self.code.title(),
@@ -144,7 +151,7 @@ impl From<ledger::ids::IdError> for CliError {
 }
 
 /// Adds the place to a failure on its way up.
-pub trait At<T> {
+pub(crate) trait At<T> {
     /// Names the place of a failure.
     fn at(self, place: impl fmt::Display) -> Result<T>;
 }

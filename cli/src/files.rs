@@ -3,13 +3,17 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger::Code;
 
 use crate::failure::{CliError, Result};
 
+/// How many files this process has written: what tells their temporaries apart.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
 /// Reads a file of at most `limit` bytes; `-` is standard input.
-pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
     let too_large = || CliError::new(Code::TooLarge, format!("more than {limit} bytes")).at(path.display().to_string());
     let failed = |source| CliError::io(path, "read", source);
     // One byte more than the limit, so that a file that grows while it is read is noticed too.
@@ -29,23 +33,28 @@ pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
 }
 
 /// Writes a file so that a reader sees the old one or the new one, whole, also after a crash.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| CliError::io(path, "write", source);
-    let temporary = beside(path, ".part");
+    // Two writers of one file, in two processes or two threads, each have a temporary of their own.
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = beside(path, &format!(".{}-{number}.part", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&temporary, path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(failed(source));
+    }
     sync_folder(path);
     Ok(())
 }
 
 /// Makes a folder and what is above it.
-pub fn make_dir(path: &Path) -> Result<()> {
+pub(crate) fn make_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|source| CliError::io(path, "make the folder", source))
 }
 
 /// Removes a file that may not exist.
-pub fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(CliError::io(path, "remove", source)),
         _ => Ok(()),
@@ -53,14 +62,14 @@ pub fn remove(path: &Path) -> Result<()> {
 }
 
 /// The path with something after its last name.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// The last name of a path as text; for `.` and `..` that of the folder itself.
-pub fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
     name(path)
         .or_else(|| fs::canonicalize(path).ok().as_deref().and_then(name))
@@ -88,7 +97,7 @@ mod tests {
         assert_eq!(read(&path, 4).unwrap(), b"four");
         assert_eq!(read(&path, 3).unwrap_err().code(), Code::TooLarge);
         assert_eq!(read(dir.path(), 3).unwrap_err().exit(), 2);
-        assert!(!beside(&path, ".part").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

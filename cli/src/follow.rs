@@ -34,7 +34,7 @@ const BUNDLE: u64 = 256;
 
 /// An entry on its way past a visitor.
 #[derive(Debug)]
-pub struct Passing<'a> {
+pub(crate) struct Passing<'a> {
     /// Its index.
     pub index: LeafIndex,
     /// The leaf's header.
@@ -49,7 +49,7 @@ pub struct Passing<'a> {
 
 /// A log at its newest checkpoint.
 #[derive(Debug)]
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     session: &'a Session<'a>,
     client: &'a Client,
     accepted: AcceptedCheckpoint,
@@ -61,7 +61,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Fetches the newest checkpoint and holds it against the policy and the memory.
-    pub fn open(session: &'a Session<'a>, client: &'a Client, trust: &Trust) -> Result<Self> {
+    pub(crate) fn open(session: &'a Session<'a>, client: &'a Client, trust: &Trust) -> Result<Self> {
         let note = fetch_checkpoint(client)?;
         let accepted = trust.policy.check(&note).at(client.base())?;
         let seen = Memory::of(&session.config).refuse_smaller(&accepted, &note)?;
@@ -71,23 +71,23 @@ impl<'a> View<'a> {
     }
 
     /// The checkpoint.
-    pub const fn accepted(&self) -> &AcceptedCheckpoint {
+    pub(crate) const fn accepted(&self) -> &AcceptedCheckpoint {
         &self.accepted
     }
 
     /// The checkpoint as it was signed.
-    pub fn note(&self) -> &[u8] {
+    pub(crate) fn note(&self) -> &[u8] {
         &self.note
     }
 
     /// How many entries there are.
-    pub const fn size(&self) -> TreeSize {
+    pub(crate) const fn size(&self) -> TreeSize {
         self.accepted.checkpoint().size()
     }
 
     /// Passes every entry by `visit`; of those that `wants` names, and of all that change the state, with the record.
     /// Returns the state after the last one.
-    pub fn scan(
+    pub(crate) fn scan(
         &self,
         wants: &dyn Fn(LeafIndex, &Header) -> bool,
         visit: &mut dyn FnMut(Passing<'_>) -> Result<()>,
@@ -188,7 +188,7 @@ impl<'a> View<'a> {
     }
 
     /// The record of an entry, held against the digest that the entry names and the header that it must have.
-    pub fn record(&self, index: LeafIndex, header: &Header, body: BodyDigest) -> Result<Option<Record>> {
+    pub(crate) fn record(&self, index: LeafIndex, header: &Header, body: BodyDigest) -> Result<Option<Record>> {
         let Some(bytes) = self.body(body)? else { return Ok(None) };
         let place = || format!("the body of entry {index}");
         let record = Record::parse(&bytes).at(place())?;
@@ -199,7 +199,7 @@ impl<'a> View<'a> {
     }
 
     /// A body by its digest; `None` if it was erased.
-    pub fn body(&self, digest: BodyDigest) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn body(&self, digest: BodyDigest) -> Result<Option<Vec<u8>>> {
         let hex = digest.to_hex();
         let (a, rest) = hex.split_at(2);
         let path = self.folder.join("bodies").join(a).join(rest);
@@ -232,7 +232,7 @@ impl<'a> View<'a> {
 }
 
 /// The newest checkpoint, not yet believed.
-pub fn fetch_checkpoint(client: &Client) -> Result<Vec<u8>> {
+pub(crate) fn fetch_checkpoint(client: &Client) -> Result<Vec<u8>> {
     Ok(client.get_up_to("/checkpoint", MAX_NOTE_LEN as u64)?.bytes)
 }
 

@@ -13,7 +13,7 @@ use crate::draft::Draft;
 ///
 /// Partners speak about their models and data, auditors attest, operators register parties; whoever is affected may
 /// comment, dispute and say what they want, with or without being registered.
-pub const RULES: &[(&str, &[&str])] = &[
+pub(crate) const RULES: &[(&str, &[&str])] = &[
     ("party", &["operator"]),
     ("party-profile", &["partner", "auditor", "steward", "contributor", "operator"]),
     ("key-event", &["partner", "auditor", "steward", "contributor", "operator"]),
@@ -41,7 +41,7 @@ pub const RULES: &[(&str, &[&str])] = &[
 ];
 
 /// The draft of entry 0.
-pub fn draft(origin: &Origin, log_key: &str, policy: &str, operator: &PartyId, key: &PublicKey) -> Draft {
+pub(crate) fn draft(origin: &Origin, log_key: &str, policy: &str, operator: &PartyId, key: &PublicKey) -> Draft {
     let rules: Map<String, Value> = RULES.iter().map(|(kind, roles)| ((*kind).to_owned(), json!(roles))).collect();
     let mut predicate = Map::new();
     predicate.insert("origin".to_owned(), json!(origin.as_str()));

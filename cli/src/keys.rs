@@ -5,7 +5,7 @@
 //! the path of a PEM file made elsewhere. What signs is [`ledger::record::PrivateKey`]; this module only stores it.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,12 +22,10 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::failure::{At, CliError, Result};
+use crate::passwords::Passwords;
 
 /// RFC 8410: id-Ed25519.
 const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-
-/// The variable that may hold the password, for machines without a terminal.
-pub const PASSWORD_VARIABLE: &str = "COLOPHON_KEY_PASSWORD";
 
 /// A key file is under 500 bytes; more is another file.
 const MAX_KEY_FILE: u64 = 64 * 1024;
@@ -35,99 +33,8 @@ const MAX_KEY_FILE: u64 = 64 * 1024;
 /// Long enough for `team-release-2026-11`, short enough for a table.
 const MAX_NAME: usize = 64;
 
-/// Where the password of a key comes from.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct PasswordArgs {
-    /// Read the key's password from this file descriptor (one line for each encrypted key; the last line serves
-    /// the rest). Without it: $COLOPHON_KEY_PASSWORD, else a prompt.
-    #[arg(long, value_name = "N")]
-    pub password_fd: Option<u32>,
-}
-
-/// Hands out passwords, each time from the same place.
-pub struct Passwords {
-    place: Place,
-}
-
-enum Place {
-    Lines { lines: Vec<Zeroizing<String>>, next: usize },
-    Prompt,
-}
-
-impl Passwords {
-    /// Takes the passwords from where the arguments and the environment say.
-    pub fn new(args: &PasswordArgs, config: &Config) -> Result<Self> {
-        let place = if let Some(fd) = args.password_fd {
-            let path = PathBuf::from(format!("/dev/fd/{fd}"));
-            let file = fs::File::open(&path).map_err(|source| CliError::io(&path, "read the password", source))?;
-            let mut lines = Vec::new();
-            for line in BufReader::new(file).lines() {
-                let line = line.map_err(|source| CliError::io(&path, "read the password", source))?;
-                lines.push(Zeroizing::new(line));
-            }
-            if lines.is_empty() {
-                return Err(CliError::usage(format!("file descriptor {fd} holds no password")));
-            }
-            Place::Lines { lines, next: 0 }
-        } else if let Some(password) = config.variable(PASSWORD_VARIABLE) {
-            Place::Lines { lines: vec![Zeroizing::new(password.to_owned())], next: 0 }
-        } else {
-            Place::Prompt
-        };
-        Ok(Self { place })
-    }
-
-    /// Passwords for keys that have none.
-    #[cfg(test)]
-    pub(crate) fn fixed(password: &str) -> Self {
-        Self { place: Place::Lines { lines: vec![Zeroizing::new(password.to_owned())], next: 0 } }
-    }
-
-    /// The password of a key that exists.
-    pub fn open(&mut self, key: &str) -> Result<Zeroizing<String>> {
-        match &mut self.place {
-            Place::Lines { lines, next } => {
-                let line = lines.get(*next).or(lines.last()).cloned().unwrap_or_default();
-                *next += 1;
-                Ok(line)
-            }
-            Place::Prompt => prompt(&format!("Password of key {key}: ")),
-        }
-    }
-
-    /// The password of a key that is being made: asked for twice.
-    pub fn choose(&mut self, key: &str) -> Result<Zeroizing<String>> {
-        if matches!(self.place, Place::Lines { .. }) {
-            let password = self.open(key)?;
-            if password.is_empty() {
-                return Err(empty_password());
-            }
-            return Ok(password);
-        }
-        let first = prompt(&format!("New password of key {key}: "))?;
-        if first.is_empty() {
-            return Err(empty_password());
-        }
-        if prompt("The same again: ")? != first {
-            return Err(CliError::usage("the two passwords differ").hint("Run the command again."));
-        }
-        Ok(first)
-    }
-}
-
-fn empty_password() -> CliError {
-    CliError::usage("the password is empty").hint("Choose one, or say --no-password to keep the key unprotected.")
-}
-
-fn prompt(text: &str) -> Result<Zeroizing<String>> {
-    rpassword::prompt_password(text).map(Zeroizing::new).map_err(|source| {
-        CliError::usage(format!("a password is needed and there is no terminal to ask on ({source})"))
-            .hint(format!("Set {PASSWORD_VARIABLE} or pass --password-fd N; for `key new`, --no-password."))
-    })
-}
-
 /// A new key from the system's randomness.
-pub fn generate(algorithm: Algorithm) -> Result<PrivateKey> {
+pub(crate) fn generate(algorithm: Algorithm) -> Result<PrivateKey> {
     // A P-256 scalar must be between 1 and the group order; the chance that 32 random bytes are not is 2^-32.
     loop {
         let mut bytes = Zeroizing::new([0u8; 32]);
@@ -144,7 +51,7 @@ pub fn generate(algorithm: Algorithm) -> Result<PrivateKey> {
 }
 
 /// PKCS#8 in PEM: version 1 without the public key, the form that every OpenSSL reads.
-pub fn to_pem(key: &PrivateKey, password: Option<&str>) -> Result<Zeroizing<String>> {
+pub(crate) fn to_pem(key: &PrivateKey, password: Option<&str>) -> Result<Zeroizing<String>> {
     let der = to_der(key)?;
     let encoded = match password {
         None => der.to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF),
@@ -158,7 +65,7 @@ pub fn to_pem(key: &PrivateKey, password: Option<&str>) -> Result<Zeroizing<Stri
 }
 
 /// Reads PKCS#8 in PEM; `password` is called if it is encrypted.
-pub fn from_pem(pem: &str, password: impl FnOnce() -> Result<Zeroizing<String>>) -> Result<PrivateKey> {
+pub(crate) fn from_pem(pem: &str, password: impl FnOnce() -> Result<Zeroizing<String>>) -> Result<PrivateKey> {
     let (label, document) =
         SecretDocument::from_pem(pem).map_err(|_| unreadable("the file is not PEM, or not of one key"))?;
     if label == EncryptedPrivateKeyInfoRef::PEM_LABEL {
@@ -219,13 +126,13 @@ fn unreadable(found: impl Into<String>) -> CliError {
 }
 
 /// Fills a buffer from the system's randomness.
-pub fn random(buffer: &mut [u8]) -> Result<()> {
+pub(crate) fn random(buffer: &mut [u8]) -> Result<()> {
     getrandom::fill(buffer).map_err(|source| CliError::new(Code::Internal, format!("no randomness: {source}")))
 }
 
 /// A key of the folder, as far as it can be told without its password.
 #[derive(Debug)]
-pub struct StoredKey {
+pub(crate) struct StoredKey {
     /// Its name.
     pub name: String,
     /// The file with the private half.
@@ -238,23 +145,23 @@ pub struct StoredKey {
 
 /// The folder of keys.
 #[derive(Debug, Clone)]
-pub struct KeyStore {
+pub(crate) struct KeyStore {
     dir: PathBuf,
 }
 
 impl KeyStore {
     /// The folder that the settings name.
-    pub fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         Self { dir: config.keys.value.clone() }
     }
 
     /// A folder of keys.
-    pub fn at(dir: impl Into<PathBuf>) -> Self {
+    pub(crate) fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
     /// Stores a new key. Nothing that exists is ever overwritten.
-    pub fn create(&self, name: &str, key: &PrivateKey, password: Option<&str>) -> Result<StoredKey> {
+    pub(crate) fn create(&self, name: &str, key: &PrivateKey, password: Option<&str>) -> Result<StoredKey> {
         check_name(name)?;
         let (private, public_path) = self.paths(name);
         let public = key.public_key().clone();
@@ -265,7 +172,7 @@ impl KeyStore {
     }
 
     /// Every key of the folder, by name.
-    pub fn list(&self) -> Result<Vec<StoredKey>> {
+    pub(crate) fn list(&self) -> Result<Vec<StoredKey>> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -286,7 +193,7 @@ impl KeyStore {
     }
 
     /// A key by its name, or by the path of its private PEM file with the public one beside it.
-    pub fn find(&self, name: &str) -> Result<StoredKey> {
+    pub(crate) fn find(&self, name: &str) -> Result<StoredKey> {
         let (path, public_path) = self.resolve(name)?;
         let pem = read_key_file(&path)?;
         let public_text = read_key_file(&public_path)?;
@@ -299,7 +206,7 @@ impl KeyStore {
     }
 
     /// The key that signs, by its name or by the path of a PEM file.
-    pub fn open(&self, name: &str, passwords: &mut Passwords) -> Result<PrivateKey> {
+    pub(crate) fn open(&self, name: &str, passwords: &mut Passwords) -> Result<PrivateKey> {
         let (path, _) = self.resolve(name)?;
         let pem = read_key_file(&path)?;
         let place = path.display();
@@ -337,7 +244,7 @@ impl KeyStore {
 }
 
 /// The public half in PEM (`BEGIN PUBLIC KEY`).
-pub fn public_pem(key: &PublicKey) -> String {
+pub(crate) fn public_pem(key: &PublicKey) -> String {
     let base64 = key.to_base64();
     let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
     for line in base64.as_bytes().chunks(64) {
@@ -349,7 +256,7 @@ pub fn public_pem(key: &PublicKey) -> String {
 }
 
 /// Reads a public key in PEM.
-pub fn public_from_pem(pem: &str) -> Result<PublicKey> {
+pub(crate) fn public_from_pem(pem: &str) -> Result<PublicKey> {
     let mut lines = pem.lines().map(str::trim).filter(|line| !line.is_empty());
     let begins = lines.next() == Some("-----BEGIN PUBLIC KEY-----");
     let mut base64: Vec<&str> = lines.collect();

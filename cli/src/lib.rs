@@ -5,9 +5,12 @@
 
 mod api;
 mod artifact;
+mod asking;
 mod client;
 mod cmd;
 mod config;
+mod datasets;
+mod demo;
 mod draft;
 mod failure;
 mod files;
@@ -17,8 +20,10 @@ mod keys;
 mod logdir;
 mod memory;
 mod output;
+mod passwords;
 mod pins;
 mod progress;
+mod question;
 mod screen;
 mod serving;
 mod session;

@@ -36,7 +36,7 @@ const MAX_CONFIG: usize = 1024 * 1024;
 /// What `LOG/config.toml` says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct LogConfig {
+pub(crate) struct LogConfig {
     /// The log's name: the first line of its checkpoints, for ever.
     pub origin: String,
     /// The leaf hash of entry 0, in hexadecimal.
@@ -60,7 +60,7 @@ pub struct LogConfig {
 
 /// A log's folder.
 #[derive(Debug, Clone)]
-pub struct LogDir {
+pub(crate) struct LogDir {
     path: PathBuf,
     config: LogConfig,
     origin: Origin,
@@ -69,7 +69,7 @@ pub struct LogDir {
 
 /// The keys of a log that is being made.
 #[derive(Debug)]
-pub struct NewKeys {
+pub(crate) struct NewKeys {
     /// Signs checkpoints.
     pub log: NoteSigner,
     /// Cosigns them with the time.
@@ -78,7 +78,7 @@ pub struct NewKeys {
 
 impl NewKeys {
     /// New keys for a log of this name.
-    pub fn generate(origin: &Origin) -> Result<Self> {
+    pub(crate) fn generate(origin: &Origin) -> Result<Self> {
         let name = origin.to_key_name().map_err(|error| CliError::usage(error.to_string()))?;
         let clock = KeyName::parse(&format!("{origin}/clock")).map_err(|error| CliError::usage(error.to_string()))?;
         let bad = |error: ledger::note::KeyError| CliError::new(Code::Internal, error.to_string());
@@ -89,7 +89,7 @@ impl NewKeys {
     }
 
     /// The policy of a log whose only witness is its own clock.
-    pub fn policy(&self) -> String {
+    pub(crate) fn policy(&self) -> String {
         let (log, clock) = (self.log.verifier_key(), self.clock.verifier_key());
         format!("log {log}\nwitness clock {clock}\nquorum clock\n")
     }
@@ -97,7 +97,7 @@ impl NewKeys {
 
 impl LogDir {
     /// Reads the folder of an existing log.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = path.join(CONFIG);
         if !file.is_file() {
             return Err(missing(path));
@@ -118,7 +118,7 @@ impl LogDir {
     }
 
     /// Writes keys, policy and config of a new log. The config comes last: a folder without it is no log.
-    pub fn create(path: &Path, origin: &Origin, keys: &NewKeys, public_url: Option<String>) -> Result<Self> {
+    pub(crate) fn create(path: &Path, origin: &Origin, keys: &NewKeys, public_url: Option<String>) -> Result<Self> {
         if path.join(CONFIG).exists() {
             let found = "there is a log in this folder already";
             return Err(CliError::new(Code::StoreExists, found)
@@ -148,44 +148,49 @@ impl LogDir {
     }
 
     /// Writes the config with the leaf hash of entry 0: from now on this folder is a log's.
-    pub fn finish(&mut self, genesis: LeafHash) -> Result<()> {
+    pub(crate) fn finish(&mut self, genesis: LeafHash) -> Result<()> {
         self.config.genesis = Some(ledger::ids::to_hex(genesis.as_bytes()));
         let text = toml::to_string(&self.config).map_err(|error| CliError::new(Code::Internal, error.to_string()))?;
         files::write(&self.path.join(CONFIG), text.as_bytes())
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What the config file says.
-    pub const fn config(&self) -> &LogConfig {
+    pub(crate) const fn config(&self) -> &LogConfig {
         &self.config
     }
 
     /// The log's name.
-    pub const fn origin(&self) -> &Origin {
+    pub(crate) const fn origin(&self) -> &Origin {
         &self.origin
     }
 
     /// What a checkpoint of this log must meet.
-    pub const fn policy(&self) -> &Policy {
+    pub(crate) const fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// The leaf hash of entry 0.
-    pub fn genesis(&self) -> Result<Option<LeafHash>> {
+    pub(crate) fn genesis(&self) -> Result<Option<LeafHash>> {
         self.config.genesis.as_deref().map(crate::pins::leaf_hash).transpose()
     }
 
     /// The folder of the log's keys.
-    pub fn keys_dir(&self) -> PathBuf {
+    pub(crate) fn keys_dir(&self) -> PathBuf {
         self.path.join("keys")
     }
 
+    /// The folder of the manifests that the log holds.
+    pub(crate) fn manifests_dir(&self) -> PathBuf {
+        self.path.join("manifests")
+    }
+
     /// What the log needs to run. Reads the keys.
-    pub fn options(&self) -> Result<log::Options> {
+    pub(crate) fn options(&self) -> Result<log::Options> {
         let bad = |error: ledger::note::KeyError| CliError::new(Code::KeyUnreadable, error.to_string());
         let log_path = self.path.join(&self.config.log_key);
         let clock_path = self.path.join(&self.config.clock_key);
@@ -205,7 +210,12 @@ impl LogDir {
     }
 
     fn key_text(&self, path: &Path) -> Result<Zeroizing<String>> {
-        let metadata = fs::metadata(path).map_err(|source| CliError::io(path, "read the log's key", source))?;
+        let missing = |source: std::io::Error| {
+            CliError::new(Code::KeyUnreadable, format!("the log's key cannot be read: {source}"))
+                .at(path.display().to_string())
+                .hint(format!("It cannot be made again; bring it back: cp COPY {}", path.display()))
+        };
+        let metadata = fs::metadata(path).map_err(missing)?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(CliError::new(Code::KeyUnreadable, "others on this machine may read this key of the log")
                 .at(path.display().to_string())
@@ -216,7 +226,7 @@ impl LogDir {
     }
 
     /// Says where this log is served from now on.
-    pub fn serving(&self, address: &str) -> Result<Serving> {
+    pub(crate) fn serving(&self, address: &str) -> Result<Serving> {
         let file = self.path.join(SERVING);
         let document = serde_json::json!({ "pid": std::process::id(), "url": address });
         files::write(&file, format!("{document}\n").as_bytes())?;
@@ -224,17 +234,22 @@ impl LogDir {
     }
 
     /// The process and address of a server that said it serves this log. It may have been killed since.
-    pub fn served_at(&self) -> Option<(u32, String)> {
+    pub(crate) fn served_at(&self) -> Option<(u32, String)> {
         let bytes = files::read(&self.path.join(SERVING), MAX_CONFIG).ok()?;
         let document: Value = serde_json::from_slice(&bytes).ok()?;
         let pid = document.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok())?;
+        // A server that was killed leaves its note behind.
+        let processes = Path::new("/proc/self").parent().filter(|proc| proc.join("self").exists());
+        if processes.is_some_and(|proc| !proc.join(pid.to_string()).exists()) {
+            return None;
+        }
         Some((pid, document.get("url")?.as_str()?.to_owned()))
     }
 }
 
 /// Held while a server runs; takes the note about it away again.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     file: PathBuf,
 }
 
@@ -246,7 +261,7 @@ impl Drop for Serving {
 }
 
 /// There is no log in a folder.
-pub fn missing(path: &Path) -> CliError {
+pub(crate) fn missing(path: &Path) -> CliError {
     let path = path.display();
     CliError::new(Code::StoreMissing, format!("there is no log in {path}"))
         .hint(format!("Create one with `colophon log init --dir {path}`."))

@@ -21,13 +21,13 @@ use crate::files;
 
 /// The checkpoints of all logs.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub(crate) struct Memory {
     state: PathBuf,
 }
 
 /// A checkpoint that was seen before.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// How many entries the tree had.
     pub size: TreeSize,
     /// Its root.
@@ -38,12 +38,12 @@ pub struct Seen {
 
 impl Memory {
     /// The memory in the state folder.
-    pub fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         Self { state: config.state.value.clone() }
     }
 
     /// The newest checkpoint seen by this key of a log.
-    pub fn newest(&self, log: &VerifierKey) -> Result<Option<Seen>> {
+    pub(crate) fn newest(&self, log: &VerifierKey) -> Result<Option<Seen>> {
         let path = self.path(log);
         if !path.exists() {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Memory {
 
     /// Holds a checkpoint against the memory, without the means to compare trees of different size: what an offline
     /// verification can do. A smaller one is an older one, which is no sin for a bundle.
-    pub fn observe_offline(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<()> {
+    pub(crate) fn observe_offline(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<()> {
         let checkpoint = accepted.checkpoint();
         match self.newest(accepted.log())? {
             Some(seen) if seen.size == checkpoint.size() && seen.root != checkpoint.root() => {
@@ -73,7 +73,7 @@ impl Memory {
     }
 
     /// Holds the size that a running log shows against the memory. The caller compares the trees.
-    pub fn refuse_smaller(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<Option<Seen>> {
+    pub(crate) fn refuse_smaller(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<Option<Seen>> {
         let seen = self.newest(accepted.log())?;
         let checkpoint = accepted.checkpoint();
         match &seen {
@@ -87,7 +87,7 @@ impl Memory {
     }
 
     /// Remembers a checkpoint that extends what was seen.
-    pub fn remember(&self, log: &VerifierKey, note: &[u8]) -> Result<()> {
+    pub(crate) fn remember(&self, log: &VerifierKey, note: &[u8]) -> Result<()> {
         let path = self.path(log);
         if let Some(folder) = path.parent() {
             files::make_dir(folder)?;
@@ -96,7 +96,7 @@ impl Memory {
     }
 
     /// Two checkpoints that exclude one another: writes the evidence and says where it is.
-    pub fn fork(&self, log: &VerifierKey, before: &[u8], now: &[u8], what: &str) -> CliError {
+    pub(crate) fn fork(&self, log: &VerifierKey, before: &[u8], now: &[u8], what: &str) -> CliError {
         match self.write_evidence(log, Code::Fork, before, now) {
             Ok(file) => with_evidence(Code::Fork, format!("{} signed {what}", log.name()), &file),
             Err(error) => error,

@@ -16,7 +16,7 @@ use crate::world::World;
 
 /// What a command has to say when it is done.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     text: String,
     document: Option<Vec<u8>>,
     json: Value,
@@ -25,36 +25,36 @@ pub struct Answer {
 
 impl Answer {
     /// An answer in its two forms.
-    pub fn new(text: impl Into<String>, json: Value) -> Self {
+    pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
         Self { text: text.into(), document: None, json, exit: 0 }
     }
 
     /// An answer that is a document: printed as it is, byte for byte.
-    pub fn document(bytes: impl Into<Vec<u8>>, json: Value) -> Self {
+    pub(crate) fn document(bytes: impl Into<Vec<u8>>, json: Value) -> Self {
         Self { text: String::new(), document: Some(bytes.into()), json, exit: 0 }
     }
 
     /// Ends the program with another code than 0: a verdict is an answer, not a failure of the command.
     #[must_use]
-    pub fn with_exit(mut self, exit: u8) -> Self {
+    pub(crate) fn with_exit(mut self, exit: u8) -> Self {
         self.exit = exit;
         self
     }
 
     /// The exit code.
-    pub const fn exit(&self) -> u8 {
+    pub(crate) const fn exit(&self) -> u8 {
         self.exit
     }
 
     /// The answer for programs.
-    pub const fn json(&self) -> &Value {
+    pub(crate) const fn json(&self) -> &Value {
         &self.json
     }
 }
 
 /// When to use escape codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -66,7 +66,7 @@ pub enum ColorChoice {
 
 /// What a word of the screen means. The mark and the word say it; the colour only repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// Holds.
     Good,
     /// Does not hold.
@@ -79,7 +79,7 @@ pub enum Mark {
 
 /// Where a run prints, and how.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     streams: Mutex<Streams>,
     /// `--json`.
     pub json: bool,
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Streams {
 
 impl Output {
     /// Takes over the streams of a world. Returns the environment, which is all that is left of it.
-    pub fn new(
+    pub(crate) fn new(
         world: World,
         json: bool,
         quiet: bool,
@@ -137,7 +137,7 @@ impl Output {
     }
 
     /// Prints the answer of a command.
-    pub fn answer(&self, answer: &Answer) {
+    pub(crate) fn answer(&self, answer: &Answer) {
         if self.json {
             self.json_line(&answer.json);
         } else {
@@ -151,7 +151,7 @@ impl Output {
     }
 
     /// Prints a failure: for people on standard error, for programs as JSON on standard output.
-    pub fn failure(&self, error: &CliError) {
+    pub(crate) fn failure(&self, error: &CliError) {
         if self.json {
             self.json_line(&error.to_json());
             return;
@@ -164,7 +164,7 @@ impl Output {
     }
 
     /// One line of data as it happens, for commands that go on for long. With `--json`, `json` is its own line.
-    pub fn step(&self, text: &str, json: Option<&Value>) {
+    pub(crate) fn step(&self, text: &str, json: Option<&Value>) {
         if self.json {
             if let Some(json) = json {
                 self.json_line(json);
@@ -175,20 +175,20 @@ impl Output {
     }
 
     /// A remark on standard error.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.err(&with_newline(text));
         }
     }
 
     /// A warning on standard error, also under `--quiet`: it is never the normal course.
-    pub fn warn(&self, text: &str) {
+    pub(crate) fn warn(&self, text: &str) {
         let label = self.paint_err(Mark::Warning, "warning:");
         self.err(&with_newline(&format!("{label} {text}")));
     }
 
     /// A bar, for anything that may take over a second. See [`Progress`].
-    pub fn progress(&self, what: &str, total: Option<u64>, unit: crate::progress::Unit) -> Progress<'_> {
+    pub(crate) fn progress(&self, what: &str, total: Option<u64>, unit: crate::progress::Unit) -> Progress<'_> {
         Progress::new(self, what, total, unit)
     }
 
@@ -198,7 +198,7 @@ impl Output {
     }
 
     /// The mark of a state, in letters where the terminal has no such sign.
-    pub fn mark(&self, mark: Mark) -> String {
+    pub(crate) fn mark(&self, mark: Mark) -> String {
         let text = match (mark, self.unicode) {
             (Mark::Good, true) => "✓",
             (Mark::Good, false) => "OK",
@@ -213,7 +213,7 @@ impl Output {
     }
 
     /// A word of standard output in the colour of a state.
-    pub fn paint(&self, mark: Mark, text: &str) -> String {
+    pub(crate) fn paint(&self, mark: Mark, text: &str) -> String {
         paint(self.colour_out, mark, text)
     }
 
@@ -222,7 +222,7 @@ impl Output {
     }
 
     /// A table without borders, as wide as it needs to be.
-    pub fn table<const N: usize>(&self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    pub(crate) fn table<const N: usize>(&self, head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
@@ -277,7 +277,7 @@ fn with_newline(text: &str) -> String {
 
 /// A text that somebody else wrote, made harmless for a terminal: control characters (and with them every escape
 /// sequence) and bidirectional controls are shown as `\u{…}`. Line breaks become spaces.
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -293,7 +293,7 @@ pub fn shown(text: &str) -> String {
 }
 
 /// The first `keep` characters of a text made harmless, with a sign that there is more.
-pub fn clipped(text: &str, keep: usize) -> String {
+pub(crate) fn clipped(text: &str, keep: usize) -> String {
     let text = shown(text);
     if text.chars().count() <= keep {
         return text;
@@ -304,7 +304,7 @@ pub fn clipped(text: &str, keep: usize) -> String {
 }
 
 /// The beginning and end of a digest, as screens show it; `--json` has it whole.
-pub fn short(hex: &str) -> String {
+pub(crate) fn short(hex: &str) -> String {
     match (hex.get(..8), hex.len() > 12 && hex.is_ascii()) {
         (Some(start), true) => format!("{start}…{}", &hex[hex.len() - 4..]),
         _ => hex.to_owned(),
@@ -312,7 +312,7 @@ pub fn short(hex: &str) -> String {
 }
 
 /// A number in groups of three: `1,170,060,424`.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (i, digit) in digits.chars().enumerate() {
@@ -325,7 +325,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// The JSON of a list under one name, with its length.
-pub fn json_list(name: &str, items: Vec<Value>) -> Value {
+pub(crate) fn json_list(name: &str, items: Vec<Value>) -> Value {
     json!({ "count": items.len(), name: items })
 }
 

@@ -34,7 +34,7 @@ const MAX_PIN_FILE: usize = 1024 * 1024;
 
 /// What the user believes about one log.
 #[derive(Debug, Clone)]
-pub struct Pin {
+pub(crate) struct Pin {
     /// The log's name: the first line of its checkpoints.
     pub origin: String,
     /// Where it was found last.
@@ -60,36 +60,36 @@ struct PinFile {
 
 impl Pin {
     /// The leaf hash of entry 0.
-    pub fn genesis_hash(&self) -> Result<Option<LeafHash>> {
+    pub(crate) fn genesis_hash(&self) -> Result<Option<LeafHash>> {
         self.genesis.as_deref().map(leaf_hash).transpose()
     }
 
     /// Whether the policy lists a log of this name.
-    pub fn lists(&self, origin: &str) -> bool {
+    pub(crate) fn lists(&self, origin: &str) -> bool {
         self.policy.logs().iter().any(|log| log.key().name().as_str() == origin)
     }
 }
 
 /// Reads the leaf hash of an entry in hexadecimal.
-pub fn leaf_hash(hex: &str) -> Result<LeafHash> {
+pub(crate) fn leaf_hash(hex: &str) -> Result<LeafHash> {
     Ok(LeafHash::from_bytes(from_hex(hex)?))
 }
 
 /// The folder of pins.
 #[derive(Debug, Clone)]
-pub struct Pins {
+pub(crate) struct Pins {
     dir: PathBuf,
 }
 
 impl Pins {
     /// The folder beside the config file.
-    pub fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         Self { dir: config.pins_dir() }
     }
 
     /// Every pin, by file name. One that cannot be read is an error: to leave it out in silence would be to distrust a
     /// log, or to trust another, without anybody having asked for it.
-    pub fn list(&self) -> Result<Vec<Pin>> {
+    pub(crate) fn list(&self) -> Result<Vec<Pin>> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -106,13 +106,8 @@ impl Pins {
         paths.iter().map(|path| read(path)).collect()
     }
 
-    /// The pin of the log with this name.
-    pub fn find(&self, origin: &str) -> Result<Option<Pin>> {
-        Ok(self.list()?.into_iter().find(|pin| pin.origin == origin || pin.lists(origin)))
-    }
-
     /// Writes a pin; one of the same log is replaced.
-    pub fn save(&self, policy_text: &str, url: Option<&str>, genesis: Option<&str>) -> Result<Pin> {
+    pub(crate) fn save(&self, policy_text: &str, url: Option<&str>, genesis: Option<&str>) -> Result<Pin> {
         let policy = Policy::parse(policy_text.as_bytes())?;
         let Some(log) = policy.logs().first() else {
             return Err(CliError::new(Code::PolicyInvalid, "the policy lists no log"));
@@ -178,6 +173,10 @@ mod tests {
         format!("log {}\nquorum none\n", signer.verifier_key())
     }
 
+    fn find(pins: &Pins, origin: &str) -> Option<Pin> {
+        pins.list().unwrap().into_iter().find(|pin| pin.lists(origin))
+    }
+
     #[test]
     fn a_pin_is_found_by_the_name_of_its_log_and_replaced_by_the_next() {
         let dir = tempfile::tempdir().unwrap();
@@ -187,9 +186,9 @@ mod tests {
         pins.save(&policy("b.example"), Some("https://b.example"), Some(&"ab".repeat(32))).unwrap();
         pins.save(&policy("a.example/log"), Some("https://a.example"), None).unwrap();
         assert_eq!(pins.list().unwrap().len(), 2);
-        assert_eq!(pins.find("a.example/log").unwrap().unwrap().url.as_deref(), Some("https://a.example"));
-        assert!(pins.find("b.example").unwrap().unwrap().genesis_hash().unwrap().is_some());
-        assert!(pins.find("c.example").unwrap().is_none());
+        assert_eq!(find(&pins, "a.example/log").unwrap().url.as_deref(), Some("https://a.example"));
+        assert!(find(&pins, "b.example").unwrap().genesis_hash().unwrap().is_some());
+        assert!(find(&pins, "c.example").is_none());
     }
 
     #[test]

@@ -19,7 +19,7 @@ const REDRAWS_PER_SECOND: u8 = 8;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Bytes, shown with a rate.
     Bytes,
     /// Anything else: entries, records, pages.
@@ -28,7 +28,7 @@ pub enum Unit {
 
 /// How far something long has come. Dropping it clears the bar.
 #[derive(Debug)]
-pub struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     output: &'a Output,
     what: String,
     unit: Unit,
@@ -69,12 +69,12 @@ impl<'a> Progress<'a> {
     }
 
     /// So much more is done.
-    pub fn advance(&self, by: u64) {
+    pub(crate) fn advance(&self, by: u64) {
         self.set(self.done.load(Ordering::Relaxed).saturating_add(by));
     }
 
     /// So much is done.
-    pub fn set(&self, done: u64) {
+    pub(crate) fn set(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
         if self.output.draws_bars() {
             if !self.visible.load(Ordering::Relaxed) && self.started.elapsed() >= APPEARS_AFTER {

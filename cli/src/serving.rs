@@ -4,7 +4,7 @@
 //! in `LOG/serving.json`), else one that is started on the loopback interface for the time of the command. So there is
 //! one way of reading, and the one that is tested most.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,7 +18,7 @@ use crate::logdir::{LogDir, Serving};
 
 /// A server that runs in threads of its own.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<ledger::Result<()>>>,
@@ -27,16 +27,23 @@ pub struct Running {
 }
 
 /// Any port of the loopback interface that is free.
-pub const ANY_LOOPBACK: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+pub(crate) const ANY_LOOPBACK: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 impl Running {
     /// Opens the log and serves it at `listen`; with port 0 the system chooses one.
-    pub fn start(dir: &LogDir, listen: SocketAddr) -> Result<Self> {
+    pub(crate) fn start(dir: &LogDir, listen: SocketAddr) -> Result<Self> {
+        Self::start_behind(dir, listen, Vec::new())
+    }
+
+    /// The same behind proxies, whose word about addresses is taken.
+    pub(crate) fn start_behind(dir: &LogDir, listen: SocketAddr, proxies: Vec<IpAddr>) -> Result<Self> {
         let log = open_log(dir)?;
         let public_url = dir.config().public_url.clone();
         let (address, told) = std::sync::mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(Arc::clone(&log), Options { public_url, ..Options::default() });
+        let mut options = Options { public_url, ..Options::default() };
+        options.limits.proxies = proxies;
+        let app = App::new(Arc::clone(&log), options);
         let thread = std::thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || run(listen, app, &address, stopped))
@@ -60,17 +67,17 @@ impl Running {
     }
 
     /// Its address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The log that it serves.
-    pub fn log(&self) -> &Log {
+    pub(crate) fn log(&self) -> &Log {
         &self.log
     }
 
     /// Stops it: requests in progress are finished, the log is closed.
-    pub fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
@@ -78,7 +85,7 @@ impl Running {
     }
 
     /// Waits until somebody stops the process (SIGTERM, SIGINT) or the log must stop.
-    pub fn wait(&mut self) -> Result<()> {
+    pub(crate) fn wait(&mut self) -> Result<()> {
         let runtime = runtime()?;
         let mut fatal = self.log.subscribe_fatal();
         let waited = runtime.block_on(async {
@@ -111,7 +118,7 @@ impl Drop for Running {
 }
 
 /// Opens a log, and says of every refusal which command mends it.
-pub fn open_log(dir: &LogDir) -> Result<Arc<Log>> {
+pub(crate) fn open_log(dir: &LogDir) -> Result<Arc<Log>> {
     let path = dir.path().display();
     let opened = log::open(dir.options()?, Arc::new(SystemClock::default()));
     opened.map(Arc::new).map_err(|error| {

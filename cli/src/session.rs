@@ -14,7 +14,7 @@ use crate::output::Output;
 
 /// What a command has at hand.
 #[derive(Debug)]
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     /// Where it prints.
     pub out: &'a Output,
     /// What is set.
@@ -23,17 +23,17 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A run with these settings.
-    pub fn new(out: &'a Output, config: Config) -> Self {
+    pub(crate) fn new(out: &'a Output, config: Config) -> Self {
         Self { out, config }
     }
 
     /// The folder of keys.
-    pub fn keys(&self) -> KeyStore {
+    pub(crate) fn keys(&self) -> KeyStore {
         KeyStore::of(&self.config)
     }
 
     /// The log at the address of the flag, else of the settings.
-    pub fn client(&self, flag: Option<&str>) -> Result<Client> {
+    pub(crate) fn client(&self, flag: Option<&str>) -> Result<Client> {
         let Some(log) = self.config.log_or(flag) else {
             return Err(CliError::usage("no log is named")
                 .hint("Pass --log URL, or set `log = \"URL\"` in the config file (see `colophon config show`)."));
@@ -42,20 +42,20 @@ impl<'a> Session<'a> {
     }
 
     /// The party that speaks, by the flag, else by the settings.
-    pub fn issuer(&self, flag: Option<&str>) -> Result<Option<PartyId>> {
+    pub(crate) fn issuer(&self, flag: Option<&str>) -> Result<Option<PartyId>> {
         let Some(issuer) = self.config.issuer_or(flag) else { return Ok(None) };
         let id = issuer.value.parse::<PartyId>();
         id.map(Some).map_err(|error| CliError::usage(error.to_string())).at(issuer.source)
     }
 
     /// The time of the machine.
-    pub fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// The time of the machine as records write it, in whole seconds.
-    pub fn timestamp(&self) -> Result<Timestamp> {
+    pub(crate) fn timestamp(&self) -> Result<Timestamp> {
         let seconds = UnixMillis(self.now().0 / 1000 * 1000);
         Timestamp::from_millis(seconds)
             .ok_or_else(|| Error::new(Code::ClockRefused, "the clock shows no time that can be written").into())

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledger::ids::to_hex;
 use ledger::verify::Trust;
-use serde_json::Value;
 
 use crate::client::Client;
 use crate::failure::{At, Result};
@@ -17,7 +15,7 @@ use crate::trust::{TrustArgs, origin_of};
 
 /// Which log.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// The log's address [env: COLOPHON_LOG]
     #[arg(long, value_name = "URL", conflicts_with = "dir")]
     pub log: Option<String>,
@@ -29,7 +27,7 @@ pub struct LogArgs {
 
 /// A log that can be asked, and whom to believe about it.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     /// The way to it.
     pub client: Client,
     /// Whom to believe.
@@ -40,7 +38,7 @@ pub struct Source {
 
 impl Source {
     /// Finds the log, and whom to believe: the flags, else the folder, else the pin.
-    pub fn open(args: &LogArgs, trust: &TrustArgs, session: &Session) -> Result<Self> {
+    pub(crate) fn open(args: &LogArgs, trust: &TrustArgs, session: &Session) -> Result<Self> {
         let Some(dir) = &args.dir else {
             let client = client(args, session)?;
             let note = fetch_checkpoint(&client)?;
@@ -62,7 +60,7 @@ impl Source {
 }
 
 /// The log at the address of the flags or settings; without one, the only pinned log that has an address.
-pub fn client(args: &LogArgs, session: &Session) -> Result<Client> {
+pub(crate) fn client(args: &LogArgs, session: &Session) -> Result<Client> {
     if session.config.log_or(args.log.as_deref()).is_none() {
         let pins = Pins::of(&session.config).list()?;
         let mut addresses = pins.iter().filter_map(|pin| pin.url.as_deref());
@@ -74,7 +72,7 @@ pub fn client(args: &LogArgs, session: &Session) -> Result<Client> {
 }
 
 /// The server of a log's folder: the one that runs, or one of our own.
-pub fn reach(log: &LogDir, session: &Session) -> Result<(Client, Option<Running>)> {
+pub(crate) fn reach(log: &LogDir, session: &Session) -> Result<(Client, Option<Running>)> {
     if let Some((_, url)) = log.served_at() {
         let client = Client::new(&url, &session.config)?;
         // What stands in the file may be old; only a server that shows this log's checkpoint is believed to be it.
@@ -86,12 +84,4 @@ pub fn reach(log: &LogDir, session: &Session) -> Result<(Client, Option<Running>
     let running = Running::start(log, ANY_LOOPBACK).at(log.path().display())?;
     let client = Client::new(running.url(), &session.config)?;
     Ok((client, Some(running)))
-}
-
-/// Whom somebody believes, for programs.
-pub fn trust_json(trust: &Trust) -> Value {
-    serde_json::json!({
-        "policy": String::from_utf8_lossy(&trust.policy.encode()),
-        "genesis": trust.genesis.map(|hash| to_hex(hash.as_bytes())),
-    })
 }

@@ -14,7 +14,7 @@ use crate::session::Session;
 
 /// What decides whom to believe.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct TrustArgs {
+pub(crate) struct TrustArgs {
     /// Believe checkpoints that meet this tlog-policy; the pinned one without it
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub struct TrustArgs {
 
 impl TrustArgs {
     /// The trust for a checkpoint that nobody has checked yet. Its first line only selects among the pins.
-    pub fn for_checkpoint(&self, note: &[u8], session: &Session) -> Result<Trust> {
+    pub(crate) fn for_checkpoint(&self, note: &[u8], session: &Session) -> Result<Trust> {
         let genesis = self.genesis.as_deref().map(leaf_hash).transpose().at("--genesis")?;
         if let Some(path) = &self.policy {
             let bytes = files::read(path, MAX_POLICY_LEN)?;
@@ -62,7 +62,7 @@ impl TrustArgs {
 }
 
 /// The name in a checkpoint that nobody has checked.
-pub fn origin_of(note: &[u8]) -> Option<String> {
+pub(crate) fn origin_of(note: &[u8]) -> Option<String> {
     let note = SignedNote::parse(note).ok()?;
     Some(Checkpoint::parse(note.unverified_text()).ok()?.origin().to_string())
 }

@@ -136,6 +136,7 @@ codes! {
     // Asking.
     NotFound = "not_found", NotFound, 404, 3, "There is nothing here under that name.", "Check the address or the id.";
     MethodNotAllowed = "method_not_allowed", Malformed, 405, 2, "This address does not take that method.", "See /openapi.json.";
+    RangeRefused = "range_refused", Malformed, 416, 2, "The range is not in the file.", "Ask for bytes within the length given.";
     BadRequest = "bad_request", Malformed, 400, 2, "The request is not of the form this address takes.", "See /openapi.json.";
 
     // Ours.
@@ -150,6 +151,7 @@ codes! {
     RateLimited = "rate_limited", Unavailable, 429, 20, "Too many requests from this key or address.", "Try again after the time given in Retry-After.";
     DiskFull = "disk_full", Unavailable, 507, 1, "The disk is full; the log is read-only.", "Free space; the log resumes by itself.";
     AwaitingWitnesses = "awaiting_witnesses", Unavailable, 202, 20, "The record is durable and not yet cosigned.", "Ask again at the status URL.";
+    CheckpointStale = "checkpoint_stale", Unavailable, 503, 20, "The newest published checkpoint is old.", "Look at the log's witnesses and at its clock; new records are kept and wait.";
     Stopping = "stopping", Unavailable, 503, 20, "The log is stopping.", "Send it again in a moment; a repeated record gets the same index.";
     ClockRefused = "clock_refused", Unavailable, 503, 1, "The clock is behind the last entry or ran ahead.", "Set the clock right; the log resumes by itself.";
     Superseded = "superseded", Superseded, 503, 1, "Another writer moved the head of this log.", "Stop one of the two; only one may write.";

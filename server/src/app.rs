@@ -10,7 +10,9 @@ use crate::body::Bodies;
 use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::replies::Replies;
 use crate::serve;
+use crate::uploads::Checks;
 
 /// How the server was asked to behave.
 #[derive(Debug, Clone)]
@@ -49,10 +51,13 @@ pub struct App {
     pub limits: Limits,
     /// The memory that request bodies share.
     pub bodies: Bodies,
+    /// The memory that large responses share.
+    pub replies: Replies,
     /// Figures for the operator.
     pub metrics: Arc<Metrics>,
     /// When this server was made.
     pub started: Instant,
+    pub(crate) checks: Checks,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -64,6 +69,8 @@ impl App {
             limits: Limits::new(options.limits.clone()),
             options,
             bodies: Bodies::default(),
+            replies: Replies::default(),
+            checks: Checks::default(),
             metrics: Arc::default(),
             started: Instant::now(),
             draining: watch::Sender::new(false),

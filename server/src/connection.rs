@@ -8,10 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::{Service, service_fn};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +21,7 @@ use warp::filters::BoxedFilter;
 
 use crate::activity::{Activity, Deadlines, Tracked, Verdict, Watched};
 use crate::metrics::{Metrics, Resource};
+use crate::openapi;
 
 /// The longest request head, and what a connection reads ahead: 1,000 connections hold 64 MiB at the most.
 const READ_AHEAD: usize = 64 << 10;
@@ -94,7 +95,7 @@ pub(crate) async fn serve(
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let metrics = Arc::clone(&shared.metrics);
     let handler = service_fn(move |mut request: Request<Incoming>| {
-        let begun = (Instant::now(), request.method().clone());
+        let begun = (Instant::now(), request.method().clone(), request.uri().clone());
         let in_flight = peer.activity.begin();
         request.extensions_mut().insert(peer.clone());
         let answer = routes.call(request);
@@ -104,6 +105,11 @@ pub(crate) async fn serve(
             let resource = response.extensions().get::<Resource>().copied().unwrap_or(Resource("none"));
             metrics.answered(resource, &begun.1, response.status(), begun.0.elapsed());
             harden(response.headers_mut());
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED
+                && let Ok(methods) = HeaderValue::from_str(&openapi::allowed(begun.2.path()))
+            {
+                response.headers_mut().entry(header::ALLOW).or_insert(methods);
+            }
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
         }
     });
@@ -124,8 +130,11 @@ pub(crate) async fn serve(
                 return;
             }
             () = activity.evict.notified() => {
-                shared.metrics.event("colophon_http_dropped_total", "made_room");
-                return;
+                // A request may have begun since this connection was chosen; it is finished then.
+                if activity.evictable_since(Instant::now()).is_some() {
+                    shared.metrics.event("colophon_http_dropped_total", "made_room");
+                    return;
+                }
             }
             changed = draining.changed(), if !ending => {
                 ending = true;
@@ -160,5 +169,73 @@ fn harden(headers: &mut HeaderMap) {
     ];
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::io::{Read, Write};
+    use std::net::TcpStream as StdStream;
+
+    use super::*;
+    use crate::testing::TestServer;
+    use crate::{Options, serve};
+
+    /// A frame of HTTP/2 (RFC 9113, section 4.1) on stream 1, or on the connection for settings.
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let stream = u8::from(kind != SETTINGS);
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    }
+
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+
+    fn next_frame(stream: &mut StdStream) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).ok()?;
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).ok()?;
+        Some((head[3], payload))
+    }
+
+    fn preface(stream: &mut StdStream) {
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        stream.write_all(&frame(SETTINGS, 0, b"")).unwrap();
+    }
+
+    #[test]
+    fn http_2_without_tls_is_served_to_whoever_begins_with_it() {
+        let server = TestServer::start();
+        let mut stream = server.connect();
+        preface(&mut stream);
+        // HPACK (RFC 7541): GET and http from the static table, path and authority as they are.
+        let path = b"/checkpoint";
+        let block = [&[0x82, 0x86, 0x04, path.len() as u8], &path[..], &[0x01, 1, b'x']].concat();
+        stream.write_all(&frame(HEADERS, 0x05, &block)).unwrap();
+        let mut status = None;
+        let mut body = Vec::new();
+        while body.len() < server.app.view().unwrap().note.len() {
+            match next_frame(&mut stream).expect("the server answers") {
+                (HEADERS, block) => status = block.first().copied(),
+                (DATA, data) => body.extend(data),
+                _ => {}
+            }
+        }
+        assert_eq!(status, Some(0x88), "200, from the static table");
+        assert_eq!(body, server.app.view().unwrap().note);
+    }
+
+    #[test]
+    fn l07_a_connection_of_http_2_that_asks_for_nothing_is_closed() {
+        let deadlines = Deadlines { head: Duration::from_millis(200), ..Deadlines::default() };
+        let options = serve::Options { deadlines, ..serve::Options::default() };
+        let server = TestServer::with(Options { serve: options, ..Options::default() });
+        let mut stream = server.connect();
+        preface(&mut stream);
+        while next_frame(&mut stream).is_some() {}
+        assert!(server.app.metrics.render().contains(r#"what="slow_head"} 1"#));
     }
 }

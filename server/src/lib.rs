@@ -10,19 +10,27 @@ mod app;
 mod batch;
 pub mod body;
 mod connection;
+mod crowd;
 pub mod limits;
+mod manifests;
 pub mod metrics;
+mod openapi;
+mod operation;
 pub mod pages;
+mod parties;
 pub mod problem;
 pub mod query;
+mod range;
 mod receipt;
 mod records;
+pub mod replies;
 mod route;
 pub mod serve;
 mod submit;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tiles;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -41,8 +49,23 @@ use crate::problem::Problem;
 
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
-    let known = tiles::routes(&app).or(submit::routes(&app)).unify().or(records::routes(&app)).unify();
-    one_spelling().and(known).recover(nothing_here).unify().boxed()
+    let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
+    let known = tiles::routes(&app)
+        .or(submit::routes(&app))
+        .unify()
+        .or(records::routes(&app))
+        .unify()
+        .or(manifests::routes(&app))
+        .unify()
+        .or(uploads::routes(&app))
+        .unify()
+        .or(parties::routes(&app))
+        .unify()
+        .or(operation::routes(&app))
+        .unify()
+        .or(pages::of_pages(&pages))
+        .unify();
+    pages::dressed(&pages, one_spelling().and(known).recover(nothing_here).unify().boxed())
 }
 
 /// warp takes a slash at the end for none. An address has one spelling here, so that caches hold one answer.

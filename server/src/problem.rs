@@ -27,7 +27,26 @@ pub struct Problem {
 }
 
 impl From<Error> for Problem {
+    /// What is wrong on this side, and where in which file, is for the operator: it goes to the server's log, and the
+    /// client learns the code.
     fn from(error: Error) -> Self {
+        let ours = match error.code() {
+            // A client has no files here.
+            Code::FileAccess => Some(Code::StoreCorrupt),
+            code if code.kind() == Kind::Corrupt => Some(code),
+            _ => None,
+        };
+        let error = match ours {
+            Some(code) => {
+                tracing::error!(%error, "a request met damage");
+                Error::new(code, "this is not about the request; the operator's log says more")
+            }
+            None if error.kind() == Kind::Unavailable && error.place().is_some() => {
+                tracing::warn!(%error, "a request met a limit of this machine");
+                Error::new(error.code(), error.detail())
+            }
+            None => error,
+        };
         Self { error, members: Map::new(), headers: Vec::new() }
     }
 }
@@ -111,6 +130,8 @@ impl Problem {
         if may_help && !headers.contains_key(header::RETRY_AFTER) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(crate::limits::soon()));
         }
+        // For whoever shows it in another form, as pages do to browsers.
+        response.extensions_mut().insert(self.error);
         response
     }
 }
@@ -129,12 +150,16 @@ mod tests {
     fn every_code_becomes_a_problem_that_is_never_stored() {
         for code in Code::ALL {
             let problem = Problem::from(Error::new(*code, "found").at("/a/b"));
-            assert_eq!(problem.status().as_u16(), code.http_status(), "{code}");
             let document = problem.to_json();
-            assert_eq!(document["type"], format!("urn:colophon:error:{code}"));
-            assert_eq!(document["status"], code.http_status());
-            assert_eq!(document["place"], "/a/b");
-            assert_eq!(document["detail"], "found");
+            if code.kind() == Kind::Corrupt || *code == Code::FileAccess {
+                assert!(document.get("place").is_none() && document["detail"] != "found", "{code}");
+                assert!(problem.status().is_server_error());
+            } else {
+                assert_eq!(document["type"], format!("urn:colophon:error:{code}"));
+                assert_eq!(problem.status().as_u16(), code.http_status(), "{code}");
+                assert_eq!(document["status"], code.http_status());
+                assert_eq!(document["detail"], "found");
+            }
             let response = problem.into_response();
             assert_eq!(response.headers()["cache-control"], "no-store");
             assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -144,7 +169,8 @@ mod tests {
     #[test]
     fn i11_only_our_own_faults_are_500() {
         for code in Code::ALL {
-            assert!(code.http_status() != 500 || *code == Code::Internal, "{code}");
+            let status = Problem::from(Error::new(*code, "found")).status().as_u16();
+            assert!(status != 500 || code.kind() == Kind::Corrupt, "{code}");
         }
     }
 

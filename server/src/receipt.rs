@@ -53,8 +53,8 @@ impl From<&Validated> for Submitted {
 }
 
 /// What lint has to say about a record. It never blocks one.
-fn warnings(_validated: &Validated) -> Value {
-    json!([])
+fn warnings(validated: &Validated) -> Value {
+    json!(validated.warnings())
 }
 
 /// Waits for the sequencer's answer.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use ledger::bundle::MEDIA_TYPE;
+use ledger::bundle::{MAX_BUNDLE_LEN, MEDIA_TYPE};
 use ledger::ids::{LeafIndex, RecordId, decimal};
 use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
 use ledger::record::dsse::Envelope;
@@ -137,13 +137,14 @@ async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     held_body(&app, &view, &entry)?;
     let tag = format!("{}-{}", entry.body, view.size);
     let index = entry.index;
+    let reserved = app.replies.reserve(MAX_BUNDLE_LEN / 8).await?;
     let made = heavy({
         let (app, view) = (Arc::clone(&app), Arc::clone(&view));
         move || app.log.bundle(&view, index)?.encode()
     });
     let bundle = made.await??;
     tagged(&tag, &headers, || {
-        let mut response = content(MEDIA_TYPE, ASK_AGAIN, bundle);
+        let mut response = content(MEDIA_TYPE, ASK_AGAIN, reserved.fill(bundle));
         let disposition = format!("attachment; filename=\"record-{index}.colophon.json\"");
         if let Ok(disposition) = HeaderValue::from_str(&disposition) {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
@@ -314,6 +315,26 @@ mod tests {
         server.sequence(cast::model_card("lab", 2));
         let tag = reply.header("etag").unwrap();
         assert_eq!(server.request("GET", "/api/v1/records/3/bundle", &[("if-none-match", tag)], b"").status, 200);
+    }
+
+    #[test]
+    fn i09_an_erased_body_is_said_to_be_erased_and_everything_else_stays_provable() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        server.sequence(body.clone());
+        let digest = ledger::entry::body_digest(&body).to_hex();
+        let addendum = format!("/addenda/{}/{}/{digest}", &digest[..2], &digest[2..4]);
+        let tag = server.get(&addendum).header("etag").unwrap().to_owned();
+        server.erase(3);
+        for path in ["/api/v1/records/3", "/api/v1/records/3/bundle", &addendum] {
+            let reply = server.request("GET", path, &[("if-none-match", &tag)], b"");
+            assert_eq!((reply.status, reply.problem().as_str()), (410, "redacted"), "{path}");
+            assert_eq!(reply.json()["index"], "3");
+            assert_eq!(reply.json()["record"], cast::record_id(&body).to_hex());
+        }
+        assert_eq!(server.get("/api/v1/records/3/receipt").status, 200);
+        assert_eq!(server.get("/tile/entries/000.p/4").status, 200);
+        assert_eq!(server.get("/api/v1/records?kind=model-card").json()["records"][0]["digest"], digest);
     }
 
     /// The indices of a list, over all its pages.

@@ -121,7 +121,6 @@ mod tests {
     use ledger::note::{Policy, TlogProof};
     use ledger::testing as cast;
 
-    use super::*;
     use crate::limits::Rate;
     use crate::testing::{Reply, TestServer};
     use crate::{Options, limits};

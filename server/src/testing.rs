@@ -3,14 +3,17 @@
 //!
 //! Nothing here is part of the program.
 
+#![allow(clippy::panic)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ledger::engine::MemoryEngine;
-use ledger::log::{Log, Options as LogOptions, Signers, SystemClock, Wait};
+use ledger::engine::{Engine, MemoryEngine, Position};
+use ledger::log::{Clock, Log, Options as LogOptions, Signers, SystemClock, Wait};
 use ledger::testing as cast;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -25,6 +28,7 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// What its handlers share.
     pub app: Arc<App>,
+    engine: Arc<MemoryEngine>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<ledger::Result<()>>>,
     _dir: tempfile::TempDir,
@@ -63,6 +67,15 @@ impl TestServer {
 
     /// A server of a log that holds nothing and publishes by another policy.
     pub fn of_log_with(options: Options, policy: ledger::note::Policy) -> Self {
+        Self::of_log(options, policy, Arc::new(SystemClock::default()))
+    }
+
+    /// A server of a log that holds nothing and has this clock.
+    pub fn at(clock: Arc<dyn Clock>) -> Self {
+        Self::of_log(Options::default(), cast::policy(), clock)
+    }
+
+    fn of_log(options: Options, policy: ledger::note::Policy, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().expect("a folder for a test");
         let log_options = LogOptions {
             dir: dir.path().to_owned(),
@@ -72,11 +85,11 @@ impl TestServer {
             policy,
         };
         let engine = Arc::new(MemoryEngine::new(cast::ORIGIN));
-        let log = ledger::log::start(engine, log_options, Arc::new(SystemClock::default())).expect("a new log starts");
-        Self::of(Arc::new(log), options, dir)
+        let log = ledger::log::start(engine.clone(), log_options, clock).expect("a new log starts");
+        Self::of(Arc::new(log), engine, options, dir)
     }
 
-    fn of(log: Arc<Log>, options: Options, dir: tempfile::TempDir) -> Self {
+    fn of(log: Arc<Log>, engine: Arc<MemoryEngine>, options: Options, dir: tempfile::TempDir) -> Self {
         let app = App::new(log, options);
         let (ready, started) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -91,7 +104,7 @@ impl TestServer {
             })
         });
         let address = started.recv().expect("the server starts");
-        Self { address, app, stop: Some(stop), thread: Some(thread), _dir: dir }
+        Self { address, app, engine, stop: Some(stop), thread: Some(thread), _dir: dir }
     }
 
     /// Puts a record into the log without asking the server, and waits until it is durable. Its index.
@@ -99,6 +112,17 @@ impl TestServer {
         let validated = self.app.log.validate(body.into()).expect("a sound record");
         let ticket = self.app.log.submit(validated, Wait::Published).expect("room");
         ticket.wait_blocking().expect("an index").index.0
+    }
+
+    /// Takes the body of an entry away, as a redaction does.
+    pub fn erase(&self, index: u64) {
+        let mut place = None;
+        let found = self.engine.replay(Position::START, &mut |entry| {
+            place = (entry.index.0 == index).then_some(entry.places.body);
+            if place.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found.expect("memory is sound");
+        self.engine.erase_body(place.expect("the log holds the entry")).expect("memory is sound");
     }
 
     /// Asks the server to stop.

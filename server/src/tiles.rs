@@ -52,10 +52,11 @@ async fn tile(tail: Tail, app: Arc<App>) -> Answer {
     let path = format!("tile/{}", tail.as_str());
     let view = app.view()?;
     let bytes = if let Ok(id) = EntryBundleId::parse(&path) {
-        // Up to 256 reads from the journal.
-        heavy(move || app.log.entry_bundle(&view, id)).await??
+        // Up to 256 reads from the journal; an entry has a few hundred bytes.
+        let reserved = app.replies.reserve(usize::from(id.width()) << 10).await?;
+        heavy(move || app.log.entry_bundle(&view, id)).await??.map(|bundle| reserved.fill(bundle))
     } else if let Ok(id) = TileId::parse(&path) {
-        app.log.tile(&view, id)?
+        app.log.tile(&view, id)?.map(bytes::Bytes::from)
     } else {
         return Err(Problem::not_found("this is not the path of a tile; see c2sp.org/tlog-tiles"));
     };

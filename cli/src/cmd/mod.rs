@@ -1,15 +1,21 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
+mod ask;
+mod audit;
 mod card;
 mod completions;
 mod config;
+mod demo;
+mod doctor;
 mod explain;
 mod key;
 mod log;
+mod manifest;
 mod party;
 mod record;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -76,6 +82,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
@@ -86,9 +93,15 @@ enum Command {
     Card(card::Command),
     #[command(subcommand)]
     Record(record::Command),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
     Verify(verify::Args),
+    Ask(ask::Args),
+    #[command(subcommand)]
+    Audit(audit::Command),
     #[command(subcommand)]
     Config(config::Command),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Explain(explain::Args),
 }
@@ -96,13 +109,18 @@ enum Command {
 impl Command {
     fn run(self, session: &Session) -> Result<Answer> {
         match self {
+            Self::Demo(args) => demo::run(&args, session),
             Self::Key(command) => command.run(session),
             Self::Log(command) => command.run(session),
             Self::Party(command) => command.run(session),
             Self::Card(command) => command.run(session),
             Self::Record(command) => command.run(session),
+            Self::Manifest(command) => command.run(session),
+            Self::Audit(command) => command.run(session),
+            Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
+            Self::Doctor(args) => doctor::run(&args, session),
             Self::Completions(args) => Ok(completions::run(&args)),
             Self::Explain(args) => explain::run(&args, session),
         }
@@ -138,6 +156,13 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
     }
 }
 
+/// Runs one command line for another command, which gets the answer in the place of the screen.
+pub(crate) fn execute(args: Vec<OsString>, out: &Output, env: BTreeMap<String, String>) -> Result<Answer> {
+    let cli = Cli::try_parse_from(args).map_err(|error| CliError::usage(error.render().to_string()))?;
+    let session = Session::new(out, Config::load(env, cli.global.config.as_deref())?);
+    cli.command.run(&session)
+}
+
 /// Help and version are answers; everything else that the parser says is a failure like any other.
 fn refuse(args: &[OsString], world: World, error: &clap::Error) -> u8 {
     let json = args.iter().any(|arg| arg == "--json");
@@ -168,7 +193,10 @@ fn refuse(args: &[OsString], world: World, error: &clap::Error) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod tree_tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use serde_json::Value;
@@ -200,6 +228,33 @@ mod tests {
         tree.build();
         tree.clone().debug_assert();
         walk(&tree, "");
+    }
+
+    /// `cli/reference.txt` is the help of every command. Run with COLOPHON_BLESS=1 to write it anew, and read the change.
+    #[test]
+    fn the_reference_is_the_help_of_every_command() {
+        fn walk(command: &mut clap::Command, path: &str, out: &mut String) {
+            let name =
+                if path.is_empty() { command.get_name().to_owned() } else { format!("{path} {}", command.get_name()) };
+            let help = command.clone().bin_name(name.clone()).term_width(100).render_long_help().to_string();
+            out.push_str(&format!("==== {name}\n\n{}\n\n", help.trim_end()));
+            for child in command.get_subcommands_mut() {
+                walk(child, &name, out);
+            }
+        }
+        let mut tree = tree();
+        tree.build();
+        let mut reference = String::new();
+        walk(&mut tree, "", &mut reference);
+        let reference: String = reference.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/reference.txt");
+        if std::env::var_os("COLOPHON_BLESS").is_some() {
+            std::fs::write(path, &reference).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        let differs = kept.lines().zip(reference.lines()).find(|(kept, now)| kept != now);
+        assert_eq!(differs, None);
+        assert_eq!(kept.lines().count(), reference.lines().count());
     }
 
     #[test]

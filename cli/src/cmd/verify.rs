@@ -50,6 +50,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         report: &checked.report,
         inputs: Inputs::new(&path, &bytes, &checked.measured, &checked.trust, args.trust.policy.as_deref()),
         strict: args.strict,
+        differences: checked.differences,
         now: session.timestamp()?,
     };
     if let Some(file) = &args.report {
@@ -66,13 +67,16 @@ pub(crate) struct Checked {
     pub(crate) report: Report,
     pub(crate) measured: Vec<Measured>,
     pub(crate) trust: Trust,
+    /// Which files of a folder differ.
+    pub(crate) differences: Vec<String>,
 }
 
 /// Verifies a bundle; the files are read only if everything before them holds.
 pub(crate) fn check(bytes: &[u8], trust: &TrustArgs, artifacts: &[PathBuf], session: &Session) -> Result<Checked> {
     let Ok(bundle) = Bundle::parse(bytes) else {
         let trust = trust.for_checkpoint(&[], session)?;
-        return Ok(Checked { report: verify_bytes(bytes, &trust, &[]), measured: Vec::new(), trust });
+        let report = verify_bytes(bytes, &trust, &[]);
+        return Ok(Checked { report, measured: Vec::new(), trust, differences: Vec::new() });
     };
     let note = bundle.record.proof.checkpoint.as_slice();
     let mut trust = trust.for_checkpoint(note, session)?;
@@ -84,11 +88,16 @@ pub(crate) fn check(bytes: &[u8], trust: &TrustArgs, artifacts: &[PathBuf], sess
         trust.seen = Some(SeenTree { origin, size: seen.size, root: seen.root });
     }
     let mut report = verify(&bundle, &trust, &[]);
-    let mut measured = Vec::new();
-    if report.verified.is_some() && !artifacts.is_empty() {
+    let mut measured: Vec<Measured> = Vec::new();
+    let mut differences = Vec::new();
+    if let Some(verified) = report.verified.clone().filter(|_| !artifacts.is_empty()) {
         measured = artifacts.iter().map(|path| measure(path, session.out)).collect::<Result<_>>()?;
         let found: Vec<Artifact> = artifacts.iter().zip(&measured).map(|(path, found)| artifact(path, found)).collect();
         report = verify(&bundle, &trust, &found);
+        if report.failed().is_some() {
+            let recorded = verified.record().subjects();
+            differences = measured.iter().flat_map(|found| found.differences(recorded)).collect();
+        }
     }
     match (&report.verified, report.code(), &remembered) {
         (Some(verified), ..) => memory.observe_offline(verified.checkpoint(), note)?,
@@ -98,7 +107,7 @@ pub(crate) fn check(bytes: &[u8], trust: &TrustArgs, artifacts: &[PathBuf], sess
         }
         _ => {}
     }
-    Ok(Checked { report, measured, trust })
+    Ok(Checked { report, measured, trust, differences })
 }
 
 /// The newest checkpoint seen of the log that a checkpoint says it is of.

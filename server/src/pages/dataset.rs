@@ -64,6 +64,6 @@ pub(super) fn model_of(reading: &Reading<'_>, source: &Seen) -> (Option<String>,
     (Some(href), name.unwrap_or_else(|| "a model".to_owned()))
 }
 
-fn held(_reading: &Reading<'_>, _id: &str) -> bool {
-    false
+fn held(reading: &Reading<'_>, id: &str) -> bool {
+    id.parse().is_ok_and(|id| reading.pages.app.log.manifests().holds(&id))
 }

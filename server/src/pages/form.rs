@@ -15,14 +15,14 @@ const MAX_FIELDS: usize = 16;
 
 /// The fields of a form, each of any bytes.
 #[derive(Debug, Default)]
-pub struct Form(BTreeMap<String, Bytes>);
+pub(super) struct Form(BTreeMap<String, Bytes>);
 
 impl Form {
     /// Reads a body by its content type.
     ///
     /// # Errors
     /// `bad_request` for any other type, and for a body that is not of its type.
-    pub fn parse(content_type: Option<&str>, body: &Bytes) -> Result<Self, Problem> {
+    pub(super) fn parse(content_type: Option<&str>, body: &Bytes) -> Result<Self, Problem> {
         let (essence, parameters) =
             content_type.unwrap_or_default().split_once(';').unwrap_or((content_type.unwrap_or_default(), ""));
         match essence.trim().to_ascii_lowercase().as_str() {
@@ -36,14 +36,14 @@ impl Form {
     ///
     /// # Errors
     /// `bad_request` if it is not UTF-8.
-    pub fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Problem> {
         let Some(bytes) = self.0.get(name) else { return Ok(None) };
         let text = str::from_utf8(bytes).map_err(|_| Problem::bad_request(name, "the text is not UTF-8"))?;
         Ok(Some(text.trim()).filter(|text| !text.is_empty()))
     }
 
     /// The bytes of a field; `None` if it is empty.
-    pub fn bytes(&self, name: &str) -> Option<&Bytes> {
+    pub(super) fn bytes(&self, name: &str) -> Option<&Bytes> {
         self.0.get(name).filter(|bytes| !bytes.is_empty())
     }
 

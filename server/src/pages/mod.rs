@@ -5,6 +5,7 @@
 //! and isolates itself. Nothing that a reader types is kept, and what may be private is sent in a body, never in an
 //! address.
 
+mod ask;
 pub mod assets;
 mod dataset;
 mod docs;
@@ -13,16 +14,20 @@ mod home;
 mod model;
 mod names;
 mod party;
+mod question;
 mod read;
 mod record;
 mod reply;
+mod routes;
 mod search;
+#[cfg(test)]
+mod tests;
+mod verify;
 pub mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use ledger::Code;
 use ledger::ids::LeafIndex;
 use ledger::note::Policy;
 use warp::http::header::{self, HeaderMap};
@@ -32,10 +37,12 @@ use self::form::Form;
 use self::names::Names;
 use self::read::Reading;
 use self::view::shell::Shell;
-use crate::app::App;
+use crate::App;
 use crate::problem::{Answer, Problem};
 
 pub use self::reply::CONTENT_SECURITY_POLICY;
+pub use self::routes::routes;
+pub(crate) use self::routes::{dressed, of_pages};
 
 /// What all pages of a server share.
 #[derive(Debug)]
@@ -76,6 +83,8 @@ impl Pages {
             ("m", Some(name)) => self.reading(request, |reading| model::model(reading, name, request)),
             ("d", Some(name)) => self.reading(request, |reading| dataset::dataset(reading, name, request)),
             ("p", Some(name)) => self.reading(request, |reading| party::party(reading, name, request)),
+            ("ask", None) => self.reading(request, |reading| ask::get(reading, request)),
+            ("verify", None) => self.reading(request, |reading| verify::get(reading, request)),
             ("docs", None) => self.reading(request, |reading| Ok(docs::docs(reading, request))),
             ("assets", Some(_)) => Ok(reply::asset(assets::find(request.path)?)),
             _ => return None,
@@ -89,6 +98,9 @@ impl Pages {
         let form = || Form::parse(content_type, body);
         let answer = match request.path {
             "/search" => form().and_then(|form| self.reading(request, |reading| search::post(reading, &form))),
+            "/ask" => form().and_then(|form| self.reading(request, |reading| ask::post(reading, &form))),
+            "/ask/proof" => form().and_then(|form| self.reading(request, |reading| ask::proof(reading, &form))),
+            "/verify" => form().and_then(|form| self.reading(request, |reading| verify::post(reading, &form))),
             _ => return None,
         };
         Some(self.respond(answer, request.headers))
@@ -107,7 +119,8 @@ impl Pages {
     fn reading(&self, request: Request<'_>, page: impl FnOnce(&Reading<'_>) -> Answer) -> Answer {
         match Reading::new(self, host(request.headers)) {
             Some(reading) => page(&reading),
-            None => Err(Problem::new(Code::AwaitingWitnesses, "no checkpoint meets the policy yet").retry_after(5)),
+            None if request.path == "/" => Ok(reply::page(home::empty().to_string(), request.headers)),
+            None => Err(not_found("no checkpoint has been published yet")),
         }
     }
 

@@ -2,12 +2,15 @@
 
 use ledger::ids::{LeafIndex, RecordId};
 use ledger::log::{Order, Term};
+use ledger::record::kind::Kind;
+use ledger::record::lint::lint;
+use serde_json::Value;
 
 use super::read::Reading;
 use super::view::parts::Hash;
 use super::view::record::{Context, MAX_REFERRING, RecordPage};
 use super::view::said::Allowance;
-use super::view::seen::Seen;
+use super::view::seen::{Seen, Warning};
 use super::{Request, not_found, reply};
 use crate::problem::{Answer, Problem};
 
@@ -21,7 +24,8 @@ pub(super) fn record(reading: &Reading<'_>, name: &str, request: Request<'_>) ->
         .entry(index)?
         .ok_or_else(|| not_found(format!("the log has {} entries, numbered from 0", reading.view.size)))?;
     let body = Hash::new(entry.body);
-    let seen = reading.seen(entry)?;
+    let mut seen = reading.seen(entry)?;
+    remark(&mut seen);
     let (mut referring, more) = referring(reading, &seen)?;
     reading.name_subjects(&mut referring)?;
     let same = reading.page(vec![Term::Record(seen.record)], Order::From(LeafIndex(0)), 21)?;
@@ -35,6 +39,14 @@ pub(super) fn record(reading: &Reading<'_>, name: &str, request: Request<'_>) ->
     let (shell, site) = (reading.shell(""), reading.site.clone());
     let page = reading.around(|around| RecordPage::new(shell, site, &seen, body, signers, &context, around));
     Ok(reply::page(page.to_string(), request.headers))
+}
+
+/// Adds what lint has to say.
+fn remark(seen: &mut Seen) {
+    let (Ok(kind), Some(content)) = (Kind::parse(&seen.kind), &mut seen.content) else { return };
+    let predicate = Value::Object(content.predicate.clone());
+    let remarks = lint(&kind, &predicate).into_iter();
+    content.warnings = remarks.map(|found| Warning { place: found.place, detail: found.message }).collect();
 }
 
 /// The newest records that name a record or have it for a subject, newest first.

@@ -81,6 +81,7 @@ pub(super) fn problem(problem: Problem, shell: Shell) -> Response {
     let html = super::view::problem::ProblemPage::new(shell, problem.error()).to_string();
     let mut response = problem.into_response();
     *response.body_mut() = html.into();
+    response.extensions_mut().remove::<ledger::Error>();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     guard(headers);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::artifact;
 use crate::cmd::record::sign::is_many;
-use crate::draft::{Defaults, Draft, Payload, subject_from_arg};
+use crate::draft::{Defaults, Draft, Payload, subjects_from_arg};
 use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::output::{Answer, json_list};
@@ -60,9 +60,9 @@ struct WantedArgs {
     /// What the statements are about, in the place of the document itself: a file, a folder, record:<id>, NAME=<sha256>
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
-    /// What the model did with the files of data_config.json
-    #[arg(long, value_enum, default_value_t = RelationArg::FinetunedOn, value_name = "RELATION")]
-    relation: RelationArg,
+    /// What the model did with the files of data_config.json: trainedOn, pretrainedOn, finetunedOn or testedOn
+    #[arg(long, value_name = "RELATION", default_value = "finetunedOn", value_parser = relation)]
+    relation: Relation,
     /// Leave out the license claim that a card makes
     #[arg(long)]
     no_claims: bool,
@@ -77,16 +77,8 @@ enum KindArg {
     Dataset,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum RelationArg {
-    #[value(name = "trainedOn")]
-    TrainedOn,
-    #[value(name = "pretrainedOn")]
-    PretrainedOn,
-    #[value(name = "finetunedOn")]
-    FinetunedOn,
-    #[value(name = "testedOn")]
-    TestedOn,
+fn relation(text: &str) -> std::result::Result<Relation, String> {
+    serde_json::from_value(json!(text)).map_err(|_| "expected trainedOn, pretrainedOn, finetunedOn or testedOn".into())
 }
 
 /// What is to be made of a document.
@@ -95,7 +87,7 @@ pub(crate) struct Wanted {
     /// Model or dataset, where the card leaves it open.
     pub(crate) kind: Option<CardKind>,
     /// What the statements are about.
-    pub(crate) subject: Option<Subject>,
+    pub(crate) subjects: Vec<Subject>,
     /// What the model did with its sources.
     pub(crate) relation: Relation,
     /// Whether to make the license claim of a card.
@@ -130,13 +122,11 @@ impl WantedArgs {
                 KindArg::Model => CardKind::Model,
                 KindArg::Dataset => CardKind::Dataset,
             }),
-            subject: self.subject.as_deref().map(|text| subject_from_arg(text, session.out)).transpose()?,
-            relation: match self.relation {
-                RelationArg::TrainedOn => Relation::TrainedOn,
-                RelationArg::PretrainedOn => Relation::PretrainedOn,
-                RelationArg::FinetunedOn => Relation::FinetunedOn,
-                RelationArg::TestedOn => Relation::TestedOn,
+            subjects: match &self.subject {
+                Some(text) => subjects_from_arg(text, session.out)?,
+                None => Vec::new(),
             },
+            relation: self.relation,
             claims: !self.no_claims,
             sources: !self.no_sources,
         })
@@ -157,25 +147,29 @@ pub(crate) fn statements(path: &Path, wanted: &Wanted, defaults: &Defaults, sess
     let name = files::name_of(path);
     let bytes = files::read(path, MAX_DOCUMENT)?;
     match what(&name, &bytes) {
-        What::Card => card(&bytes, &name, wanted, None, defaults),
+        What::Card => card(&bytes, &name, wanted, defaults),
         What::Croissant => {
             let imported = croissant::import(&bytes, &name)?;
-            let about = wanted.subject.clone().map_or(imported.subjects.clone(), |subject| vec![subject]);
-            Ok(vec![complete(imported.about(about), defaults)?])
+            let imported = match wanted.subjects.as_slice() {
+                [] => imported,
+                subjects => imported.about(subjects.to_vec()),
+            };
+            Ok(vec![complete(imported, defaults)?])
         }
         What::Sources => {
-            let model = wanted.subject.as_ref().and_then(Subject::record_id).ok_or_else(|| {
+            let model = wanted.subjects.first().and_then(Subject::record_id).ok_or_else(|| {
                 CliError::usage("training sources are about the record of a model card")
                     .hint("Pass --subject record:<id>, or import the model's folder.")
             })?;
             sources(&bytes, None, model, wanted, defaults)
         }
         What::Wheel => {
-            let subject = wanted.subject.clone().ok_or_else(|| {
-                CliError::usage("a wheel's licence is a claim about something")
-                    .hint("Pass --subject record:<id of the card>, or the file that is licensed.")
-            })?;
-            Ok(vec![complete(wheel::import(&bytes, &name, Licensed::Weights, vec![subject])?, defaults)?])
+            if wanted.subjects.is_empty() {
+                return Err(CliError::usage("a wheel's licence is a claim about something")
+                    .hint("Pass --subject record:<id of the card>, or the file that is licensed."));
+            }
+            let imported = wheel::import(&bytes, &name, Licensed::Weights, wanted.subjects.clone())?;
+            Ok(vec![complete(imported, defaults)?])
         }
     }
 }
@@ -209,12 +203,12 @@ fn folder(path: &Path, wanted: &Wanted, defaults: &Defaults, session: &Session) 
             .hint("Name the documents one by one, or write the card first: `colophon record new model-card`."));
     }
     let card_bytes = files::read(&readme, MAX_DOCUMENT)?;
-    let subject = match &wanted.subject {
-        Some(subject) => subject.clone(),
-        None => artifact::measure(path, session.out)?.subject(),
+    let subjects = match wanted.subjects.as_slice() {
+        [] => artifact::measure(path, session.out)?.subjects(),
+        subjects => subjects.to_vec(),
     };
-    let wanted_here = Wanted { kind: wanted.kind.or(Some(CardKind::Model)), ..wanted.clone() };
-    let mut made = card(&card_bytes, "README.md", &wanted_here, Some(subject), defaults)?;
+    let here = Wanted { kind: wanted.kind.or(Some(CardKind::Model)), subjects, ..wanted.clone() };
+    let mut made = card(&card_bytes, "README.md", &here, defaults)?;
     let config = path.join(SOURCES);
     if wanted.sources && config.is_file() {
         let Some(model) = made.first().map(|made| made.payload.id) else { return Ok(made) };
@@ -224,14 +218,14 @@ fn folder(path: &Path, wanted: &Wanted, defaults: &Defaults, session: &Session) 
     Ok(made)
 }
 
-fn card(bytes: &[u8], name: &str, wanted: &Wanted, subject: Option<Subject>, defaults: &Defaults) -> Result<Vec<Made>> {
+fn card(bytes: &[u8], name: &str, wanted: &Wanted, defaults: &Defaults) -> Result<Vec<Made>> {
     let mut imported = hugging_face::import(bytes, name, wanted.kind)?;
     let of = match imported.kind {
         ledger::record::kind::Kind::DatasetCard => Licensed::Data,
         _ => Licensed::Weights,
     };
-    if let Some(subject) = subject.or_else(|| wanted.subject.clone()) {
-        imported = imported.about(vec![subject]);
+    if !wanted.subjects.is_empty() {
+        imported = imported.about(wanted.subjects.clone());
     }
     let mut made = vec![complete(imported, defaults)?];
     let about = made.iter().map(|made| Subject::record(made.payload.id)).collect();

@@ -22,5 +22,3 @@ impl Command {
         }
     }
 }
-
-pub(crate) use import::{Wanted, statements};

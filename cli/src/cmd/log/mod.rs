@@ -2,6 +2,7 @@
 
 mod fsck;
 pub(crate) mod init;
+mod manifest;
 mod reindex;
 mod serve;
 mod stats;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Reindex(reindex::Args),
     Stats(stats::Args),
     Trust(trust::Args),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
 }
 
 impl Command {
@@ -33,6 +36,7 @@ impl Command {
             Self::Reindex(args) => reindex::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
             Self::Trust(args) => trust::run(&args, session),
+            Self::Manifest(command) => command.run(session),
         }
     }
 }

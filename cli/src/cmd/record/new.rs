@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use ledger::ids::RecordId;
+use ledger::manifest::read_summary;
 use ledger::record::kind::Kind;
+use serde_json::{Map, json};
 
 use super::write_statement;
 use crate::draft::{self, Defaults, Draft, MAX_DRAFT};
@@ -34,7 +37,7 @@ pub(crate) struct DraftArgs {
     /// party-profile, key-event, log-policy, or any other name
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<String>,
-    /// The document, YAML or JSON; `-` is standard input
+    /// The document, YAML or JSON; `-` is standard input; for a manifest, the folder that `manifest build` wrote
     #[arg(long, value_name = "FILE")]
     pub(crate) from: PathBuf,
     /// What the record is about: a file, a model's folder, record:<id> or NAME=<sha256>; may be repeated
@@ -52,6 +55,12 @@ pub(crate) struct DraftArgs {
     /// Add random bytes, so that nobody can guess the content from the record's id
     #[arg(long)]
     pub(crate) nonce: bool,
+    /// For a manifest, with --from its folder: the dataset's name; the folder's name without it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset_name: Option<String>,
+    /// For a manifest: the record of the dataset's card
+    #[arg(long, value_name = "ID")]
+    pub(crate) dataset_record: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
@@ -63,13 +72,35 @@ impl DraftArgs {
     /// The draft with its subjects.
     pub(crate) fn read(&self, session: &Session) -> Result<Draft> {
         let kind = self.kind.as_deref().map(Kind::parse).transpose()?;
+        if self.from.is_dir() {
+            return self.of_manifest(kind);
+        }
         let bytes = files::read(&self.from, MAX_DRAFT)?;
         let mut draft = Draft::read(&bytes, &self.from, kind.as_ref(), session.out).at(self.from.display())?;
         if !self.subjects.is_empty() {
-            let subjects = self.subjects.iter().map(|text| draft::subject_from_arg(text, session.out));
-            draft.subjects = subjects.collect::<Result<_>>()?;
+            let subjects = self.subjects.iter().map(|text| draft::subjects_from_arg(text, session.out));
+            draft.subjects = subjects.collect::<Result<Vec<_>>>()?.concat();
         }
         Ok(draft)
+    }
+
+    /// The draft of a manifest record, from the folder that `manifest build` wrote.
+    fn of_manifest(&self, kind: Option<Kind>) -> Result<Draft> {
+        let place = self.from.display();
+        if kind.is_some_and(|kind| kind != Kind::Manifest) {
+            return Err(CliError::usage("a folder holds a manifest and nothing else").at(place.to_string()));
+        }
+        let summary = read_summary(&self.from).at(place)?;
+        let name = self.dataset_name.clone().unwrap_or_else(|| files::name_of(&self.from));
+        let mut dataset = json!({ "name": name, "digest": { "sha256": summary.source.sha256 } });
+        if let Some(text) = &self.dataset_record {
+            let id: RecordId = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text).parse()?;
+            dataset["record"] = json!(id.to_reference());
+        }
+        let mut predicate = Map::new();
+        predicate.insert("dataset".to_owned(), dataset);
+        predicate.insert("keyspaces".to_owned(), json!(summary.keyspaces));
+        Ok(Draft { kind: Kind::Manifest, subjects: Vec::new(), predicate })
     }
 
     /// What is added to it.

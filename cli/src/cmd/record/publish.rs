@@ -11,16 +11,17 @@ use serde_json::json;
 
 use super::new::DraftArgs;
 use super::sign::{MAX_BODY, open_keys, sign};
-use super::submit::line;
+use super::submit::{line, remarks};
 use crate::api::Accepted;
 use crate::artifact::BUNDLE_ENDING;
 use crate::client::Client;
 use crate::cmd::verify;
-use crate::draft::Draft;
+use crate::draft::{Defaults, Draft};
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::keys::PasswordArgs;
+use crate::logdir::LogDir;
 use crate::output::Answer;
+use crate::passwords::PasswordArgs;
 use crate::session::Session;
 use crate::source::{LogArgs, client, reach};
 use crate::trust::TrustArgs;
@@ -52,46 +53,83 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let bundle_path = match &args.out {
+    let bundle = match &args.out {
         Some(path) => path.clone(),
         None => default_out(&args.draft),
     };
-    let draft = args.draft.read(session)?;
-    let keys = open_keys(&args.keys, &args.password, session)?;
-    let pending = files::beside(&bundle_path, ".pending");
-    let (body, record) = match taken_up(&draft, &keys, &pending, &bundle_path) {
+    let publication = Publication {
+        defaults: args.draft.defaults(session)?,
+        keys: &args.keys,
+        password: &args.password,
+        bundle,
+        log: &args.log,
+        trust: &args.trust,
+        added: &[],
+    };
+    publish(args.draft.read(session)?, publication, session).at(args.draft.from.display())
+}
+
+/// How a draft is published.
+pub(crate) struct Publication<'a> {
+    /// What is added to the draft.
+    pub(crate) defaults: Defaults,
+    /// The keys that sign.
+    pub(crate) keys: &'a [String],
+    /// Where their passwords come from.
+    pub(crate) password: &'a PasswordArgs,
+    /// Where the bundle goes.
+    pub(crate) bundle: PathBuf,
+    /// The log.
+    pub(crate) log: &'a LogArgs,
+    /// Whom to believe about it.
+    pub(crate) trust: &'a TrustArgs,
+    /// Members that depend on the time of the run, beside those of [`Defaults`].
+    pub(crate) added: &'a [&'a str],
+}
+
+/// Signs and sends a draft, and writes the bundle. The same draft gets the same index, however often this is run.
+pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> Result<Answer> {
+    let keys = open_keys(how.keys, how.password, session)?;
+    let pending = files::beside(&how.bundle, ".pending");
+    let (body, record) = match taken_up(&draft, how.added, &keys, &pending, &how.bundle) {
         Some(found) => found,
         None => {
-            let payload = draft.complete(&args.draft.defaults(session)?).at(args.draft.from.display())?;
-            let signed = sign(&payload.bytes, &keys)?;
+            let signed = sign(&draft.complete(&how.defaults)?.bytes, &keys)?;
             // From here on there is one set of bytes, whatever happens: kept first, then sent.
             files::write(&pending, &signed.0)?;
             signed
         }
     };
-    let (client, trust, _running) = match &args.log.dir {
-        Some(dir) => {
-            let log = crate::logdir::LogDir::open(dir)?;
-            let (client, running) = reach(&log, session)?;
-            let policy = args.trust.policy.clone().unwrap_or_else(|| dir.join("policy.txt"));
-            let trust = TrustArgs {
-                policy: Some(policy),
-                genesis: args.trust.genesis.clone().or_else(|| log.config().genesis.clone()),
-            };
-            (client, trust, running)
-        }
-        None => (client(&args.log, session)?, args.trust.clone(), None),
-    };
+    let (client, trust, _running) = reach_and_trust(how.log, how.trust, session)?;
     let accepted = send(&client, &body, session)?;
+    remarks(&accepted, session);
     let (bundle, verified) = receive(&client, &accepted, &record, &trust, session)?;
-    files::write(&bundle_path, &bundle)?;
+    files::write(&how.bundle, &bundle)?;
     files::remove(&pending)?;
     let verdict = if verified { "verified" } else { "not verified: no log is pinned" };
-    let text = format!("{}\nbundle  {} ({verdict})", line(&accepted), bundle_path.display());
+    let text = format!("{}\nbundle  {} ({verdict})", line(&accepted), how.bundle.display());
     let mut json = accepted.to_json();
-    json["bundle"] = json!(bundle_path);
+    json["bundle"] = json!(how.bundle);
     json["verified"] = json!(verified);
     Ok(Answer::new(text, json))
+}
+
+/// The log's server, and whom to believe about it; of a folder, the folder.
+fn reach_and_trust(
+    log: &LogArgs,
+    trust: &TrustArgs,
+    session: &Session,
+) -> Result<(Client, TrustArgs, Option<crate::serving::Running>)> {
+    let Some(dir) = &log.dir else {
+        return Ok((client(log, session)?, trust.clone(), None));
+    };
+    let folder = LogDir::open(dir)?;
+    let (client, running) = reach(&folder, session)?;
+    let trust = TrustArgs {
+        policy: Some(trust.policy.clone().unwrap_or_else(|| dir.join("policy.txt"))),
+        genesis: trust.genesis.clone().or_else(|| folder.config().genesis.clone()),
+    };
+    Ok((client, trust, running))
 }
 
 /// Beside what the record is about, if that is a file or folder here; else beside the document.
@@ -105,7 +143,13 @@ fn default_out(draft: &DraftArgs) -> PathBuf {
 }
 
 /// The envelope of an earlier run, if it says the same and is signed by the same keys.
-fn taken_up(draft: &Draft, keys: &[PrivateKey], pending: &Path, bundle: &Path) -> Option<(Vec<u8>, Record)> {
+fn taken_up(
+    draft: &Draft,
+    added: &[&str],
+    keys: &[PrivateKey],
+    pending: &Path,
+    bundle: &Path,
+) -> Option<(Vec<u8>, Record)> {
     let of_pending = || files::read(pending, MAX_BODY).ok();
     let of_bundle = || {
         let bytes = files::read(bundle, ledger::bundle::MAX_BUNDLE_LEN).ok()?;
@@ -116,7 +160,8 @@ fn taken_up(draft: &Draft, keys: &[PrivateKey], pending: &Path, bundle: &Path) -
         let envelope = Envelope::parse(&body).ok()?;
         let signers: std::collections::BTreeSet<_> = keys.iter().map(PrivateKey::key_id).collect();
         let ours = |id: &_| keys.iter().find(|key| key.key_id() == *id).map(|key| key.public_key().clone());
-        let same = signers == record.signers() && envelope.verify(&ours).is_ok() && draft.is_said_by(&envelope.payload);
+        let same =
+            signers == record.signers() && envelope.verify(&ours).is_ok() && draft.is_said_by(&envelope.payload, added);
         same.then_some((body, record))
     })
 }

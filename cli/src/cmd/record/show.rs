@@ -74,7 +74,7 @@ fn refused(
     session: &Session,
 ) -> Result<Answer> {
     let inputs = Inputs::new(from, bytes, &[], trust, None);
-    let screen = Screen { report, inputs, strict: false, now: session.timestamp()? };
+    let screen = Screen { report, inputs, strict: false, differences: Vec::new(), now: session.timestamp()? };
     Ok(Answer::new(screen.to_screen(session.out), screen.to_json()).with_exit(screen.exit()))
 }
 

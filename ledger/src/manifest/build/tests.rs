@@ -1,26 +1,19 @@
 //! From dumps, rows, folders and lists to answers: with fixtures of our own, and with real dumps where they are at hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod fixtures;
+mod real;
+
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
+
+use tempfile::TempDir;
 
 use super::*;
 use crate::ids::ContentKey;
-use crate::manifest::mediawiki::{Namespaces, Title, Wiki, plain};
+use crate::manifest::mediawiki::{Title, Wiki};
 use crate::manifest::{Answer, KeyspaceFiles, MetaMode, check, list, paragraph};
-
-/// The folder of real test data; `None` says so, or panics where every test must run.
-fn test_data() -> Option<PathBuf> {
-    match std::env::var_os("COLOPHON_TEST_DATA") {
-        Some(folder) => Some(folder.into()),
-        None if std::env::var("COLOPHON_REQUIRE").as_deref() == Ok("all") => panic!("needs COLOPHON_TEST_DATA"),
-        None => {
-            eprintln!("skipped: needs COLOPHON_TEST_DATA");
-            None
-        }
-    }
-}
 
 fn wiki_options(wiki: Option<&str>) -> BuildOptions {
     let read = ReadOptions {
@@ -31,18 +24,84 @@ fn wiki_options(wiki: Option<&str>) -> BuildOptions {
     BuildOptions { read, ..BuildOptions::default() }
 }
 
-#[test]
-fn explore() {
-    let Some(data) = test_data() else { return };
-    let dir = tempfile::tempdir().unwrap();
-    for (name, wiki) in [
-        ("enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2", None),
-        ("enwiki-table-markup.xml.bz2", Some("enwiki")),
-    ] {
-        let now = std::time::Instant::now();
-        let out = dir.path().join(name);
-        let summary = build(&data.join("wikipedia").join(name), &out, &wiki_options(wiki), &mut |_| {}).unwrap();
-        eprintln!("{:?}", now.elapsed());
-        eprintln!("{}", serde_json::to_string_pretty(&summary).unwrap());
+/// A manifest that was built, checked and opened.
+struct Built {
+    out: PathBuf,
+    summary: Summary,
+    files: Vec<KeyspaceFiles>,
+    _dir: Option<TempDir>,
+}
+
+impl Built {
+    fn of(source: &Path, options: &BuildOptions) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let summary = build(source, &out, options, &mut |_| {}).unwrap();
+        assert_eq!(read_summary(&out).unwrap(), summary);
+        let files: Vec<KeyspaceFiles> = list(&out).unwrap().iter().map(|folder| check(folder).unwrap()).collect();
+        assert_eq!(files.len(), summary.keyspaces.len());
+        Self { out, summary, files, _dir: Some(dir) }
     }
+
+    fn of_bytes(name: &str, bytes: &[u8], options: &BuildOptions) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join(name);
+        fs::write(&source, bytes).unwrap();
+        Self::of(&source, options)
+    }
+
+    fn specs(&self) -> Vec<&str> {
+        self.summary.keyspaces.iter().map(|row| row.spec.as_str()).collect()
+    }
+
+    /// Asks in exact mode, and for every eighth key also in range mode, which must agree.
+    fn ask(&self, spec: &str, key: &ContentKey) -> Answer {
+        let row = self.summary.keyspaces.iter().find(|row| row.spec == spec).unwrap();
+        let keyspace = crate::manifest::Keyspace::declared(row).unwrap();
+        let files = self.files.iter().find(|files| files.keyspace().id() == row.id).unwrap();
+        let ask = |depth| {
+            let reply = files.reply_for(key, depth, MetaMode::Rows).unwrap();
+            keyspace.verify(key, depth, &reply).unwrap()
+        };
+        let exact = ask(keyspace.t());
+        if key.as_bytes()[31].is_multiple_of(8) {
+            assert_eq!(ask(keyspace.depth_for(1000)).is_present(), exact.is_present());
+        }
+        exact
+    }
+
+    fn has(&self, spec: &str, key: &ContentKey) -> bool {
+        self.ask(spec, key).is_present()
+    }
+
+    /// The bytes of every file that was written.
+    fn all_bytes(&self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        let mut folders = vec![self.out.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    all.push(fs::read(path).unwrap());
+                }
+            }
+        }
+        all
+    }
+}
+
+/// A build that must fail, and leave nothing behind.
+fn refused(source: &Path, options: &BuildOptions) -> Error {
+    let dir = tempfile::tempdir().unwrap();
+    let error = build(source, &dir.path().join("out"), options, &mut |_| {}).unwrap_err();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was left behind");
+    error
+}
+
+fn refused_bytes(name: &str, bytes: &[u8], options: &BuildOptions) -> Error {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join(name);
+    fs::write(&source, bytes).unwrap();
+    refused(&source, options)
 }

@@ -12,8 +12,8 @@ use crate::error::{Code, Error, Result};
 use crate::manifest::kind::{Form, Kind, Rendering};
 use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_namespace, plain};
 use crate::manifest::reader::input::{Input, Place};
-use crate::manifest::reader::{ItemPage, ItemText, MAX_ITEM, Read, ReadItem, ReadOptions, Sink, Skip};
-use crate::manifest::shown;
+use crate::manifest::reader::{ItemPage, ItemText, Read, ReadItem, ReadOptions, Sink, Skip};
+use crate::manifest::{MAX_ITEM, shown};
 
 /// The versions of the format that are read.
 const VERSIONS: &[&str] = &["0.10", "0.11"];
@@ -24,6 +24,7 @@ pub(super) fn read(input: &mut Input, options: &ReadOptions, sink: &mut Sink<'_>
         options,
         sink,
         path: Vec::new(),
+        root_seen: false,
         wiki: None,
         namespaces: Namespaces::common(),
         namespace: None,
@@ -68,8 +69,8 @@ pub(super) fn read(input: &mut Input, options: &ReadOptions, sink: &mut Sink<'_>
             Err(e) => return Err(dump.xml(&e, reader.error_position())),
         }
     }
-    if !dump.path.is_empty() {
-        return Err(dump.place.wrong("the content ends in the middle of an element", reader.buffer_position()));
+    if !dump.path.is_empty() || !dump.root_seen {
+        return Err(dump.place.wrong("the content ends before its outermost element does", reader.buffer_position()));
     }
     dump.wiki()
 }
@@ -83,6 +84,7 @@ struct Dump<'a, 'b> {
     sink: &'a mut Sink<'b>,
     /// The names of the open elements.
     path: Vec<String>,
+    root_seen: bool,
     wiki: Option<Wiki>,
     namespaces: Namespaces,
     /// The number of the namespace whose name is being read.
@@ -110,6 +112,10 @@ struct Revision {
 impl Dump<'_, '_> {
     fn start(&mut self, start: &BytesStart<'_>, name: String, at: u64) -> Result<()> {
         if self.path.is_empty() {
+            if self.root_seen {
+                return Err(self.place.wrong("a second document begins", at));
+            }
+            self.root_seen = true;
             if name != "mediawiki" {
                 let detail = format!("the outermost element is {}, not mediawiki", shown(&name));
                 return Err(self.place.wrong(detail, at));
@@ -193,8 +199,8 @@ impl Dump<'_, '_> {
                 None
             }
         };
-        let mut item = ReadItem::default();
-        item.page = Some(ItemPage { wiki: self.wiki()?, page, revision: Some(revision), title });
+        let page = ItemPage { wiki: self.wiki()?, page, revision: Some(revision), title };
+        let mut item = ReadItem { page: Some(page), ..ReadItem::default() };
         let text = core::mem::take(&mut self.revision.text);
         if text.is_empty() {
             (self.sink)(Read::Without(Skip::NoText))?;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the log, a request or a clock; see the files beside this folder for that.
 
+pub mod ask;
 pub mod claims;
 pub mod dataset;
 pub mod facts;
@@ -18,3 +19,4 @@ pub mod said;
 pub mod seen;
 pub mod shell;
 pub mod sources;
+pub mod verify;

@@ -1,0 +1,260 @@
+//! Load on a log: submissions, receipts, start-up and memory, with the client on the same machine.
+//!
+//! ```text
+//! cargo bench -p colophon-tests --bench load                      # submissions by 1, 64 and 1,000 clients, and by batch
+//! cargo bench -p colophon-tests --bench load -- --start 100000    # start-up time and memory of a log of that size
+//! cargo bench -p colophon-tests --bench load -- fill DIR 100000   # a log to read from, for `wrk` and others
+//! cargo bench -p colophon-tests --bench load -- serve DIR 8080
+//! ```
+//!
+//! The server is a process of its own with a log in a folder: every record is signed, verified, durable and published
+//! before it is answered. Signing happens before the clock starts. Nothing here asserts a speed; it prints a table.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use ledger::log::{Log, Options, Signers, SystemClock, Wait};
+use ledger::testing as cast;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["fill", dir, size] => fill(Path::new(dir), size.parse().unwrap()),
+        ["serve", dir, port] => serve(Path::new(dir), port.parse().unwrap()),
+        ["--start", size] => start_up(size.parse().unwrap()),
+        ["--test"] => {}
+        _ => submissions(),
+    }
+}
+
+fn options(dir: &Path) -> Options {
+    Options {
+        dir: dir.join("log"),
+        guard_dir: None,
+        origin: cast::origin(),
+        signers: Signers { log: cast::log_signer(), clock: cast::clock_signer() },
+        policy: cast::policy(),
+    }
+}
+
+fn open(dir: &Path) -> Log {
+    ledger::log::open(options(dir), Arc::new(SystemClock::default())).unwrap()
+}
+
+/// A log with its policy and the lab that publishes.
+fn create(dir: &Path) {
+    ledger::log::create(options(dir), Arc::new(SystemClock::default()), cast::genesis().into()).unwrap();
+    let log = open(dir);
+    let validated = log.validate(cast::party("lab", &["partner"]).into()).unwrap();
+    log.submit(validated, Wait::Published).unwrap().wait_blocking().unwrap();
+    log.close().unwrap();
+}
+
+/// The other process.
+fn serve(dir: &Path, port: u16) {
+    let app = server::App::new(Arc::new(open(dir)), server::Options::default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime
+        .block_on(async {
+            let listener = server::serve::bind(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+            server::serve::serve(listener, app, async { drop(server::serve::stop_signal().await) }).await
+        })
+        .unwrap();
+}
+
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    started_in: Duration,
+}
+
+impl Server {
+    fn start(dir: &Path) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let start = Instant::now();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", dir.to_str().unwrap(), &free.port().to_string()])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, address: free, started_in: Duration::ZERO };
+        while std::net::TcpStream::connect(server.address).is_err() {
+            assert!(server.child.try_wait().unwrap().is_none(), "the server ended");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.started_in = start.elapsed();
+        server
+    }
+
+    /// The most memory that the process ever held, in MiB.
+    fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn submissions() {
+    let dir = scratch();
+    create(dir.path());
+    let server = Server::start(dir.path());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    println!("| clients | records | records/s | p50 ms | p99 ms |\n|---|---|---|---|---|");
+    let mut next = 0;
+    for (clients, records) in [(1, 400), (64, 8_000), (1000, 20_000)] {
+        let bodies: Vec<Vec<u8>> = (next..next + records).map(|n| cast::model_card("lab", n)).collect();
+        next += records;
+        let requests = bodies.iter().map(|body| request("/api/v1/records", body)).collect();
+        let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
+        latencies.sort();
+        report(&format!("{clients}"), records, took, &latencies);
+    }
+    for (clients, batches, size) in [(1, 20, 1000), (4, 20, 1000)] {
+        let mut requests = Vec::new();
+        for _ in 0..batches {
+            let mut lines = Vec::new();
+            for n in next..next + size {
+                lines.extend_from_slice(&cast::model_card("lab", n));
+                lines.push(b'\n');
+            }
+            next += size;
+            requests.push(request("/api/v1/records:batch", &lines));
+        }
+        let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
+        latencies.sort();
+        report(&format!("{clients} × batches of {size}"), batches * size, took, &latencies);
+    }
+    println!("\npeak memory of the server: {} MiB", server.peak_memory());
+}
+
+fn report(clients: &str, records: u64, took: Duration, latencies: &[Duration]) {
+    let at = |share: usize| latencies[(latencies.len() * share / 100).min(latencies.len() - 1)].as_secs_f64() * 1e3;
+    let rate = records as f64 / took.as_secs_f64();
+    println!("| {clients} | {records} | {rate:.0} | {:.1} | {:.1} |", at(50), at(99));
+}
+
+fn request(path: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Sends every request once over `clients` connections that stay open; each waits for its answer before the next.
+async fn load(address: SocketAddr, clients: usize, requests: Arc<Vec<Vec<u8>>>) -> (Duration, Vec<Duration>) {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut streams = Vec::new();
+    for _ in 0..clients {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        streams.push(stream);
+    }
+    let start = Instant::now();
+    let tasks: Vec<_> = streams
+        .into_iter()
+        .map(|mut stream| {
+            let (next, requests) = (Arc::clone(&next), Arc::clone(&requests));
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                let mut buffer = Vec::new();
+                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let sent = Instant::now();
+                    stream.write_all(request).await.unwrap();
+                    let status = answer(&mut stream, &mut buffer).await;
+                    assert!(status == 200 || status == 201, "answered {status}");
+                    mine.push(sent.elapsed());
+                }
+                mine
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await.unwrap());
+    }
+    (start.elapsed(), latencies)
+}
+
+/// Reads one response to its end, by length or by chunks.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> u16 {
+    buffer.clear();
+    loop {
+        let read = stream.read_buf(buffer).await.unwrap();
+        assert!(read > 0, "the server closed the connection");
+        let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let whole = match length {
+            Some(length) => buffer.len() >= head + 4 + length,
+            None => buffer.ends_with(b"\r\n0\r\n\r\n"),
+        };
+        if whole {
+            return text[9..12].parse().unwrap();
+        }
+    }
+}
+
+/// A log of `size` records in `dir`.
+fn fill(dir: &Path, size: u64) {
+    create(dir);
+    let log = open(dir);
+    let start = Instant::now();
+    let mut waiting = std::collections::VecDeque::new();
+    for n in 0..size {
+        let validated = log.validate(cast::model_card("lab", n).into()).unwrap();
+        waiting.push_back(log.submit(validated, Wait::Sequenced).unwrap());
+        if waiting.len() == 4096 {
+            waiting.pop_front().unwrap().wait_blocking().unwrap();
+        }
+    }
+    waiting.into_iter().for_each(|ticket| drop(ticket.wait_blocking().unwrap()));
+    log.close().unwrap();
+    println!("filled with {size} records in {:.0} s", start.elapsed().as_secs_f64());
+}
+
+fn start_up(size: u64) {
+    let dir = scratch();
+    fill(dir.path(), size);
+    println!("| start | seconds to the first answer | peak memory MiB |\n|---|---|---|");
+    for kind in ["after a clean stop", "after kill -9"] {
+        let server = Server::start(dir.path());
+        println!("| {kind} | {:.2} | {} |", server.started_in.as_secs_f64(), server.peak_memory());
+    }
+    let bytes = |name: &str| folder_bytes(&dir.path().join("log").join(name)) / 1_048_576;
+    println!("\njournal {} MiB, bodies {} MiB, index {} MiB", bytes("journal"), bytes("bodies"), bytes("index"));
+}
+
+fn folder_bytes(path: &Path) -> u64 {
+    let Ok(files) = std::fs::read_dir(path) else { return 0 };
+    files
+        .flatten()
+        .map(
+            |file| {
+                if file.path().is_dir() { folder_bytes(&file.path()) } else { file.metadata().map_or(0, |m| m.len()) }
+            },
+        )
+        .sum()
+}
+
+/// A folder on a disk: in `COLOPHON_BENCH_DIR`, or below the target folder, since the system's temporary one may be memory.
+fn scratch() -> tempfile::TempDir {
+    let root = std::env::var_os("COLOPHON_BENCH_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    tempfile::tempdir_in(root).unwrap()
+}

@@ -1,0 +1,137 @@
+//! `colophon doctor`
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ledger::Code;
+use ledger::verify::Trust;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::failure::{CliError, Result};
+use crate::files;
+use crate::follow::fetch_checkpoint;
+use crate::output::{Answer, Mark, shown};
+use crate::pins::Pins;
+use crate::screen::time;
+use crate::session::Session;
+
+/// A clock that is further off than this makes statements that look doubtful to others.
+const CLOCK_OFF: u64 = 5 * 60 * 1000;
+
+/// Look for what commonly goes wrong: settings, keys, pins, the log, the clock
+///
+/// What it prints holds no secret and can be pasted into a report.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  colophon doctor")]
+pub(crate) struct Args {
+    /// The log's address [env: COLOPHON_LOG]
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
+}
+
+/// One thing that was looked at.
+struct Look {
+    what: &'static str,
+    outcome: Result<String>,
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let mut looks = vec![
+        Look {
+            what: "program",
+            outcome: Ok(format!("colophon {}, {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS)),
+        },
+        Look { what: "config", outcome: Ok(format!("{}", session.config.path.value.display())) },
+        Look { what: "state folder", outcome: writable(&session.config.state.value) },
+        Look { what: "cache folder", outcome: writable(&session.config.cache.value) },
+        Look { what: "keys", outcome: keys(session) },
+    ];
+    match Pins::of(&session.config).list() {
+        Err(error) => looks.push(Look { what: "pins", outcome: Err(error) }),
+        Ok(pins) if pins.is_empty() => {
+            let error = CliError::new(Code::NoPolicy, "no log is pinned, so nothing can be verified");
+            looks.push(Look { what: "pins", outcome: Err(error) });
+        }
+        Ok(pins) => {
+            let names: Vec<&str> = pins.iter().map(|pin| pin.origin.as_str()).collect();
+            looks.push(Look { what: "pins", outcome: Ok(names.join(", ")) });
+            for pin in &pins {
+                if let Some(url) = &pin.url {
+                    let trust = Trust { genesis: None, ..Trust::new(pin.policy.clone()) };
+                    looks.push(Look { what: "log", outcome: checkpoint(url, &trust, session) });
+                }
+            }
+        }
+    }
+    if let Some(log) = session.config.log_or(args.log.as_deref()) {
+        looks.push(Look { what: "log's address", outcome: reachable(&log.value, session) });
+    }
+    let exit = looks.iter().find_map(|look| look.outcome.as_ref().err()).map_or(0, CliError::exit);
+    let mut text = String::new();
+    let mut items: Vec<Value> = Vec::new();
+    for look in &looks {
+        match &look.outcome {
+            Ok(found) => {
+                text.push_str(&format!("{} {:<14} {}\n", session.out.mark(Mark::Good), look.what, shown(found)));
+                items.push(json!({ "what": look.what, "ok": true, "found": found }));
+            }
+            Err(error) => {
+                let mark = session.out.mark(Mark::Bad);
+                text.push_str(&format!("{mark} {:<14} {}\n", look.what, shown(&error.to_string())));
+                text.push_str(&format!("  hint: {}\n", error.first_hint()));
+                let mut json = error.to_json();
+                json["what"] = json!(look.what);
+                json["ok"] = json!(false);
+                items.push(json);
+            }
+        }
+    }
+    Ok(Answer::new(text, json!({ "exit": exit, "looks": items })).with_exit(exit))
+}
+
+fn writable(folder: &Path) -> Result<String> {
+    files::make_dir(folder)?;
+    let probe = folder.join(".probe");
+    files::write(&probe, b"")?;
+    files::remove(&probe)?;
+    Ok(folder.display().to_string())
+}
+
+fn keys(session: &Session) -> Result<String> {
+    let keys = session.keys().list()?;
+    for key in keys.iter().filter(|key| !key.encrypted) {
+        let mode =
+            std::fs::metadata(&key.path).map_err(|source| CliError::io(&key.path, "read", source))?.permissions();
+        if mode.mode() & 0o077 != 0 {
+            let path = key.path.display();
+            return Err(CliError::new(Code::KeyUnreadable, "others may read this unprotected key")
+                .at(path.to_string())
+                .hint(format!("chmod 600 {path}")));
+        }
+    }
+    let open = keys.iter().filter(|key| !key.encrypted).count();
+    Ok(format!("{} in {}, {open} without a password", keys.len(), session.config.keys.value.display()))
+}
+
+fn checkpoint(url: &str, trust: &Trust, session: &Session) -> Result<String> {
+    let client = Client::new(url, &session.config)?;
+    let note = fetch_checkpoint(&client)?;
+    let accepted = trust.policy.check(&note)?;
+    let (now, newest) = (session.now().0, accepted.newest().map(|at| at.to_millis()));
+    let Some(newest) = newest else {
+        return Ok(format!("{} entries at {url}; no witness says when", accepted.checkpoint().size()));
+    };
+    if newest.0 > now.saturating_add(CLOCK_OFF) {
+        let found =
+            format!("the newest cosignature is of {}, this machine says {}", time(newest), session.timestamp()?);
+        return Err(CliError::new(Code::ClockRefused, found).hint("Set this machine's clock right."));
+    }
+    Ok(format!("{} entries at {url}, cosigned {}", accepted.checkpoint().size(), time(newest)))
+}
+
+fn reachable(url: &str, session: &Session) -> Result<String> {
+    let client = Client::new(url, &session.config)?;
+    fetch_checkpoint(&client)?;
+    Ok(client.base().to_owned())
+}

@@ -1,0 +1,35 @@
+//! `colophon manifest`
+
+mod build;
+mod check;
+mod inspect;
+mod prove;
+mod push;
+
+use crate::failure::Result;
+use crate::output::Answer;
+use crate::session::Session;
+
+/// Commit to what a dataset contains, so that it can be asked
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Build(build::Args),
+    Inspect(inspect::Args),
+    Prove(prove::Args),
+    Check(check::Args),
+    Push(push::Args),
+}
+
+impl Command {
+    pub(crate) fn run(self, session: &Session) -> Result<Answer> {
+        match self {
+            Self::Build(args) => build::run(&args, session),
+            Self::Inspect(args) => inspect::run(&args, session),
+            Self::Prove(args) => prove::run(&args, session),
+            Self::Check(args) => check::run(&args, session),
+            Self::Push(args) => push::run(&args, session),
+        }
+    }
+}
+
+pub(crate) use build::{SourceArgs, table};

@@ -1,0 +1,217 @@
+//! `/ask`: the form, and an answer that says who computed it, what it covers and how to check it.
+
+use askama::Template;
+use ledger::ids::LeafIndex;
+
+use super::moment::Moment;
+use super::parts::Speaker;
+use super::said::Said;
+use super::shell::{Shell, Site};
+
+/// How a dataset answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// It is in the dataset, proven.
+    Present,
+    /// A proof did not hold.
+    Invalid,
+    /// It cannot be told.
+    Unknown,
+    /// It is not in these complete contents, proven.
+    Absent,
+    /// The dataset declares no contents of this kind.
+    NotCovered,
+}
+
+impl Word {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Invalid => "invalid",
+            Self::Unknown => "unknown",
+            Self::Absent => "absent",
+            Self::NotCovered => "not-covered",
+        }
+    }
+
+    /// Which colour it has. Absence is never that of a proof that holds: it is no praise and no comfort.
+    const fn colour(self) -> &'static str {
+        match self {
+            Self::Present => "ok",
+            Self::Invalid => "bad",
+            Self::Unknown => "warn",
+            Self::Absent | Self::NotCovered => "mute",
+        }
+    }
+
+    const fn means(self) -> &'static str {
+        match self {
+            Self::Present => "It is in the contents that the dataset's maker committed to.",
+            Self::Invalid => "This server's reply does not match what was signed. Do not rely on it.",
+            Self::Unknown => "It cannot be told from what is at hand.",
+            Self::Absent => "It is not in these contents, which their signer calls complete.",
+            Self::NotCovered => "The dataset's maker did not commit to contents of this kind, so it cannot be asked.",
+        }
+    }
+}
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "ask.html")]
+pub struct AskPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Where the reader reached this server.
+    pub site: Site,
+    /// The answer, if something was asked.
+    pub answered: Option<Answered>,
+    /// What was typed into the short fields, to be mended.
+    pub typed: Typed,
+    /// What is wrong with it.
+    pub wrong: Option<(Said, Said)>,
+}
+
+/// What was typed. The text itself is not sent back.
+#[derive(Debug, Default)]
+pub struct Typed {
+    /// Address.
+    pub url: String,
+    /// Wiki.
+    pub wiki: String,
+    /// Title.
+    pub title: String,
+    /// Page number.
+    pub page: String,
+    /// Revision number.
+    pub revision: String,
+    /// Digest.
+    pub digest: String,
+}
+
+/// The answer of all datasets.
+#[derive(Debug)]
+pub struct Answered {
+    /// What was looked for, in words that hold nothing of the text.
+    pub wanted: Vec<Said>,
+    /// How many more things were looked for.
+    pub wanted_more: usize,
+    /// The form that the text was taken for.
+    pub form: Option<&'static str>,
+    /// What the asker should know.
+    pub notes: Vec<String>,
+    /// The datasets that are shown, most telling first.
+    pub datasets: Vec<DatasetAnswer>,
+    /// Datasets whose answer is only counted.
+    pub more: usize,
+    /// How many datasets answered with each word.
+    pub counts: Counts,
+    /// Dataset cards of this log without any committed contents.
+    pub without_manifest: usize,
+    /// Manifests whose body was redacted.
+    pub redacted: usize,
+    /// Whether there are more manifests than were asked.
+    pub capped: bool,
+    /// The command that asks the same.
+    pub command: Said,
+    /// Whether the text has to be put into a file for it.
+    pub needs_file: bool,
+}
+
+/// How many datasets answered with each word.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// `present`.
+    pub present: usize,
+    /// `absent`.
+    pub absent: usize,
+    /// `not-covered`.
+    pub not_covered: usize,
+    /// `unknown`.
+    pub unknown: usize,
+    /// `invalid`.
+    pub invalid: usize,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, word: Word) {
+        let count = match word {
+            Word::Present => &mut self.present,
+            Word::Absent => &mut self.absent,
+            Word::NotCovered => &mut self.not_covered,
+            Word::Unknown => &mut self.unknown,
+            Word::Invalid => &mut self.invalid,
+        };
+        *count += 1;
+    }
+
+    /// All of them.
+    pub const fn total(&self) -> usize {
+        self.present + self.absent + self.not_covered + self.unknown + self.invalid
+    }
+
+    /// Those that could answer.
+    pub const fn could_answer(&self) -> usize {
+        self.present + self.absent
+    }
+}
+
+/// The answer of one dataset.
+#[derive(Debug)]
+pub struct DatasetAnswer {
+    /// Its name.
+    pub name: Said,
+    /// The page of its card, if it has one.
+    pub href: Option<String>,
+    /// The `manifest` record.
+    pub index: LeafIndex,
+    /// Who committed to the contents.
+    pub speaker: Speaker,
+    /// When it was recorded.
+    pub received: Moment,
+    /// What the same party said later about the manifest.
+    pub undone: Option<(&'static str, LeafIndex)>,
+    /// The word.
+    pub word: Word,
+    /// Why, in a sentence.
+    pub reason: Said,
+    /// What was found, with the licence that the contents state for it.
+    pub found: Vec<Found>,
+    /// How much more was found.
+    pub found_more: usize,
+    /// Licences that parties claim for the dataset: who, which, which record.
+    pub licences: Vec<(Speaker, Said, LeafIndex)>,
+    /// Models that say they used the dataset: who says so, how, name, page, record.
+    pub models: Vec<Used>,
+    /// How many more models.
+    pub models_more: usize,
+    /// A proof to download: which keyspace, which key, both in hexadecimal.
+    pub proof: Option<(String, String)>,
+}
+
+/// Something that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// What.
+    pub what: Said,
+    /// In which form of the text it was found; empty where there is none.
+    pub form: &'static str,
+    /// The licence that the contents state for it.
+    pub licence: Option<Said>,
+    /// The proof.
+    pub proof: (String, String),
+}
+
+/// A model that says it used a dataset.
+#[derive(Debug)]
+pub struct Used {
+    /// Its name.
+    pub name: Said,
+    /// Its page.
+    pub href: Option<String>,
+    /// Who says so.
+    pub speaker: Speaker,
+    /// The record that says so.
+    pub index: LeafIndex,
+}

@@ -1,0 +1,100 @@
+//! `GET /api/v1/parties/{id}`: what a party may do and with which keys, and the entries that this follows from.
+//!
+//! Effective state is a function of the log; every number here is the index of an entry that a client can fetch, prove
+//! and fold by itself.
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use ledger::ids::LeafIndex;
+use ledger::log::{Filter as Terms, Order, Term};
+use ledger::record::kind::Kind;
+use ledger::state::{KeyState, Revocation};
+use serde_json::{Value, json};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use crate::app::App;
+use crate::metrics::Resource;
+use crate::problem::{Answer, Problem};
+use crate::query::{decode, encode};
+use crate::route::{ASK_AGAIN, answering, json, reads, tagged, with};
+
+/// `GET /api/v1/parties/{id}`.
+pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let party = warp::path!("api" / "v1" / "parties" / String)
+        .and(reads())
+        .and(warp::header::headers_cloned())
+        .and(with(app))
+        .map(party);
+    answering(party, Resource("party"))
+}
+
+async fn party(id: String, headers: HeaderMap, app: Arc<App>) -> Answer {
+    let view = app.view()?;
+    let id = decode(&id, false).ok_or_else(|| Problem::not_found("this is not percent-encoded UTF-8"))?;
+    let party = view.state.party(&id).ok_or_else(|| Problem::not_found("no party has this id"))?;
+    let terms = vec![Term::Issuer(id.clone()), Term::Kind(Kind::PartyProfile.as_str().to_owned())];
+    let profiles = app.log.page(&view, &Terms { terms }, Order::Below(LeafIndex(u64::MAX)), 1)?;
+    let profile = profiles.entries.first().map(|entry| entry.index.to_string());
+    // The state at a size never changes.
+    tagged(&format!("party-{}", view.size), &headers, || {
+        let keys: Vec<Value> = view.state.keys_of(&id).map(|(keyid, key)| key_json(&keyid.to_hex(), key)).collect();
+        let document = json!({
+            "id": id,
+            "size": view.size.to_string(),
+            "roles": party.roles,
+            "registered": party.index.to_string(),
+            "profile": profile,
+            "keys": keys,
+            "links": {
+                "registered": app.link(&format!("/api/v1/records/{}", party.index)),
+                "records": app.link(&format!("/api/v1/records?issuer={}", encode(&id))),
+                "page": app.link(&format!("/p/{}", encode(&id))),
+            },
+        });
+        json(ASK_AGAIN, &document)
+    })
+}
+
+fn key_json(keyid: &str, key: &KeyState) -> Value {
+    let revoked = key.revoked.map(|Revocation { index, reason, compromised_from }| {
+        json!({
+            "index": index.to_string(),
+            "reason": reason,
+            "compromisedFromIndex": compromised_from.map(|index| index.to_string()),
+        })
+    });
+    json!({
+        "keyid": keyid,
+        "publicKey": key.public_key,
+        "registered": key.registered.to_string(),
+        "revoked": revoked,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use ledger::testing as cast;
+
+    use super::*;
+    use crate::testing::TestServer;
+
+    #[test]
+    fn a_party_is_shown_with_its_keys_and_the_entries_that_say_so() {
+        let server = TestServer::start();
+        let reply = server.get("/api/v1/parties/lab");
+        let party = reply.json();
+        assert_eq!(party["roles"], json!(["partner"]));
+        assert_eq!((&party["registered"], &party["size"]), (&json!("1"), &json!("3")));
+        assert_eq!(party["keys"][0]["keyid"], cast::key("lab").public_key().key_id().to_hex());
+        assert_eq!(party["keys"][0]["registered"], "1");
+        assert_eq!(party["keys"][0]["revoked"], Value::Null);
+        let tag = reply.header("etag").unwrap();
+        assert_eq!(server.request("GET", "/api/v1/parties/l%61b", &[("if-none-match", tag)], b"").status, 304);
+        assert_eq!(server.get("/api/v1/parties/nobody").problem(), "not_found");
+        assert_eq!(server.get("/api/v1/parties/%ff").problem(), "not_found");
+    }
+}

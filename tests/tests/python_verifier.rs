@@ -1,0 +1,219 @@
+//! `tests/verify_bundle.py` shares no code with us: it must reach the same verdict, at the same link, with the same exit
+//! code, for a sound bundle and for one that is broken at each link.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+use std::process::Command;
+
+use ledger::bundle::Bundle;
+use ledger::ids::{LeafIndex, SubjectDigest};
+use ledger::merkle::Proof;
+use ledger::note::{Policy, sign_checkpoint};
+use ledger::record::key::PrivateKey;
+use ledger::record::kind::Kind;
+use ledger::record::statement::Subject;
+use ledger::testing::{ISSUED, MemoryLog, sign};
+use ledger::verify::{Artifact, Trust, verify_bytes};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const PARTY: &str = "example-ai";
+const FILE: &[u8] = b"weights";
+
+fn key(seed: u8) -> PrivateKey {
+    PrivateKey::from_ed25519_seed([seed; 32])
+}
+
+fn sha256(bytes: &[u8]) -> SubjectDigest {
+    SubjectDigest::from_bytes(Sha256::digest(bytes).into())
+}
+
+fn card(issuer: &str, name: &str, keys: &[&PrivateKey]) -> Vec<u8> {
+    let predicate = json!({ "issuer": { "id": issuer }, "issued": ISSUED, "model_name": name });
+    sign(Kind::ModelCard, vec![Subject::artifact("model.safetensors", sha256(FILE))], predicate, keys)
+}
+
+/// Entry 1 registers a party with an Ed25519 and a P-256 key, entry 2 an auditor, entry 3 is the party's card.
+struct Story {
+    log: MemoryLog,
+    party: LeafIndex,
+    card: LeafIndex,
+}
+
+impl Story {
+    fn new() -> Self {
+        let p256 = PrivateKey::from_p256_scalar([11; 32]).unwrap();
+        let mut log = MemoryLog::new();
+        let party = log.register(PARTY, &["partner"], &[&key(10), &p256]);
+        log.register("example-audit", &["auditor"], &[&key(20)]);
+        let card = log.append(card(PARTY, "example-7b", &[&key(10), &p256]));
+        log.register("example-later", &["partner"], &[&key(30)]);
+        Self { log, party, card }
+    }
+
+    fn bundle(&self) -> Bundle {
+        self.log.bundle(self.card, &[self.party])
+    }
+}
+
+/// The Python that has `cryptography`; `None` after saying what is missing.
+fn python() -> Option<String> {
+    let python = std::env::var("COLOPHON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let works =
+        Command::new(&python).args(["-c", "import cryptography"]).output().is_ok_and(|out| out.status.success());
+    if works {
+        return Some(python);
+    }
+    if std::env::var("COLOPHON_REQUIRE").is_ok_and(|value| value == "all") {
+        panic!("needs python with cryptography (COLOPHON_PYTHON)");
+    }
+    println!("skipped: needs python with cryptography (COLOPHON_PYTHON)");
+    None
+}
+
+/// Runs both verifiers and asserts that they agree, and that the link is the one that the case is about.
+fn agree(python: &str, dir: &Path, case: &str, bundle: &[u8], policy: &Policy, file: &[u8], expected: Option<&str>) {
+    let (bundle_path, policy_path, file_path) = (dir.join("b.json"), dir.join("policy"), dir.join("model.safetensors"));
+    std::fs::write(&bundle_path, bundle).unwrap();
+    std::fs::write(&policy_path, policy.encode()).unwrap();
+    std::fs::write(&file_path, file).unwrap();
+    let artifact = Artifact { name: "model.safetensors".to_owned(), sha256: sha256(file), files: None };
+    let report = verify_bytes(bundle, &Trust::new(policy.clone()), &[artifact]);
+    let link = report.failed().map(|line| serde_json::to_value(line.link).unwrap());
+    let warnings: Vec<_> = report.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    for strict in [false, true] {
+        let mut command = Command::new(python);
+        command.arg("-B").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/verify_bundle.py")).arg("--json");
+        if strict {
+            command.arg("--strict");
+        }
+        let out = command.arg("--policy").args([&policy_path, &bundle_path, &file_path]).output().unwrap();
+        let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+        let said: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{case}: {errors}"));
+        assert_eq!(said["link"], json!(link), "{case}: {said}");
+        assert_eq!(said["verdict"], serde_json::to_value(report.verdict).unwrap(), "{case}");
+        assert_eq!(said["code"], json!(report.code().map(|code| code.as_str())), "{case}: {said}");
+        assert_eq!(said["warnings"], json!(warnings), "{case}");
+        assert_eq!(out.status.code(), Some(i32::from(report.exit_code(strict))), "{case}: {said} {errors}");
+    }
+    assert_eq!(link, expected.map(Value::from), "{case}");
+}
+
+#[test]
+fn b13_a_verifier_that_shares_no_code_reaches_the_same_verdict_at_each_link() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let story = Story::new();
+    let (good, policy) = (story.bundle(), story.log.policy());
+    let run = |case: &str, bundle: &Bundle, policy: &Policy, file: &[u8], link: Option<&str>| {
+        agree(&python, dir.path(), case, &bundle.encode().unwrap(), policy, file, link);
+    };
+    let with = |change: &dyn Fn(&mut Bundle)| {
+        let mut bundle = good.clone();
+        change(&mut bundle);
+        bundle
+    };
+    run("sound", &good, &policy, FILE, None);
+    run("entry 0", &story.log.bundle(LeafIndex(0), &[]), &policy, b"log", Some("artifact"));
+    run("a party", &story.log.bundle(story.party, &[]), &policy, b"key", Some("artifact"));
+
+    let text = String::from_utf8(good.encode().unwrap()).unwrap();
+    for (from, to) in [("keyHistory", "keyhistory"), ("index 3", "index 03"), ("{", "{\"a\":1.5,"), ("v1+json", "v2")] {
+        let broken = text.replacen(from, to, 1);
+        agree(&python, dir.path(), from, broken.as_bytes(), &policy, FILE, Some("bundle"));
+    }
+
+    let mut other = MemoryLog::with("other.example.org", 1);
+    let party = other.register(PARTY, &["partner"], &[&key(10)]);
+    let foreign = other.append(card(PARTY, "example-7b", &[&key(10)]));
+    run("origin", &other.bundle(foreign, &[party]), &policy, FILE, Some("log-signature"));
+    let elsewhere = MemoryLog::with(ledger::testing::ORIGIN, 40).policy();
+    run("log key", &good, &elsewhere, FILE, Some("log-signature"));
+    let flipped = with(&|bundle| {
+        let note = String::from_utf8(bundle.record.proof.checkpoint.clone()).unwrap();
+        bundle.record.proof.checkpoint = note.replacen("\n5\n", "\n6\n", 1).into_bytes();
+    });
+    run("checkpoint signature", &flipped, &policy, FILE, Some("log-signature"));
+
+    let bare = sign_checkpoint(&story.log.checkpoint(), story.log.signer(), &[]).unwrap();
+    run("policy", &with(&|b| b.record.proof.checkpoint = bare.clone()), &policy, FILE, Some("witnesses"));
+    run("history's policy", &with(&|b| b.policy.proof.checkpoint = bare.clone()), &policy, FILE, Some("signer-key"));
+    let none = Policy::of_log(story.log.signer().verifier_key(), &[]).unwrap();
+    run("no witness asked", &with(&|b| b.record.proof.checkpoint = bare.clone()), &none, FILE, None);
+
+    let cut = |b: &mut Bundle| b.record.proof.proof = Proof::new(b.record.proof.proof.hashes()[1..].to_vec()).unwrap();
+    run("inclusion", &with(&cut), &policy, FILE, Some("inclusion"));
+    run("index", &with(&|b| b.record.proof.index = LeafIndex(2)), &policy, FILE, Some("inclusion"));
+    run("range", &with(&|b| b.record.proof.index = LeafIndex(9)), &policy, FILE, Some("inclusion"));
+
+    let payload = with(&|bundle| {
+        let text = String::from_utf8(bundle.record.envelope.clone()).unwrap();
+        bundle.record.envelope = text.replacen("eyJ", "fyJ", 1).into_bytes();
+    });
+    run("payload", &payload, &policy, FILE, Some("envelope-signature"));
+    run("envelope", &with(&|b| b.record.envelope = b"{}".to_vec()), &policy, FILE, Some("envelope-signature"));
+
+    run("no history", &story.log.bundle(story.card, &[]), &policy, FILE, Some("signer-key"));
+    let doubled = story.log.bundle(story.card, &[story.party, story.party]);
+    run("history twice", &doubled, &policy, FILE, Some("signer-key"));
+    let idle = story.log.bundle(story.card, &[story.party, LeafIndex(2), LeafIndex(4)]);
+    run("a longer history", &idle, &policy, FILE, None);
+
+    run("body", &with(&|b| b.record.envelope.push(b'\n')), &policy, FILE, Some("record"));
+    run("artifact", &good, &policy, b"other", Some("artifact"));
+}
+
+#[test]
+fn b10_both_verifiers_fold_the_history_of_keys_alike() {
+    let Some(python) = python() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let check = |case: &str, log: &MemoryLog, index: LeafIndex, history: &[LeafIndex], link: Option<&str>| {
+        let bundle = log.bundle(index, history).encode().unwrap();
+        agree(&python, dir.path(), case, &bundle, &log.policy(), FILE, link);
+    };
+    let mut log = MemoryLog::new();
+    let early = log.append(card(PARTY, "early", &[&key(10)]));
+    let party = log.register(PARTY, &["partner"], &[&key(10), &key(11)]);
+    let before = log.append(card(PARTY, "before", &[&key(10)]));
+    let revoked = log.revoke(PARTY, &key(10), None, &key(11));
+    let after = log.append(card(PARTY, "after", &[&key(10)]));
+    let auditor = log.register("example-audit", &["auditor"], &[&key(20)]);
+    let role = log.append(card("example-audit", "role", &[&key(20)]));
+    let another = log.append(card(PARTY, "another", &[&key(20)]));
+    let again = log.revoke(PARTY, &key(10), None, &key(11));
+    let stolen = log.revoke(PARTY, &key(11), Some(LeafIndex(3)), &key(11));
+
+    check("too early", &log, early, &[party], Some("signer-key"));
+    check("in force", &log, before, &[party, revoked], None);
+    check("revoked", &log, after, &[party, revoked], Some("signer-key"));
+    check("role", &log, role, &[auditor], Some("signer-key"));
+    check("issuer", &log, another, &[party, auditor], Some("signer-key"));
+    check("revoked twice", &log, before, &[party, revoked, again], Some("signer-key"));
+    check("a card in the history", &log, before, &[party, after], Some("signer-key"));
+    check("a revocation itself", &log, stolen, &[party, revoked], Some("artifact"));
+
+    let mut log = MemoryLog::new();
+    let party = log.register(PARTY, &["partner"], &[&key(10), &key(11)]);
+    let disputed = log.append(card(PARTY, "disputed", &[&key(10)]));
+    let stolen = log.revoke(PARTY, &key(10), Some(disputed), &key(11));
+    check("disputed", &log, disputed, &[party, stolen], None);
+
+    // A comment by a key of no party.
+    let own = key(60);
+    let predicate = json!({
+        "issuer": { "id": format!("key:{}", own.key_id()) }, "issued": ISSUED,
+        "publicKey": own.public_key().to_base64(), "text": "hello",
+    });
+    let subjects = vec![Subject::artifact("file", sha256(FILE))];
+    let comment = sign(Kind::parse("comment").unwrap(), subjects, predicate, &[&own]);
+    let index = log.append(comment);
+    check("unvouched", &log, index, &[], None);
+
+    // An envelope that the log took in although its signature is another's.
+    let mut forged: Value = serde_json::from_slice(&card(PARTY, "real", &[&key(10)])).unwrap();
+    let other: Value = serde_json::from_slice(&card(PARTY, "forged", &[&key(10)])).unwrap();
+    forged["payload"] = other["payload"].clone();
+    let index = log.append(forged.to_string().into_bytes());
+    check("forged", &log, index, &[party], Some("envelope-signature"));
+}
