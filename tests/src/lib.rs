@@ -5,6 +5,7 @@
 //! ```text
 //! COLOPHON_TEST_DATA     third-party data to test against           COLOPHON_PYTHON      securesystemslib and more
 //! COLOPHON_CONFORMANCE   checks by strangers' tools                 COLOPHON_PYTHON312   aics-tlog
+//! COLOPHON_NODE_MODULES  playwright-core and axe-core, as tests/browser/package-lock.json has them
 //! COLOPHON_REQUIRE=all   what is missing is a failure, not a skip
 //! ```
 

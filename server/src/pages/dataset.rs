@@ -9,6 +9,9 @@ use super::{Request, not_found, reply};
 use crate::problem::Answer;
 use crate::query::Query;
 
+/// Manifests of one dataset that others are looked for by.
+const MAX_MANIFESTS: usize = 8;
+
 pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
     let query = Query::parse(request.query, &["from"])?;
     let from: usize = query.value("from")?.unwrap_or(0);
@@ -21,6 +24,11 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
     // A card may name its manifest, instead of the manifest the card.
     for id in cards.iter().filter_map(|card| card.reference(&["manifest"])) {
         entries.extend(reading.pages.app.log.find_record(&reading.view, id)?);
+    }
+    // A model that used the dataset may name its manifest and not its card.
+    let manifests: Vec<_> = entries.iter().filter(|entry| entry.header.kind == "manifest").cloned().collect();
+    for manifest in manifests.iter().rev().take(MAX_MANIFESTS) {
+        entries.extend(reading.about(Some(manifest.header.record), &[])?.0);
     }
     entries.sort_by_key(|entry| entry.index);
     entries.dedup_by_key(|entry| entry.index);

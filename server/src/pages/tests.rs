@@ -134,9 +134,15 @@ fn contents(server: &TestServer, model: RecordId) -> RecordId {
             dataset["record"] = card.to_reference().into();
         }
         let predicate = json!({"issuer": {"id": "lab", "name": "Lab"}, "issued": cast::ISSUED, "dataset": dataset, "keyspaces": rows});
-        server.sequence(cast::sign(Kind::Manifest, subjects, predicate, &[&cast::key("lab")]));
+        let body = cast::sign(Kind::Manifest, subjects, predicate, &[&cast::key("lab")]);
+        let id = cast::record_id(&body);
+        server.sequence(body);
+        id
     };
-    manifest("testwiki-extract", Some(card), rows.clone());
+    let named = manifest("testwiki-extract", Some(card), rows.clone());
+    let by_manifest =
+        json!({"relation": "testedOn", "items": 1, "dataset": {"name": "testwiki"}, "manifest": named.to_reference()});
+    say(server, "lab", "training-source", artifact("other-model.bin"), by_manifest);
     let changed = |change: fn(&mut Value)| -> Vec<Value> {
         rows.iter()
             .cloned()
@@ -280,6 +286,22 @@ fn a_model_shows_its_sources_and_claims_and_who_said_so() {
     let digest = Sha256::digest("model.safetensors");
     let by_file = server.get(&format!("/m/{}", ledger::ids::to_hex(&digest))).text();
     assert!(by_file.contains("The claims differ"), "an address by the file's digest shows the same model");
+}
+
+#[test]
+fn a_dataset_shows_the_models_that_name_its_card_or_its_manifest() {
+    let World { server, dataset, .. } = world();
+    let html = check("/d", &server.get(&format!("/d/{dataset}")));
+    for part in [
+        "testwiki-extract",
+        "heron-minilm-l6-v2",
+        "pre-trained on",
+        "other-model.bin",
+        "tested on",
+        "Files of the keyspace",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
 }
 
 #[test]

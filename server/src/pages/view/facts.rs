@@ -60,6 +60,9 @@ pub enum Shown {
     /// Explicitly nothing.
     #[template(source = r#"<span class="soft">nothing is asserted</span>"#)]
     NoAssertion,
+    /// A list of short words.
+    #[template(source = "{% for word in self.0 %}{% if !loop.first %}, {% endif %}{{ word }}{% endfor %}")]
+    Words(Vec<Said>),
     /// A list.
     #[template(source = "<ul>{% for item in self.0 %}<li>{{ item }}</li>{% endfor %}</ul>")]
     Items(Vec<Shown>),
@@ -139,13 +142,24 @@ impl Reader<'_, '_> {
 
     fn value(&mut self, name: &str, value: &Value, depth: usize) -> Shown {
         match value {
+            Value::Array(items) if !items.is_empty() && items.iter().all(is_word) => {
+                let mut words = Vec::new();
+                for item in items.iter().filter_map(Value::as_str) {
+                    if !self.take() {
+                        break;
+                    }
+                    words.push(self.said(item));
+                }
+                Shown::Words(words)
+            }
             Value::Array(items) if depth < MAX_DEPTH && !items.is_empty() => {
                 let mut shown = Vec::new();
                 for item in items {
                     if !self.take() {
                         break;
                     }
-                    shown.push(self.value(name, item, depth + 1));
+                    // A list has no names to indent; lists of lists are bounded by the reader's own depth.
+                    shown.push(self.value(name, item, depth + usize::from(item.is_array())));
                 }
                 match shown.len() {
                     1 => shown.remove(0),
@@ -199,6 +213,12 @@ impl Reader<'_, '_> {
         self.more |= said.is_cut();
         said
     }
+}
+
+/// Whether a value is one of the short words that lists are often made of.
+fn is_word(value: &Value) -> bool {
+    let plain = |text: &str| text.len() <= 40 && !text.contains([',', '\n', ':', '/']) && text != "noAssertion";
+    value.as_str().is_some_and(plain)
 }
 
 /// Whether a text is an address that a page may link to: of the web, and spelled so that it shows where it leads.
@@ -290,7 +310,10 @@ mod tests {
         assert!(html.contains("<a href=\"/r/7\">record 7</a>"));
         assert!(html.contains("1,170,060,424") && html.contains("nothing is asserted"));
         assert!(html.contains("href=\"https://example.org/a\" rel=\"nofollow ugc noreferrer\""));
-        assert!(html.contains("<dt><bdi dir=\"auto\">Use cases</bdi></dt>"), "{html}");
+        assert!(
+            html.contains("Use cases</bdi></dt><dd><bdi dir=\"auto\">one</bdi>, <bdi dir=\"auto\">two</bdi></dd>"),
+            "{html}"
+        );
         let zeta = html.find("Zeta").unwrap();
         assert!(html[zeta..].contains("not a member of this kind") && html.matches("not a member").count() == 1);
         assert!(!more);
