@@ -156,7 +156,7 @@ impl Seen {
         match (self.kind.as_str(), &self.content) {
             ("model-card", Some(_)) => format!("/m/{}", self.record),
             ("dataset-card", Some(_)) => format!("/d/{}", self.record),
-            ("party", Some(_)) => format!("/p/{}", segment(self.text(&["id"]).unwrap_or(&self.issuer))),
+            ("party", Some(_)) => format!("/p/{}", encode(self.text(&["id"]).unwrap_or(&self.issuer))),
             ("party-profile", Some(_)) => format!("/p/{}", encode(&self.issuer)),
             _ => format!("/r/{}", self.index),
         }
