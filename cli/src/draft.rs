@@ -149,7 +149,7 @@ impl Draft {
     fn own_subjects(&self) -> Vec<Subject> {
         fn typed<T: DeserializeOwned>(members: &Map<String, Value>) -> Option<T> {
             let own =
-                members.iter().filter(|(name, _)| !ledger::record::common::COMMON_MEMBERS.contains(&name.as_str()));
+                members.iter().filter(|(name, _)| !ledger::record::members::COMMON_MEMBERS.contains(&name.as_str()));
             serde_json::from_value(Value::Object(own.map(|(k, v)| (k.clone(), v.clone())).collect())).ok()
         }
         match self.kind {

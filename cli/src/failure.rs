@@ -41,7 +41,14 @@ impl CliError {
             _ => Code::Usage,
         };
         let found = format!("cannot {what}: {source}");
-        Self { code, place: Some(path.display().to_string()), found, hints: Vec::new(), source: Some(source.into()) }
+        let place = path.display().to_string();
+        let hints = match source.kind() {
+            io::ErrorKind::NotFound => vec![format!("Check the path: {place} is not there.")],
+            io::ErrorKind::PermissionDenied => vec![format!("See who may do that: ls -ld {place}")],
+            io::ErrorKind::AlreadyExists => vec![format!("{place} exists already; choose another name.")],
+            _ => Vec::new(),
+        };
+        Self { code, place: Some(place), found, hints, source: Some(source.into()) }
     }
 
     /// Names the place: a file, a line and column, a JSON pointer. What was named before comes after it.

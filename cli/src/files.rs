@@ -3,10 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger::Code;
 
 use crate::failure::{CliError, Result};
+
+/// How many files this process has written: what tells their temporaries apart.
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Reads a file of at most `limit` bytes; `-` is standard input.
 pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
@@ -31,10 +35,15 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
 /// Writes a file so that a reader sees the old one or the new one, whole, also after a crash.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| CliError::io(path, "write", source);
-    let temporary = beside(path, ".part");
+    // Two writers of one file, in two processes or two threads, each have a temporary of their own.
+    let number = WRITES.fetch_add(1, Ordering::Relaxed);
+    let temporary = beside(path, &format!(".{}-{number}.part", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&temporary, path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(failed(source));
+    }
     sync_folder(path);
     Ok(())
 }
@@ -88,7 +97,7 @@ mod tests {
         assert_eq!(read(&path, 4).unwrap(), b"four");
         assert_eq!(read(&path, 3).unwrap_err().code(), Code::TooLarge);
         assert_eq!(read(dir.path(), 3).unwrap_err().exit(), 2);
-        assert!(!beside(&path, ".part").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod keys;
 mod logdir;
 mod memory;
 mod output;
+mod passwords;
 mod pins;
 mod progress;
 mod question;

@@ -210,7 +210,12 @@ impl LogDir {
     }
 
     fn key_text(&self, path: &Path) -> Result<Zeroizing<String>> {
-        let metadata = fs::metadata(path).map_err(|source| CliError::io(path, "read the log's key", source))?;
+        let missing = |source| {
+            CliError::io(path, "read the log's key", source)
+                .hint("Without this key the log cannot sign; it cannot be made again.")
+                .hint(format!("cp BACKUP {}", path.display()))
+        };
+        let metadata = fs::metadata(path).map_err(missing)?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(CliError::new(Code::KeyUnreadable, "others on this machine may read this key of the log")
                 .at(path.display().to_string())
@@ -233,6 +238,11 @@ impl LogDir {
         let bytes = files::read(&self.path.join(SERVING), MAX_CONFIG).ok()?;
         let document: Value = serde_json::from_slice(&bytes).ok()?;
         let pid = document.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok())?;
+        // A server that was killed leaves its note behind.
+        let processes = Path::new("/proc/self").parent().filter(|proc| proc.join("self").exists());
+        if processes.is_some_and(|proc| !proc.join(pid.to_string()).exists()) {
+            return None;
+        }
         Some((pid, document.get("url")?.as_str()?.to_owned()))
     }
 }

@@ -4,7 +4,7 @@
 //! in `LOG/serving.json`), else one that is started on the loopback interface for the time of the command. So there is
 //! one way of reading, and the one that is tested most.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -32,11 +32,18 @@ pub(crate) const ANY_LOOPBACK: SocketAddr = SocketAddr::V4(std::net::SocketAddrV
 impl Running {
     /// Opens the log and serves it at `listen`; with port 0 the system chooses one.
     pub(crate) fn start(dir: &LogDir, listen: SocketAddr) -> Result<Self> {
+        Self::start_behind(dir, listen, Vec::new())
+    }
+
+    /// The same behind proxies, whose word about addresses is taken.
+    pub(crate) fn start_behind(dir: &LogDir, listen: SocketAddr, proxies: Vec<IpAddr>) -> Result<Self> {
         let log = open_log(dir)?;
         let public_url = dir.config().public_url.clone();
         let (address, told) = std::sync::mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = App::new(Arc::clone(&log), Options { public_url, ..Options::default() });
+        let mut options = Options { public_url, ..Options::default() };
+        options.limits.proxies = proxies;
+        let app = App::new(Arc::clone(&log), options);
         let thread = std::thread::Builder::new()
             .name("server".to_owned())
             .spawn(move || run(listen, app, &address, stopped))

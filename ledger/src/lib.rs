@@ -4,6 +4,8 @@
 //! The pure core knows no disk, clock, socket or terminal: time and randomness are arguments.
 //! Start reading at [`record`], then [`entry`], then [`verify`].
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod bundle;
 pub mod engine;
 pub mod entry;

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 
 use crate::body::Bodies;
 use crate::limits::{self, Limits};
-use crate::manifests::Checks;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::replies::Replies;
 use crate::serve;
+use crate::uploads::Checks;
 
 /// How the server was asked to behave.
 #[derive(Debug, Clone)]

@@ -130,8 +130,11 @@ pub(crate) async fn serve(
                 return;
             }
             () = activity.evict.notified() => {
-                shared.metrics.event("colophon_http_dropped_total", "made_room");
-                return;
+                // A request may have begun since this connection was chosen; it is finished then.
+                if activity.evictable_since(Instant::now()).is_some() {
+                    shared.metrics.event("colophon_http_dropped_total", "made_room");
+                    return;
+                }
             }
             changed = draining.changed(), if !ending => {
                 ending = true;

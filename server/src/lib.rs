@@ -10,6 +10,7 @@ mod app;
 mod batch;
 pub mod body;
 mod connection;
+mod crowd;
 pub mod limits;
 mod manifests;
 pub mod metrics;
@@ -29,6 +30,7 @@ mod submit;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tiles;
+mod uploads;
 
 use std::sync::Arc;
 
@@ -54,6 +56,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(records::routes(&app))
         .unify()
         .or(manifests::routes(&app))
+        .unify()
+        .or(uploads::routes(&app))
         .unify()
         .or(parties::routes(&app))
         .unify()

@@ -3,25 +3,23 @@
 //! warp's own server has no deadlines, no limit of connections and no end to its patience; only its filters are used.
 //! What happens inside of one connection is in [`crate::connection`].
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::{Code, Error};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use crate::activity::{Activity, Deadlines};
+use crate::activity::Deadlines;
 use crate::app::App;
-use crate::connection::{self, Shared};
+use crate::connection::Shared;
+use crate::crowd::Open;
 use crate::limits::FORGET_EVERY;
 use crate::metrics::Metrics;
 
@@ -33,12 +31,6 @@ const MAX_CONNECTIONS: usize = 4096;
 
 /// Descriptors that are not connections: files of the log, manifests being read, the listener, standard streams.
 const OTHER_DESCRIPTORS: usize = 256;
-
-/// Connections that are being told that there is no room. More are closed without a word.
-const MAX_REFUSALS: usize = 64;
-
-/// How long a refused client has to take the refusal.
-const REFUSAL: Duration = Duration::from_secs(1);
 
 /// What the loop waits after the system had no descriptor or no memory for it.
 const BREATH: Duration = Duration::from_millis(50);
@@ -148,7 +140,7 @@ async fn accept(
     stop: impl Future<Output = ()>,
 ) -> ledger::Result<()> {
     let shared = Arc::new(Shared { routes, deadlines: options.deadlines, metrics: Arc::clone(metrics) });
-    let mut open = Open { metrics: Arc::clone(metrics), ..Open::default() };
+    let mut open = Open::new(metrics);
     let mut stop = pin!(stop);
     let reason = loop {
         tokio::select! {
@@ -164,7 +156,7 @@ async fn accept(
                     }
                     // A reply is one write; waiting for more to send would only delay it.
                     let _ = socket.set_nodelay(true);
-                    open.serve(&shared, socket, address, draining.subscribe());
+                    open.admit(&shared, socket, address, draining.subscribe());
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
@@ -185,96 +177,6 @@ async fn accept(
         open.tasks.shutdown().await;
     }
     reason.map_or(Ok(()), Err)
-}
-
-/// The connections that are open.
-#[derive(Default)]
-struct Open {
-    tasks: JoinSet<()>,
-    connections: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
-    refusals: Arc<()>,
-    next: u64,
-    metrics: Arc<Metrics>,
-}
-
-impl Open {
-    /// Whether there is room for one more, possibly because somebody was asked to make it.
-    fn has_room(&self, max: usize) -> bool {
-        let open = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
-        open < max || self.evict_one(Instant::now())
-    }
-
-    /// Drops the connection that has waited longest without a request in progress.
-    fn evict_one(&self, now: Instant) -> bool {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let longest = connections
-            .iter()
-            .filter_map(|(id, activity)| activity.evictable_since(now).map(|since| (since, *id)))
-            .min();
-        // Taken out at once, so that it is not asked twice; its task ends by itself.
-        let evicted = longest.and_then(|(_, id)| connections.remove(&id));
-        evicted.inspect(|activity| activity.evict.notify_one()).is_some()
-    }
-
-    fn serve(&mut self, shared: &Arc<Shared>, socket: TcpStream, address: SocketAddr, draining: watch::Receiver<bool>) {
-        let id = self.next;
-        self.next += 1;
-        let activity = Activity::new(Instant::now());
-        let entry = Entry { id, connections: Arc::clone(&self.connections), metrics: Arc::clone(&self.metrics) };
-        entry.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&activity));
-        self.metrics.connection_opened();
-        let serving = connection::serve(Arc::clone(shared), socket, address, activity, draining);
-        self.tasks.spawn(async move {
-            let _entry = entry;
-            serving.await;
-        });
-    }
-
-    /// Says 503 to a client for whom there is no room.
-    fn refuse(&mut self, mut socket: TcpStream) {
-        self.metrics.event("colophon_http_refused_total", "full");
-        if Arc::strong_count(&self.refusals) > MAX_REFUSALS {
-            return;
-        }
-        let refusal = Arc::clone(&self.refusals);
-        self.tasks.spawn(async move {
-            let _refusal = refusal;
-            let say = async {
-                socket.write_all(full().as_bytes()).await?;
-                socket.shutdown().await?;
-                // A socket closed with unread bytes in it would take the refusal away from the client.
-                let mut ignored = [0; 4096];
-                while socket.read(&mut ignored).await? > 0 {}
-                io::Result::Ok(())
-            };
-            let _ = tokio::time::timeout(REFUSAL, say).await;
-        });
-    }
-}
-
-/// A connection's place in the list of those that are open; given back when it ends, however it ends.
-struct Entry {
-    id: u64,
-    connections: Arc<Mutex<HashMap<u64, Arc<Activity>>>>,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        self.metrics.connection_closed();
-    }
-}
-
-/// The whole response to a client for whom there is no room.
-fn full() -> String {
-    let problem = crate::problem::Problem::new(Code::Overloaded, "too many connections").to_json().to_string();
-    format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
-         retry-after: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{problem}",
-        crate::limits::soon(),
-        problem.len(),
-    )
 }
 
 /// Whether the failure is that of a client who left before it was accepted.

@@ -2,6 +2,7 @@
 
 use ledger::Code;
 use ledger::error::Kind;
+use ledger::record::lint;
 use serde_json::{Value, json};
 
 use crate::failure::{CliError, Result};
@@ -29,6 +30,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         let table = session.out.table(["CODE", "EXIT", "HTTP", "MEANS"], rows);
         return Ok(Answer::new(table, json_list("codes", Code::ALL.iter().map(to_json).collect())));
     };
+    if let Some(rule) = lint::ALL.iter().find(|rule| rule.code == text) {
+        let level = format!("{:?}", rule.level).to_lowercase();
+        let page = format!(
+            "{} (lint, {level})\n\nWhat to do: {}\n\nLint never keeps a record out of a log.",
+            rule.code, rule.hint
+        );
+        return Ok(Answer::new(page, json!({ "code": rule.code, "level": rule.level, "hint": rule.hint })));
+    }
     let Some(code) = Code::from_text(text) else {
         return Err(CliError::new(Code::NotFound, format!("there is no code {text:?}"))
             .hint("`colophon explain` without a code lists them all."));
@@ -36,7 +45,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut page = format!("{code} (exit {}, HTTP {})\n\n{}\n", code.exit_code(), code.http_status(), code.title());
     page.push_str(&format!("{}\n", at_fault(code.kind())));
     for paragraph in more(code) {
-        page.push_str(&format!("\n{paragraph}\n"));
+        page.push_str(&format!("\n{}\n", wrapped(paragraph)));
     }
     page.push_str(&format!("\nWhat to do: {}\n", code.hint()));
     Ok(Answer::new(page, to_json(&code)))
@@ -51,6 +60,25 @@ fn to_json(code: &Code) -> Value {
         "hint": code.hint(),
         "about": more(*code).join("\n\n"),
     })
+}
+
+/// A paragraph in lines of at most 90 characters.
+fn wrapped(paragraph: &str) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    for word in paragraph.split_whitespace() {
+        let width = word.chars().count();
+        if length > 0 && length + 1 + width > 90 {
+            out.push('\n');
+            length = 0;
+        } else if length > 0 {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(word);
+        length += width;
+    }
+    out
 }
 
 const fn at_fault(kind: Kind) -> &'static str {

@@ -230,6 +230,33 @@ mod tree_tests {
         walk(&tree, "");
     }
 
+    /// `cli/reference.txt` is the help of every command. Run with COLOPHON_BLESS=1 to write it anew, and read the change.
+    #[test]
+    fn the_reference_is_the_help_of_every_command() {
+        fn walk(command: &mut clap::Command, path: &str, out: &mut String) {
+            let name =
+                if path.is_empty() { command.get_name().to_owned() } else { format!("{path} {}", command.get_name()) };
+            let help = command.clone().bin_name(name.clone()).term_width(100).render_long_help().to_string();
+            out.push_str(&format!("==== {name}\n\n{}\n\n", help.trim_end()));
+            for child in command.get_subcommands_mut() {
+                walk(child, &name, out);
+            }
+        }
+        let mut tree = tree();
+        tree.build();
+        let mut reference = String::new();
+        walk(&mut tree, "", &mut reference);
+        let reference: String = reference.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/reference.txt");
+        if std::env::var_os("COLOPHON_BLESS").is_some() {
+            std::fs::write(path, &reference).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        let differs = kept.lines().zip(reference.lines()).find(|(kept, now)| kept != now);
+        assert_eq!(differs, None);
+        assert_eq!(kept.lines().count(), reference.lines().count());
+    }
+
     #[test]
     fn u3_a_mistyped_command_is_json_when_json_is_asked_for() {
         let (exit, seen) = run_captured(&["--json", "recrod", "list"]);

@@ -345,3 +345,111 @@ fn a_report_is_one_page_that_needs_nothing_else() {
     place.refused(&["verify", &place.path("w.bin"), "--report", &text], 12);
     assert!(fs::read_to_string(&text).unwrap().contains("DOES NOT HOLD"));
 }
+
+#[test]
+fn an_encrypted_key_is_opened_by_the_password_of_the_environment_and_by_no_other() {
+    let place = Place::new();
+    let with = |password: &str, args: &[&str]| {
+        let config = place.path("config.toml");
+        let (world, seen) = World::captured(&[("COLOPHON_CONFIG", &config), ("COLOPHON_KEY_PASSWORD", password)]);
+        let args = std::iter::once("colophon").chain(args.iter().copied()).map(OsString::from).collect();
+        let exit = super::run(args, world);
+        Ended { exit, stdout: seen.stdout(), stderr: seen.stderr() }
+    };
+    assert_eq!(with("secret", &["key", "new", "lab", "--algorithm", "p256"]).exit, 0);
+    let statement = place.path("s.json");
+    let subject = format!("m={}", "0a".repeat(32));
+    let card = place.path("card.yaml");
+    place.ok(&[
+        "record",
+        "new",
+        "model-card",
+        "--from",
+        &card,
+        "--subject",
+        &subject,
+        "--issuer",
+        "lab",
+        "-o",
+        &statement,
+    ]);
+    assert_eq!(with("secret", &["record", "sign", &statement, "--key", "lab"]).exit, 0);
+    let wrong = with("guess", &["record", "sign", &statement, "--key", "lab"]);
+    assert_eq!(wrong.exit, 2);
+    assert!(wrong.stderr.contains("key_unreadable") && !wrong.stderr.contains("guess"), "{wrong:?}");
+    assert_eq!(place.ok(&["key", "list"])["keys"][0]["encrypted"], true);
+}
+
+#[test]
+fn u13_one_question_hides_among_a_thousand_keys_and_many_are_answered_from_the_whole() {
+    let place = Place::new();
+    let log = place.log();
+    let running = Running::start(&log, ANY_LOOPBACK).unwrap();
+    let url = running.url();
+    place.ok(&["log", "trust", "--policy", &place.path("log/policy.txt")]);
+    let digest = |i: u64| {
+        use sha2::{Digest as _, Sha256};
+        ledger::ids::to_hex(&Sha256::digest(i.to_be_bytes()))
+    };
+    let lines: String = (0..20_000).map(|i| format!("{}\n", digest(i))).collect();
+    let source = place.path("digests.txt");
+    fs::write(&source, lines).unwrap();
+    let manifest = place.path("manifest");
+    place.ok(&["manifest", "build", &source, "--out", &manifest, "--license", "CC0-1.0"]);
+    let ask = |args: &[&str]| {
+        let line: Vec<&str> = ["ask", "--log", url].into_iter().chain(args.iter().copied()).collect();
+        place.ok(&line)
+    };
+    let (inside, outside) = (format!("sha256:{}", digest(7)), format!("sha256:{}", digest(1 << 40)));
+    assert_eq!(ask(&[&inside])["coverage"]["datasets"], 0);
+    place.ok(&["record", "publish", "manifest", "--from", &manifest, "--key", "lab", "--issuer", "lab", "--log", url]);
+    let unheld = ask(&[&inside]);
+    assert_eq!(unheld["questions"][0]["status"], "unknown");
+    assert!(unheld["questions"][0]["answers"][0]["reason"].as_str().unwrap().contains("not held"));
+    let sent = place.ok(&["manifest", "push", &manifest, "--key", "lab", "--log", url]);
+    assert!(sent["keyspaces"][0]["sent"].as_u64().unwrap() > 0);
+    let again = place.ok(&["manifest", "push", &manifest, "--key", "lab", "--log", url]);
+    assert_eq!(again["keyspaces"][0]["sent"], 0);
+    let look = |json: &Value, question: usize| {
+        let answer = &json["questions"][question]["answers"][0];
+        let told = answer["looks"][0]["bitsTold"].as_u64().unwrap();
+        let among: u64 = answer["looks"][0]["hiddenAmong"].as_str().unwrap().parse().unwrap();
+        (answer["status"].as_str().unwrap().to_owned(), told, among)
+    };
+    let exact = ask(&[&inside, "--exact"]);
+    let (status, told, among) = look(&exact, 0);
+    assert_eq!((status.as_str(), told > 4, among < 200), ("present", true, true), "{exact}");
+    assert_eq!(exact["questions"][0]["answers"][0]["licenses"][0], "CC0-1.0");
+    let ranged = ask(&[&inside, &outside]);
+    for (question, status) in ["present", "absent"].into_iter().enumerate() {
+        let (found, told, among) = look(&ranged, question);
+        assert_eq!((found.as_str(), told > 0, among >= 500), (status, true, true), "{ranged}");
+    }
+    let others: Vec<String> = (0..4).map(|i| format!("sha256:{}", digest(i))).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let bulk = ask(&others);
+    assert_eq!(look(&bulk, 3), ("present".to_owned(), 0, 20_000), "{bulk}");
+}
+
+#[test]
+fn a_mended_card_is_mended_in_place_and_strict_lint_fails() {
+    let place = Place::new();
+    let card = place.path("README.md");
+    fs::write(&card, "---\nlanguage: no\nlicense: Apache-2.0\n---\n# Heron\n").unwrap();
+    assert_eq!(place.run(&["card", "lint", &card]).exit, 0);
+    assert_eq!(place.run(&["card", "lint", &card, "--strict"]).exit, 2);
+    let printed = place.run(&["card", "lint", &card, "--print", "-q"]);
+    assert!(printed.stdout.starts_with("---\nlanguage: \"no\"\n"), "{printed:?}");
+    place.ok(&["card", "lint", &card, "--fix"]);
+    assert!(fs::read_to_string(&card).unwrap().starts_with(printed.stdout.trim_end()));
+    assert_eq!(place.run(&["card", "lint", &card, "--strict"]).exit, 0);
+}
+
+#[test]
+fn the_demo_touches_no_folder_that_it_did_not_make() {
+    let place = Place::new();
+    let dir = place.dir.path().display().to_string();
+    let error = place.refused(&["demo", "--once", "--dir", &dir], 2);
+    assert!(error["hint"].as_str().unwrap().contains("colophon demo --dir"), "{error}");
+    assert!(Path::new(&place.path("w.bin")).exists());
+}

@@ -188,9 +188,7 @@ fn clear(dir: &Path) -> Result<()> {
             .at(dir.display().to_string())
             .hint(format!("Choose another: colophon demo --dir {}", other.display())));
     }
-    if let Some((pid, url)) = LogDir::open(&dir.join("log")).ok().and_then(|log| log.served_at())
-        && Path::new("/proc").join(pid.to_string()).exists()
-    {
+    if let Some((pid, url)) = LogDir::open(&dir.join("log")).ok().and_then(|log| log.served_at()) {
         return Err(CliError::new(Code::StoreLocked, format!("a demo is being served from this folder at {url}"))
             .at(dir.display().to_string())
             .hint(format!("Stop it with `kill {pid}`, or choose another folder.")));

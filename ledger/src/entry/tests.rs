@@ -1,3 +1,5 @@
+//! Entries: what is encoded is decoded, and nothing else is.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;

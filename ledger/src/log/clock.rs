@@ -28,6 +28,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place where the ledger asks the machine for the time")]
     fn now(&self) -> UnixMillis {
         // A clock before 1970 reads as 0, which the plausibility check below then refuses.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

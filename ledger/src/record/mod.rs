@@ -5,7 +5,6 @@
 //! ([`kinds`]). It does not check signatures, for it knows no keys: [`dsse::Envelope::verify`] does. Nothing here knows
 //! the log either: whose a key is and who may register what is decided by `state`.
 
-pub mod common;
 pub mod descriptor;
 pub mod dsse;
 pub mod import;
@@ -16,6 +15,7 @@ pub mod kinds;
 pub mod license;
 pub mod limits;
 pub mod lint;
+pub mod members;
 pub mod schema;
 pub mod statement;
 pub mod terms;
@@ -26,12 +26,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use self::common::Common;
 use self::dsse::{Envelope, PAYLOAD_TYPE};
 use self::key::PublicKey;
 use self::kind::Kind;
 use self::kinds::{Contents, Keys, Predicate};
 use self::limits::{MAX_ENVELOPE, MAX_REFS, MAX_STATEMENT};
+use self::members::Common;
 use self::statement::{Statement, Subject};
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, RecordId, SubjectDigest};

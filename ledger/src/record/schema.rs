@@ -7,13 +7,13 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::common::Common;
 use super::kind::Kind;
 use super::kinds::{
     AuditAttestation, DatasetCard, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
     TrainingSource,
 };
 use super::limits::MAX_SUBJECTS;
+use super::members::Common;
 use super::statement::{STATEMENT_TYPE, Subject};
 
 /// The schema of the identifiers of [`crate::ids`]: 64 lower-case hexadecimal digits.

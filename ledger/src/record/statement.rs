@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::common::Common;
 use super::descriptor::Digests;
 use super::kind::Kind;
 use super::limits::{MAX_STATEMENT, MAX_SUBJECTS};
+use super::members::Common;
 use super::{json, typed};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyId, KeyspaceId, RecordId, SubjectDigest};
@@ -93,7 +93,7 @@ impl Subject {
 ///
 /// ```
 /// use ledger::ids::SubjectDigest;
-/// use ledger::record::{common::Common, kind::Kind, kinds::ModelCard, statement::{Statement, Subject}};
+/// use ledger::record::{members::Common, kind::Kind, kinds::ModelCard, statement::{Statement, Subject}};
 ///
 /// let model = Subject::artifact("model.safetensors", SubjectDigest::from_bytes([0xab; 32]));
 /// let common = Common::new("example-ai".parse()?, "2026-03-01T12:00:00Z".parse()?);

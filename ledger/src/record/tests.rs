@@ -1,3 +1,5 @@
+//! Records: the rules that only the whole of a record can break.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;

@@ -1,14 +1,17 @@
 //! `/`, and lists of records: by kind, issuer, signer, subject or reference.
 
+use std::collections::BTreeMap;
+
 use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest};
 use ledger::log::{Order, Term};
 
 use super::read::Reading;
 use super::view::home::Home;
 use super::view::said::{Allowance, Said};
-use super::view::seen::kinds_words;
+use super::view::seen::{Seen, kinds_words};
+use super::view::shell::Shell;
 use super::{Request, reply};
-use crate::problem::Answer;
+use crate::problem::{Answer, Problem};
 use crate::query::{Query, encode};
 
 /// Records on one page.
@@ -21,32 +24,34 @@ pub(super) fn home(reading: &Reading<'_>, request: Request<'_>) -> Answer {
     // One filter at a time: what two of them have in common is the API's business.
     let filter = if let Some(kind) = query.text("kind") {
         let words = allowance.said(kinds_words(kind), 64);
-        Some((Term::Kind(kind.to_owned()), words, format!("kind={}", encode(kind))))
+        Some((vec![Term::Kind(kind.to_owned())], words, format!("kind={}", encode(kind))))
     } else if let Some(issuer) = query.text("issuer") {
         let words = allowance.said(&format!("what {issuer} said"), 300);
-        Some((Term::Issuer(issuer.to_owned()), words, format!("issuer={}", encode(issuer))))
+        Some((vec![Term::Issuer(issuer.to_owned())], words, format!("issuer={}", encode(issuer))))
     } else if let Some(key) = query.value::<KeyId>("signer")? {
-        Some((Term::Signer(key), Said::whole(&format!("what key {key} signed")), format!("signer={key}")))
+        Some((vec![Term::Signer(key)], Said::whole(&format!("what key {key} signed")), format!("signer={key}")))
     } else if let Some(subject) = query.value::<SubjectDigest>("subject")? {
-        Some((Term::Subject(subject), Said::whole(&format!("records about {subject}")), format!("subject={subject}")))
+        Some((
+            vec![Term::Subject(subject)],
+            Said::whole(&format!("records about {subject}")),
+            format!("subject={subject}"),
+        ))
     } else if let Some(record) = query.value::<RecordId>("ref")? {
-        // What is about a record has it for a subject or names it; the index of names holds the larger part.
-        Some((Term::Ref(record), Said::whole(&format!("records that name record {record}")), format!("ref={record}")))
+        // A record is spoken of by those that name it and by those that have it for a subject.
+        let subject = SubjectDigest::from_bytes(*record.as_bytes());
+        let words = Said::whole(&format!("records about record {record}"));
+        Some((vec![Term::Ref(record), Term::Subject(subject)], words, format!("ref={record}")))
     } else {
         None
     };
-    let terms: Vec<Term> = filter.iter().map(|(term, ..)| term.clone()).collect();
-    let order = Order::Below(before.unwrap_or(LeafIndex(u64::MAX)));
-    let (mut newest, next) = reading.list(terms, order, PER_PAGE)?;
+    let any = filter.as_ref().map(|(any, ..)| any.as_slice()).unwrap_or_default();
+    let (mut newest, next) = newest(reading, any, before.unwrap_or(LeafIndex(u64::MAX)))?;
     reading.name_subjects(&mut newest)?;
     let lines = newest.iter().map(|seen| seen.line(reading.now, &mut allowance)).collect();
-    let older = match next {
-        Some(Order::Below(next)) if next.0 > 0 => Some(match &filter {
-            Some((.., parameter)) => format!("/?{parameter}&before={next}"),
-            None => format!("/?before={next}"),
-        }),
-        _ => None,
-    };
+    let older = next.filter(|next| next.0 > 0).map(|next| match &filter {
+        Some((.., parameter)) => format!("/?{parameter}&before={next}"),
+        None => format!("/?before={next}"),
+    });
     let first = filter.is_none() && before.is_none();
     let mut shell = reading.shell("home");
     shell.title = match &filter {
@@ -58,4 +63,28 @@ pub(super) fn home(reading: &Reading<'_>, request: Request<'_>) -> Answer {
     let only = filter.map(|(_, words, _)| words);
     let home = Home { shell, head, newest: lines, older, first, only };
     Ok(reply::page(home.to_string(), request.headers))
+}
+
+/// The page before there is anything to show.
+pub(super) fn empty() -> Home {
+    let shell = Shell::new("", "home", None);
+    Home { shell, head: None, newest: Vec::new(), older: None, first: true, only: None }
+}
+
+/// The newest records below an index under any of some terms, or of all; and below which index to go on.
+fn newest(reading: &Reading<'_>, any: &[Term], below: LeafIndex) -> Result<(Vec<Seen>, Option<LeafIndex>), Problem> {
+    let filters = if any.is_empty() { vec![Vec::new()] } else { any.iter().map(|term| vec![term.clone()]).collect() };
+    let mut found = BTreeMap::new();
+    let mut more = false;
+    for terms in filters {
+        let page = reading.page(terms, Order::Below(below), PER_PAGE)?;
+        more |= page.next.is_some();
+        found.extend(page.entries.into_iter().map(|entry| (entry.index, entry)));
+    }
+    more |= found.len() > PER_PAGE;
+    let shown: Vec<_> = found.into_values().rev().take(PER_PAGE).collect();
+    // A list that goes on was filled, so nothing between its end and the last one shown is left out.
+    let next = shown.last().map(|entry| entry.index).filter(|_| more);
+    let seen = shown.into_iter().map(|entry| reading.seen(entry)).collect::<ledger::Result<_>>()?;
+    Ok((seen, next))
 }

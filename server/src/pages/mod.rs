@@ -28,7 +28,6 @@ pub mod view;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use ledger::Code;
 use ledger::ids::LeafIndex;
 use ledger::note::Policy;
 use warp::http::header::{self, HeaderMap};
@@ -120,7 +119,8 @@ impl Pages {
     fn reading(&self, request: Request<'_>, page: impl FnOnce(&Reading<'_>) -> Answer) -> Answer {
         match Reading::new(self, host(request.headers)) {
             Some(reading) => page(&reading),
-            None => Err(Problem::new(Code::AwaitingWitnesses, "no checkpoint meets the policy yet").retry_after(5)),
+            None if request.path == "/" => Ok(reply::page(home::empty().to_string(), request.headers)),
+            None => Err(not_found("no checkpoint has been published yet")),
         }
     }
 

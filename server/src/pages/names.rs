@@ -14,8 +14,8 @@ use crate::problem::Problem;
 /// The kinds that have names.
 const KINDS: [&str; 3] = ["model-card", "dataset-card", "party-profile"];
 
-/// Bodies read for one search. At 50 µs each, half of what a page may take.
-const STEP: usize = 500;
+/// Bodies of each kind read for one search. At 50 µs each, all three take half of what a page may take.
+const STEP: usize = 300;
 
 /// Names kept: at about 100 bytes each, 10 MB.
 const MAX_NAMES: usize = 100_000;
@@ -42,8 +42,8 @@ impl Names {
     /// Reads on: what is new first, then what is older.
     pub(super) fn catch_up(&mut self, reading: &Reading<'_>) -> Result<(), Problem> {
         let size = reading.view.size.0;
-        let mut left = STEP;
         for (i, kind) in KINDS.into_iter().enumerate() {
+            let mut left = STEP;
             let mut range = self.read[i];
             if !range.started {
                 range = Range { low: size, high: size, started: true };

@@ -232,8 +232,7 @@ fn u08_u09_every_page_that_a_reader_can_reach_is_whole_and_light() {
             let link = link.split('#').next().unwrap().replace("&#38;", "&");
             // A list of hundreds of like records is followed for its first dozen.
             let alike = link.starts_with("/r/") && pages > 60;
-            let later = link.starts_with("/openapi.json") || (link.starts_with("/manifests/"));
-            if !alike && !later && seen.insert(link.clone()) {
+            if !alike && seen.insert(link.clone()) {
                 open.push(link);
             }
         }
@@ -436,5 +435,26 @@ fn pages_are_asked_about_again_and_assets_never() {
 fn a_log_without_a_checkpoint_says_so() {
     let server = TestServer::of_empty_log(crate::Options::default());
     let reply = server.request("GET", "/", &[("accept", "text/html")], b"");
-    assert!(reply.text().contains("Colophon") && reply.status < 500, "{} {}", reply.status, reply.text());
+    assert_eq!(reply.status, 200);
+    assert!(check("/", &reply).contains("There is no checkpoint yet"));
+    let record = server.request("GET", "/r/0", &[("accept", "text/html")], b"");
+    assert_eq!(record.status, 404);
+    check("/r/0", &record);
+}
+
+#[test]
+fn a_list_of_two_kinds_of_reference_is_paged_without_gap_or_repetition() {
+    let World { server, model, .. } = world();
+    let mut path = format!("/?ref={model}");
+    let mut indices: Vec<u64> = Vec::new();
+    loop {
+        let html = check(&path, &server.get(&path));
+        let lines = html.split("<p class=\"at\"><a href=\"/r/").skip(1);
+        indices.extend(lines.map(|line| line.split('"').next().unwrap().parse::<u64>().unwrap()));
+        let Some(older) = attributes(&html, "href").find(|link| link.contains("before=")) else { break };
+        path = older.replace("&#38;", "&");
+    }
+    assert!(indices.windows(2).all(|pair| pair[0] > pair[1]), "{indices:?}");
+    // 291 sources, two claims, an audit and a comment.
+    assert_eq!(indices.len(), 295);
 }

@@ -4,8 +4,9 @@ use ledger::record::key::Algorithm;
 
 use super::to_json;
 use crate::failure::Result;
-use crate::keys::{self, PasswordArgs, Passwords};
+use crate::keys;
 use crate::output::Answer;
+use crate::passwords::{PasswordArgs, Passwords};
 use crate::session::Session;
 
 /// Make a new key

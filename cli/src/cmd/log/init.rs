@@ -16,9 +16,10 @@ use crate::draft::Defaults;
 use crate::failure::{CliError, Result};
 use crate::files;
 use crate::genesis;
-use crate::keys::{self, KeyStore, PASSWORD_VARIABLE, PasswordArgs, Passwords};
+use crate::keys::{self, KeyStore};
 use crate::logdir::{LogDir, NewKeys};
 use crate::output::Answer;
+use crate::passwords::{PASSWORD_VARIABLE, PasswordArgs, Passwords};
 use crate::serving::open_log;
 use crate::session::Session;
 
@@ -56,11 +57,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     };
     let origin = Origin::parse(&origin).map_err(|error| CliError::usage(format!("--origin: {error}")))?;
     refuse_a_log(path)?;
-    let operator = match &args.operator_key {
-        Some(name) => session.keys().open(name, &mut Passwords::new(&args.password, &session.config)?)?,
-        None => new_operator_key(path, &args.password, session)?,
-    };
-    let made = create(path, &origin, &args.operator, &operator, args.public_url.clone(), session)?;
+    let made = make(args, &origin, session);
+    if made.is_err() {
+        // The folder was empty before, so all that is in it is half a log.
+        empty(path);
+    }
+    let (made, operator) = made?;
     if args.operator_key.is_none() {
         session.out.note(&format!(
             "{} registers parties. Better keep it on another machine.",
@@ -86,6 +88,23 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         "dir": path,
     });
     Ok(Answer::new(text, json))
+}
+
+fn make(args: &Args, origin: &Origin, session: &Session) -> Result<(Made, PrivateKey)> {
+    let path = &args.dir.dir;
+    let operator = match &args.operator_key {
+        Some(name) => session.keys().open(name, &mut Passwords::new(&args.password, &session.config)?)?,
+        None => new_operator_key(path, &args.password, session)?,
+    };
+    let made = create(path, origin, &args.operator, &operator, args.public_url.clone(), session)?;
+    Ok((made, operator))
+}
+
+fn empty(path: &Path) {
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
 }
 
 /// A log that was made.

@@ -1,8 +1,9 @@
 //! `colophon log serve`
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::json;
+use tracing_subscriber::EnvFilter;
 
 use crate::failure::{CliError, Result};
 use crate::logdir::LogDir;
@@ -25,19 +26,36 @@ pub(crate) struct Args {
     /// Address and port; port 0 lets the system choose. Without it `listen` of LOG/config.toml, else 127.0.0.1:8480
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// A proxy in front of this server; whoever comes through it counts by the last address of X-Forwarded-For. May be
+    /// repeated
+    #[arg(long = "proxy", value_name = "IP")]
+    proxies: Vec<IpAddr>,
+    /// What to write to standard error: error, warn, info, debug, or a filter of the crate tracing-subscriber
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    trace: String,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let dir = LogDir::open(&args.dir.dir)?;
     let listen = args.listen.as_deref().or(dir.config().listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
     let address = parse(listen)?;
-    let mut running = Running::start(&dir, address)?;
+    trace(&args.trace)?;
+    let mut running = Running::start_behind(&dir, address, args.proxies.clone())?;
     let size = running.log().published().map_or(0, |view| view.size.0);
     let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
     let json = json!({ "origin": dir.origin().as_str(), "url": running.url(), "size": size.to_string() });
     session.out.step(&text, Some(&json));
     running.wait()?;
     Ok(Answer::new("stopped", json!({ "stopped": true })))
+}
+
+/// Writes what the server has to say to standard error.
+fn trace(filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| CliError::usage(format!("--trace: {error}")).hint("Say error, warn, info or debug."))?;
+    // A second server in one process, as in tests, keeps the first one's.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    Ok(())
 }
 
 /// `127.0.0.1:8480`, `[::1]:0`, `:8480` (every interface) or `8480` (this machine alone).

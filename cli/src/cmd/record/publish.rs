@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::new::DraftArgs;
 use super::sign::{MAX_BODY, open_keys, sign};
-use super::submit::line;
+use super::submit::{line, remarks};
 use crate::api::Accepted;
 use crate::artifact::BUNDLE_ENDING;
 use crate::client::Client;
@@ -19,9 +19,9 @@ use crate::cmd::verify;
 use crate::draft::{Defaults, Draft};
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::keys::PasswordArgs;
 use crate::logdir::LogDir;
 use crate::output::Answer;
+use crate::passwords::PasswordArgs;
 use crate::session::Session;
 use crate::source::{LogArgs, client, reach};
 use crate::trust::TrustArgs;
@@ -102,6 +102,7 @@ pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> 
     };
     let (client, trust, _running) = reach_and_trust(how.log, how.trust, session)?;
     let accepted = send(&client, &body, session)?;
+    remarks(&accepted, session);
     let (bundle, verified) = receive(&client, &accepted, &record, &trust, session)?;
     files::write(&how.bundle, &bundle)?;
     files::remove(&pending)?;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::keys::{PasswordArgs, Passwords};
 use crate::output::{Answer, json_list};
+use crate::passwords::{PasswordArgs, Passwords};
 use crate::session::Session;
 
 /// A file of many statements, one a line: 300 sources of 2 KiB are 600 KiB; the largest batch of the server is 16 MiB.
@@ -20,15 +20,17 @@ const MAX_LINES_FILE: usize = 64 * 1024 * 1024;
 
 /// Sign statements
 ///
-/// Takes one statement, or a file of many, one a line (.ndjson), and prints as many envelopes (DSSE). With --add the file
-/// is an envelope that gets further signatures, for statements that several parties sign on machines of their own.
+/// Takes statements, or files of many, one a line (.ndjson), and prints as many envelopes (DSSE), one a line if there are
+/// several. With --add the files are envelopes that get further signatures, for statements that several parties sign on
+/// machines of their own.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  colophon record sign card.statement.json --key lab --out card.dsse.json\n  colophon record sign party.statement.json --key operator --key lab\n  colophon record sign party.dsse.json --add --key lab --out party.dsse.json"
 )]
 pub(crate) struct Args {
-    /// A statement, or a file of them; with --add an envelope
-    file: PathBuf,
+    /// Statements, or files of them; with --add envelopes
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// A key by its name or the path of its PEM file; may be repeated [env: COLOPHON_KEY]
     #[arg(short, long = "key", value_name = "KEY")]
     keys: Vec<String>,
@@ -43,19 +45,20 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let bytes = files::read(&args.file, MAX_LINES_FILE)?;
     let keys = open_keys(&args.keys, &args.password, session)?;
-    let place = args.file.display();
-    let inputs = if is_many(&args.file) { lines(&bytes) } else { vec![(1, bytes.as_slice())] };
-    let many = inputs.len() > 1 || is_many(&args.file);
-    let mut envelopes = Vec::with_capacity(inputs.len());
-    for (number, input) in inputs {
-        let envelope = if args.add { add(input, &keys) } else { sign(input, &keys) };
-        envelopes.push(if many {
-            envelope.at(format!("{place}: line {number}"))?
-        } else {
-            envelope.at(place.to_string())?
-        });
+    let many = args.files.len() > 1 || args.files.iter().any(|file| is_many(file));
+    let mut envelopes = Vec::new();
+    for file in &args.files {
+        let place = file.display();
+        let bytes = files::read(file, MAX_LINES_FILE)?;
+        if !is_many(file) {
+            envelopes.push(if args.add { add(&bytes, &keys) } else { sign(&bytes, &keys) }.at(place)?);
+            continue;
+        }
+        for (number, line) in lines(&bytes) {
+            let envelope = if args.add { add(line, &keys) } else { sign(line, &keys) };
+            envelopes.push(envelope.at(format!("{place}: line {number}"))?);
+        }
     }
     let mut document = Vec::new();
     let mut items: Vec<Value> = Vec::with_capacity(envelopes.len());

@@ -9,7 +9,7 @@ use super::sign::{MAX_BODY, is_many, lines};
 use crate::api::Accepted;
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::output::{Answer, Mark, grouped};
+use crate::output::{Answer, Mark, grouped, shown};
 use crate::progress::Unit;
 use crate::session::Session;
 use crate::source::{LogArgs, client, reach};
@@ -45,6 +45,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     if let ([(_, envelope)], false) = (envelopes.as_slice(), args.batch) {
         let accepted = client.submit(envelope)?;
         let accepted = client.wait_until_published(accepted, session.config.timeout.value)?;
+        remarks(&accepted, session);
         return Ok(Answer::new(line(&accepted), accepted.to_json()));
     }
     let progress = session.out.progress("sending", Some(envelopes.len() as u64), Unit::Things("records"));
@@ -122,6 +123,15 @@ fn report(envelopes: &[(String, Vec<u8>)], answers: Vec<Result<Accepted>>, sessi
         "new": new, "duplicates": known, "refused": refusals, "awaiting": waiting, "exit": exit, "records": items,
     });
     Answer::new(text, json).with_exit(exit)
+}
+
+/// What lint said about a record that was accepted. It never blocks one.
+pub(crate) fn remarks(accepted: &Accepted, session: &Session) {
+    for warning in &accepted.warnings {
+        let text = |name: &str| warning.get(name).and_then(Value::as_str).unwrap_or_default();
+        let remark = format!("lint: {} {} [{}]", text("place"), text("message"), text("code"));
+        session.out.note(&shown(&remark));
+    }
 }
 
 /// What became of one record.

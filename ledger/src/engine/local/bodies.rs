@@ -79,7 +79,7 @@ pub(super) fn record_of(place: Place) -> Option<Position> {
 
 /// Where the record behind this body begins, if it is in the same segment.
 pub(super) fn behind(place: Place) -> Position {
-    Position { segment: place.segment, offset: place.offset + u64::from(place.len) }
+    Position { segment: place.segment, offset: place.offset.saturating_add(place.len.into()) }
 }
 
 /// Reads the record of a body and checks it. The bytes are `None` if the body was erased.
@@ -107,4 +107,26 @@ pub(super) fn read(series: &Series, place: Place) -> Result<(Header, Option<Byte
         return Err(damage(place.offset, "the body does not match its digest"));
     }
     Ok((header, Some(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_header_is_read_as_it_was_written_and_no_bit_of_it_may_change(
+            erased: bool, len: u32, digest: [u8; 32], bit in 0..HEADER_BYTES * 8,
+        ) {
+            let header = Header { erased, len, digest: BodyDigest::from_bytes(digest) };
+            let mut bytes = header.encode();
+            prop_assert_eq!(Header::decode(&bytes), Some(header));
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(Header::decode(&bytes), None);
+        }
+    }
 }

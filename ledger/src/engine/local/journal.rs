@@ -211,6 +211,9 @@ impl<'a> Frames<'a> {
             if self.at.offset < len {
                 break len;
             }
+            if self.at.offset > len {
+                return Err(self.damage("no frame begins here"));
+            }
             self.go_to(Position { segment: self.at.segment + 1, offset: 0 });
         };
         self.fill(FRAME_BYTES, limit)?;
@@ -288,4 +291,57 @@ fn rest_of_segment(series: &Series, at: Position, end: Position) -> Vec<u8> {
         bytes.clear();
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::sample;
+
+    const AT: Position = Position { segment: 3, offset: 4711 };
+
+    fn frame(lens: &[usize]) -> (CommitPlan, Vec<Place>, Vec<Place>, Vec<u8>) {
+        let plan = sample::Writer::default().plan(lens);
+        let bodies = (7..).map(|offset| Place { segment: 2, len: 9, offset }).take(lens.len()).collect::<Vec<_>>();
+        let (bytes, places) = encode(&plan, AT, [5; 32], &bodies, Position { segment: 2, offset: 99 });
+        (plan, bodies, places, bytes)
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_is_read_as_it_was_written(lens in prop::collection::vec(0usize..50, 1..40)) {
+            let (plan, bodies, places, mut bytes) = frame(&lens);
+            prop_assert_eq!(bytes.len() as u64, bytes_of(&plan));
+            bytes.extend_from_slice(b"whatever stands behind");
+            let frame = Frame::decode(&bytes, AT).unwrap();
+            prop_assert_eq!((frame.first, frame.next_index(), frame.extends), (0, lens.len() as u64, [5; 32]));
+            prop_assert_eq!(frame.end().offset, AT.offset + bytes_of(&plan));
+            let found: Vec<_> = frame.entries().collect::<Result<_, _>>().unwrap();
+            for (nth, (index, both, entry)) in found.iter().enumerate() {
+                prop_assert_eq!((index.0, both.entry, both.body), (nth as u64, places[nth], bodies[nth]));
+                prop_assert_eq!(*entry, &plan.entries[nth].entry);
+                // Each entry can be read without its frame.
+                let from = (both.entry.offset - AT.offset) as usize - ENTRY_BYTES;
+                prop_assert_eq!(decode_entry(&bytes[from..]), Some((bodies[nth], *entry)));
+            }
+        }
+
+        #[test]
+        fn what_is_not_a_frame_is_refused(lens in prop::collection::vec(0usize..50, 1..10), cut: prop::sample::Index,
+            bit: prop::sample::Index, noise: Vec<u8>,
+        ) {
+            let (.., bytes) = frame(&lens);
+            prop_assert!(Frame::decode(&bytes[..cut.index(bytes.len())], AT).is_err());
+            let bit = bit.index(bytes.len() * 8);
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(Frame::decode(&flipped, AT).is_err());
+            prop_assert!(Frame::decode(&noise, AT).is_err());
+            prop_assert_eq!(decode_entry(&noise), None);
+        }
+    }
 }

@@ -195,7 +195,15 @@ impl LocalEngine {
         options: &LocalOptions,
         visit: &mut dyn FnMut(Checked<'_>) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        let disk: Arc<dyn Disk> = Arc::new(StdDisk);
+        Self::check_closed_on(Arc::new(StdDisk), options, visit)
+    }
+
+    /// [`check_closed`](Self::check_closed) on another disk than the system's.
+    pub fn check_closed_on(
+        disk: Arc<dyn Disk>,
+        options: &LocalOptions,
+        visit: &mut dyn FnMut(Checked<'_>) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
         let layout = Layout::new(&disk, options);
         let (_locks, guard, mut damages) = open::open_guard(&disk, &layout, options)?;
         if check::data(&layout, guard.guarded(), visit).is_continue() {

@@ -209,11 +209,9 @@ fn judge(
         return rolled_back("the index knows a batch that the guard does not know");
     }
 
-    // The last committed batch, then as much of the rest as was asked for.
-    let checked = check_last(layout, guarded).and_then(|()| check_frames(layout, guarded, check_from));
-    if let Err(damage) = checked {
-        // Whatever was left out before may tell more about what is missing.
-        let damage = check_frames(layout, guarded, Position::START).err().unwrap_or(damage);
+    // As many frames as were asked for, all of them if the position asked for is none, then the last batch whole.
+    let frames = check_frames(layout, guarded, check_from).or_else(|_| check_frames(layout, guarded, Position::START));
+    if let Err(damage) = frames.and_then(|()| check_last(layout, guarded)) {
         if ends_before(layout, &damage, ends.journal, ends.bodies)? {
             return Err(refused(Code::StoreBehindGuard, &format!("{} ends too early: {}", damage.file, damage.what)));
         }

@@ -23,8 +23,17 @@ pub enum SimFault {
     Kept,
     /// A write or a folder call does half of its work and fails; another call fails like `Lost`.
     Half,
+    /// A write stores one wrong bit and says that all went well; another call does its work.
+    Flip,
     /// The process ends here: this call and every later one fails until [`SimDisk::restart`].
     End,
+}
+
+impl SimFault {
+    /// Whether a sync that meets it makes durable what it should.
+    fn keeps(self) -> bool {
+        matches!(self, Self::Kept | Self::Flip)
+    }
 }
 
 /// How a process ended.
@@ -160,7 +169,7 @@ impl SimDisk {
         Arc::new(SimFile { disk: self.clone(), id, boot: world.boot })
     }
 
-    /// Carries out one call with whatever fault it meets.
+    /// Carries out one call with whatever fault it meets; unbroken calls are `Kept` without the error.
     fn call<T>(&self, work: impl FnOnce(&mut World, SimFault) -> io::Result<T>) -> io::Result<T> {
         let mut world = self.world();
         if world.ended {
@@ -179,6 +188,9 @@ impl SimDisk {
             return Err(eio());
         }
         let done = work(&mut world, fault);
+        if fault == SimFault::Flip {
+            return done;
+        }
         // A lock that was taken is given back on drop, and needs the world for it.
         drop(world);
         drop(done);
@@ -315,8 +327,8 @@ impl Disk for SimDisk {
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.call(|world, fault| match fault {
-            SimFault::Kept => world.name(path.parent().unwrap_or(path), NameCall::Folder(path.to_owned())),
-            _ => Ok(()),
+            SimFault::Lost => Ok(()),
+            _ => world.name(path.parent().unwrap_or(path), NameCall::Folder(path.to_owned())),
         })
     }
 
@@ -360,7 +372,7 @@ impl Disk for SimDisk {
             let pending = core::mem::take(&mut world.pending_names);
             for (folder, call) in pending {
                 // Names are written through the file system's own journal: they stay to be written after a failure.
-                if folder == path && fault == SimFault::Kept {
+                if folder == path && fault.keeps() {
                     let _ = world.durable_names.apply(&call);
                 } else {
                     world.pending_names.push((folder, call));
@@ -431,15 +443,19 @@ impl DiskFile for SimFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.call(|content, fault, room| {
             let wanted = match fault {
-                SimFault::Kept => bytes.len(),
+                SimFault::Kept | SimFault::Flip => bytes.len(),
                 SimFault::Half => bytes.len() / 2,
-                _ => 0,
+                SimFault::Lost | SimFault::End => 0,
             };
             let growth = (offset + wanted as u64).saturating_sub(content.cache.len() as u64);
             let missing = growth.saturating_sub(room.unwrap_or(u64::MAX)) as usize;
             let fitting = wanted.saturating_sub(missing);
             if fitting > 0 {
-                let write = Write::Bytes(offset as usize, bytes[..fitting].to_vec());
+                let mut bytes = bytes[..fitting].to_vec();
+                if fault == SimFault::Flip {
+                    bytes[fitting / 2] ^= 0x10;
+                }
+                let write = Write::Bytes(offset as usize, bytes);
                 write.apply(&mut content.cache);
                 content.pending.push(write);
             }
@@ -461,7 +477,7 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         self.call(|content, fault, _| {
             let pending = core::mem::take(&mut content.pending);
-            if fault == SimFault::Kept {
+            if fault.keeps() {
                 pending.iter().for_each(|write| write.apply(&mut content.durable));
             }
             Ok(())

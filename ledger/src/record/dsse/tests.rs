@@ -1,3 +1,5 @@
+//! Envelopes: published vectors, and every way in which one can be wrong.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;

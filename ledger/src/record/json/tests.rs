@@ -1,3 +1,5 @@
+//! The strict reader: what it takes, what it refuses and where it says so.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;

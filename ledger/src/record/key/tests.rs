@@ -1,3 +1,5 @@
+//! Keys: published vectors of signatures, and keys that no party may register.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;

@@ -33,9 +33,9 @@ pub use party::{KeyUse, Party, PartyKey, Role};
 pub use party_profile::{ExternalIdentifier, PartyProfile};
 pub use training_source::{Category, Relation, SourceDataset, TrainingSource};
 
-use super::common::{COMMON_MEMBERS, Common};
 use super::key::PublicKey;
 use super::kind::Kind;
+use super::members::{COMMON_MEMBERS, Common};
 use super::statement::{Statement, Subject};
 use super::{json, typed};
 use crate::error::{Code, Error, Result};

@@ -1,3 +1,5 @@
+//! The kinds: a sample of each is read and written, and what each needs is missed.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Licence names: what people write, and the expression that it stands for.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

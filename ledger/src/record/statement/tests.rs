@@ -1,3 +1,5 @@
+//! Statements: what is signed is canonical, and what is read is a statement.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;

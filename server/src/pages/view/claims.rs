@@ -157,7 +157,7 @@ pub fn audits(all: &[Seen], now: UnixMillis, allowance: &mut Allowance) -> (Vec<
         let verdict = said(audit.text(&["verdict"]).map(verdict_words), 60);
         let (method, scope) = (said(audit.text(&["method"]), 400), said(audit.text(&["scope"]), 400));
         let (assurance, verifier) = (
-            said(audit.text(&["assuranceLevel"]).map(|a| capital(a)).as_deref(), 60),
+            said(audit.text(&["assuranceLevel"]).map(capital).as_deref(), 60),
             said(audit.text(&["verifier", "id"]), 160),
         );
         let moment = |name| audit.text(&[name]).and_then(|text| Moment::parse(text, now));
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn claims_agree_or_differ_and_are_never_judged() {
         let apache = claim(1, "heron-lab", "apache-2.0");
-        assert!(!verdict(&[apache.clone()]).1);
+        assert!(!verdict(std::slice::from_ref(&apache)).1);
         assert_eq!(
             verdict(&[apache.clone(), claim(2, "pkg", "Apache-2.0")]),
             ("2 claims, and they agree.".into(), false)

@@ -175,7 +175,7 @@ pub(crate) mod fixture {
     /// Sources as a real embedding model declares them: names, addresses, pairs, no digests.
     pub(crate) fn sources(card: RecordId, n: u64) -> Vec<Seen> {
         let one = |i: u64| {
-            let predicate = json!({"relation": "finetunedOn", "category": if i % 5 == 0 { "crawled" } else { "publicDataset" },
+            let predicate = json!({"relation": "finetunedOn", "category": if i.is_multiple_of(5) { "crawled" } else { "publicDataset" },
                 "dataset": {"name": format!("reddit-title-body/{i:03}.jsonl.gz"), "digest": "noAssertion",
                     "uri": format!("https://example.org/embedding-training-data/part-{i}.jsonl.gz")},
                 "pairs": 4_034_691 + i, "issuer": {"id": "heron-lab", "name": "Heron Lab"}});

@@ -160,6 +160,7 @@ impl Story {
                 engine.erase_body(place)
             }
         };
+        let failed = result.is_err();
         match result {
             Ok(()) => self.known = after,
             Err(EngineError::Fatal { .. }) => {
@@ -181,6 +182,10 @@ impl Story {
         }
         self.disk.pause(true);
         assert!(holds(&engine, &self.known), "{act:?}");
+        if failed && !matches!(act, Act::Publish) {
+            // Nothing is left of what was taken back.
+            no_damage(&engine);
+        }
         self.disk.pause(false);
         engine
     }

