@@ -786,7 +786,7 @@ def verify(data, policy, paths):
         at = 7
         artifact(bundle.link.record, paths)
     except Broken as error:
-        return LINKS[at], error.code, error.detail, []
+        return LINKS[at], error.code, error.detail, warnings
     return None, None, "", warnings
 
 

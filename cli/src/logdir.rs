@@ -210,10 +210,10 @@ impl LogDir {
     }
 
     fn key_text(&self, path: &Path) -> Result<Zeroizing<String>> {
-        let missing = |source| {
-            CliError::io(path, "read the log's key", source)
-                .hint("Without this key the log cannot sign; it cannot be made again.")
-                .hint(format!("cp BACKUP {}", path.display()))
+        let missing = |source: std::io::Error| {
+            CliError::new(Code::KeyUnreadable, format!("the log's key cannot be read: {source}"))
+                .at(path.display().to_string())
+                .hint(format!("It cannot be made again; bring it back: cp COPY {}", path.display()))
         };
         let metadata = fs::metadata(path).map_err(missing)?;
         if metadata.permissions().mode() & 0o077 != 0 {

@@ -23,6 +23,7 @@ pub mod mediawiki;
 mod meta;
 mod normal;
 mod paragraph;
+mod question;
 mod reader;
 mod reply;
 mod tree;
@@ -39,9 +40,14 @@ pub use kind::{Form, Kind, Rendering, Spec};
 pub use meta::Meta;
 pub use normal::{N1, UNICODE_VERSION};
 pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
-pub use reader::{MAX_ITEM, Progress, ReadOptions, ReaderKind, Skip};
+pub use question::{Asked, MAX_BULK_DEPTH, MAX_SINGLE, Part, Question};
+pub use reader::{Progress, ReadOptions, ReaderKind, Skip};
 pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
 pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
+
+/// The largest item whose text is read, in bytes: a page of a wiki has at most 2 MiB, a book about 5; a longer text is a
+/// corpus of its own and should come as items.
+pub const MAX_ITEM: usize = 64 << 20;
 
 /// A foreign text inside a message: quoted, control characters escaped, at most 60 characters.
 fn shown(text: &str) -> String {

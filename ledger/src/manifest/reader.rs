@@ -1,7 +1,7 @@
 //! Readers of datasets: a file or a folder becomes a stream of items, each with every way of asking for it.
 //!
 //! Not a place where keys are made (see [`super::build`]). Every reader streams: memory is bounded by the largest single
-//! item, [`MAX_ITEM`]. What names a contributor is dropped here, before anything downstream sees it.
+//! item, [`MAX_ITEM`](super::MAX_ITEM). What names a contributor is dropped here, before anything downstream sees it.
 
 mod digests;
 mod folder;
@@ -18,10 +18,6 @@ use crate::manifest::mediawiki::{Title, Wiki};
 use crate::manifest::url::CanonicalUrl;
 use crate::manifest::{NO_ASSERTION, Source};
 use input::{Input, Sniffed};
-
-/// The largest item whose text is read, in bytes: a page of a wiki has at most 2 MiB, a book about 5; a longer text is a
-/// corpus of its own and should come as items.
-pub const MAX_ITEM: usize = 64 << 20;
 
 /// One thing in a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,7 +61,7 @@ pub enum Skip {
     NoText,
     /// Its bytes are not UTF-8 text.
     NotText,
-    /// Its text is larger than [`MAX_ITEM`].
+    /// Its text is larger than [`MAX_ITEM`](super::MAX_ITEM).
     TooLarge,
     /// Its title is none that a page can have.
     Title,

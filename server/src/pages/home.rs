@@ -31,18 +31,15 @@ pub(super) fn home(reading: &Reading<'_>, request: Request<'_>) -> Answer {
     } else if let Some(key) = query.value::<KeyId>("signer")? {
         Some((vec![Term::Signer(key)], Said::whole(&format!("what key {key} signed")), format!("signer={key}")))
     } else if let Some(subject) = query.value::<SubjectDigest>("subject")? {
-        Some((
-            vec![Term::Subject(subject)],
-            Said::whole(&format!("records about {subject}")),
-            format!("subject={subject}"),
-        ))
-    } else if let Some(record) = query.value::<RecordId>("ref")? {
-        // A record is spoken of by those that name it and by those that have it for a subject.
-        let subject = SubjectDigest::from_bytes(*record.as_bytes());
-        let words = Said::whole(&format!("records about record {record}"));
-        Some((vec![Term::Ref(record), Term::Subject(subject)], words, format!("ref={record}")))
+        let words = Said::whole(&format!("records about {subject}"));
+        Some((vec![Term::Subject(subject)], words, format!("subject={subject}")))
     } else {
-        None
+        // A record is spoken of by those that name it and by those that have it for a subject.
+        query.value::<RecordId>("ref")?.map(|record| {
+            let subject = SubjectDigest::from_bytes(*record.as_bytes());
+            let words = Said::whole(&format!("records about record {record}"));
+            (vec![Term::Ref(record), Term::Subject(subject)], words, format!("ref={record}"))
+        })
     };
     let any = filter.as_ref().map(|(any, ..)| any.as_slice()).unwrap_or_default();
     let (mut newest, next) = newest(reading, any, before.unwrap_or(LeafIndex(u64::MAX)))?;

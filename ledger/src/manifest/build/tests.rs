@@ -54,7 +54,7 @@ impl Built {
         self.summary.keyspaces.iter().map(|row| row.spec.as_str()).collect()
     }
 
-    /// Asks in exact mode and in range mode, and holds the two answers against each other.
+    /// Asks in exact mode, and for every eighth key also in range mode, which must agree.
     fn ask(&self, spec: &str, key: &ContentKey) -> Answer {
         let row = self.summary.keyspaces.iter().find(|row| row.spec == spec).unwrap();
         let keyspace = crate::manifest::Keyspace::declared(row).unwrap();
@@ -63,8 +63,10 @@ impl Built {
             let reply = files.reply_for(key, depth, MetaMode::Rows).unwrap();
             keyspace.verify(key, depth, &reply).unwrap()
         };
-        let (exact, range) = (ask(keyspace.t()), ask(keyspace.depth_for(1000)));
-        assert_eq!(exact.is_present(), range.is_present());
+        let exact = ask(keyspace.t());
+        if key.as_bytes()[31].is_multiple_of(8) {
+            assert_eq!(ask(keyspace.depth_for(1000)).is_present(), exact.is_present());
+        }
         exact
     }
 

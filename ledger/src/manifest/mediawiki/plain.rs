@@ -15,6 +15,7 @@
 //!    quotes for bold and italic go.
 //! 6. Entities become their characters; blank lines go.
 
+mod entity;
 mod language;
 mod line;
 mod link;
@@ -25,14 +26,15 @@ mod template;
 
 use std::borrow::Cow;
 
-use quick_xml::escape::resolve_html5_entity;
-
 use crate::manifest::mediawiki::Namespaces;
+use entity::ENTITIES;
 
-/// Ends a line inside a paragraph. XML allows no control character, so neither of the two can come from a dump.
+/// Ends a line inside a paragraph. XML allows no control character, so none of the three can come from a dump.
 const BREAK: char = '\u{1}';
 /// Ends a paragraph or any other block.
 const BLOCK: char = '\u{2}';
+/// Stands where something was that is no text and does not end a paragraph, so that its line does not count as blank.
+const GONE: char = '\u{3}';
 
 /// How deep templates and links are read inside one another; a page shows nothing useful below, and MediaWiki stops at 100
 /// as well. The limit keeps the cost of hostile nesting in proportion to its length.
@@ -48,8 +50,8 @@ const MAX_TAG: usize = 4096;
 /// assert_eq!(plain(source, &Namespaces::common()), "Tea is a beverage. It is hot.\nSee also\nCoffees");
 /// ```
 pub fn plain(wikitext: &str, namespaces: &Namespaces) -> String {
-    let text: Cow<'_, str> = if wikitext.contains([BREAK, BLOCK, '\r']) {
-        wikitext.replace("\r\n", "\n").replace(['\r', BREAK, BLOCK], "\n").into()
+    let text: Cow<'_, str> = if wikitext.contains([BREAK, BLOCK, GONE, '\r']) {
+        wikitext.replace("\r\n", "\n").replace(['\r', BREAK, BLOCK, GONE], "\n").into()
     } else {
         wikitext.into()
     };
@@ -90,7 +92,8 @@ fn decode_entities(text: &str) -> Cow<'_, str> {
 
 fn reference(name: &str) -> Option<Cow<'static, str>> {
     let Some(number) = name.strip_prefix('#') else {
-        return resolve_html5_entity(name).map(Cow::Borrowed);
+        let place = ENTITIES.binary_search_by_key(&name, |(known, _)| known).ok()?;
+        return Some(Cow::Borrowed(ENTITIES[place].1));
     };
     let code = match number.strip_prefix(['x', 'X']) {
         Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).ok()?,

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::to_hex;
-use crate::manifest::Source;
 use crate::manifest::disk::io_error;
 use crate::manifest::kind::{Form, Kind};
-use crate::manifest::reader::{ItemText, MAX_ITEM, Progress, Read, ReadItem, ReadOptions, ReaderKind, Sink, Skip};
+use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, ReaderKind, Sink, Skip};
+use crate::manifest::{MAX_ITEM, Source};
 
 pub(super) fn read(
     root: &Path,

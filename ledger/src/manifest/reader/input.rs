@@ -11,8 +11,8 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
+use crate::manifest::MAX_ITEM;
 use crate::manifest::disk::io_error;
-use crate::manifest::reader::MAX_ITEM;
 
 /// What the first bytes of a source look like.
 pub(super) enum Sniffed {

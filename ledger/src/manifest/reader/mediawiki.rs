@@ -12,8 +12,8 @@ use crate::error::{Code, Error, Result};
 use crate::manifest::kind::{Form, Kind, Rendering};
 use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_namespace, plain};
 use crate::manifest::reader::input::{Input, Place};
-use crate::manifest::reader::{ItemPage, ItemText, MAX_ITEM, Read, ReadItem, ReadOptions, Sink, Skip};
-use crate::manifest::shown;
+use crate::manifest::reader::{ItemPage, ItemText, Read, ReadItem, ReadOptions, Sink, Skip};
+use crate::manifest::{MAX_ITEM, shown};
 
 /// The versions of the format that are read.
 const VERSIONS: &[&str] = &["0.10", "0.11"];

@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn claims_agree_or_differ_and_are_never_judged() {
         let apache = claim(1, "heron-lab", "apache-2.0");
-        assert!(!verdict(&[apache.clone()]).1);
+        assert!(!verdict(std::slice::from_ref(&apache)).1);
         assert_eq!(
             verdict(&[apache.clone(), claim(2, "pkg", "Apache-2.0")]),
             ("2 claims, and they agree.".into(), false)

@@ -4,10 +4,11 @@ use askama::Template;
 use ledger::ids::LeafIndex;
 
 use super::facts::{Around, Facts, of_predicate};
-use super::parts::{Hash, RecordLine, segment};
+use super::parts::{Hash, RecordLine};
 use super::said::{Allowance, Said};
 use super::seen::Seen;
 use super::shell::Shell;
+use crate::query::encode;
 
 /// The page of a party.
 #[derive(Debug, Template)]
@@ -75,7 +76,7 @@ impl PartyPage {
         });
         Self {
             id: said,
-            segment: segment(id),
+            segment: encode(id),
             name,
             profile,
             registered: known.registered,

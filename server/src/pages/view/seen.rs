@@ -9,8 +9,9 @@ use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, UnixMillis};
 use serde_json::{Map, Value};
 
 use super::moment::Moment;
-use super::parts::{RecordLine, Speaker, segment};
+use super::parts::{RecordLine, Speaker};
 use super::said::{Allowance, Said};
+use crate::query::encode;
 
 /// One entry and what it is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,8 +156,8 @@ impl Seen {
         match (self.kind.as_str(), &self.content) {
             ("model-card", Some(_)) => format!("/m/{}", self.record),
             ("dataset-card", Some(_)) => format!("/d/{}", self.record),
-            ("party", Some(_)) => format!("/p/{}", segment(self.text(&["id"]).unwrap_or(&self.issuer))),
-            ("party-profile", Some(_)) => format!("/p/{}", segment(&self.issuer)),
+            ("party", Some(_)) => format!("/p/{}", encode(self.text(&["id"]).unwrap_or(&self.issuer))),
+            ("party-profile", Some(_)) => format!("/p/{}", encode(&self.issuer)),
             _ => format!("/r/{}", self.index),
         }
     }

@@ -3,10 +3,11 @@
 use askama::Template;
 use ledger::verify::{LinkName, Report, Status, Verdict};
 
-use super::parts::{Hash, Speaker, segment};
+use super::parts::{Hash, Speaker};
 use super::said::{Allowance, Said};
 use super::seen::kind_words;
 use super::shell::{Shell, Site};
+use crate::query::encode;
 
 /// The page.
 #[derive(Debug, Template)]
@@ -88,7 +89,7 @@ impl ReportView {
                 index: verified.index().to_string(),
                 kind: Said::whole(kind_words(record.kind.as_str())),
                 issuer: Speaker::new(record.issuer(), name, &mut allowance),
-                issuer_segment: segment(record.issuer()),
+                issuer_segment: encode(record.issuer()),
                 id: Hash::new(record.id),
                 subjects: record
                     .subjects()

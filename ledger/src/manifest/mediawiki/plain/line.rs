@@ -1,7 +1,7 @@
 //! Lines: which of them make a paragraph, and which stand alone.
 
 use crate::manifest::mediawiki::plain::quote::without_quotes;
-use crate::manifest::mediawiki::plain::{BLOCK, BREAK, decode_entities};
+use crate::manifest::mediawiki::plain::{BLOCK, BREAK, GONE, decode_entities};
 
 /// Removes tables. One that is never closed ends before the next heading, since what follows is rarely part of it.
 pub(super) fn without_tables(text: &str) -> String {
@@ -87,7 +87,8 @@ impl Page {
 
     fn end_paragraph(&mut self) {
         for line in core::mem::take(&mut self.paragraph).split(BREAK) {
-            let line = decode_entities(line);
+            let line = line.replace(GONE, "");
+            let line = decode_entities(&line);
             let line = line.trim();
             if !line.is_empty() {
                 // A reference to a line end is white space, not a line end.

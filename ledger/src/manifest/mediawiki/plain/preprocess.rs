@@ -1,13 +1,15 @@
 //! First pass: comments, extension tags and templates, in one walk, because each may hide the others.
 
 use crate::manifest::mediawiki::plain::template::template;
-use crate::manifest::mediawiki::plain::{BLOCK, BREAK, MAX_NESTING, MAX_TAG};
+use crate::manifest::mediawiki::plain::{BLOCK, BREAK, GONE, MAX_NESTING, MAX_TAG};
 
 /// What becomes of an extension tag and what is between its tags.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extension {
     /// Tag and content go.
     Remove,
+    /// Tag and content go, from the middle of a paragraph.
+    Inline,
     /// The tag goes, the content is read on.
     Open,
     /// The content is kept letter by letter, inside the line.
@@ -28,16 +30,16 @@ const EXTENSIONS: &[(&str, Extension)] = &[
     ("onlyinclude", Extension::Open),
     ("translate", Extension::Open),
     ("includeonly", Extension::Remove),
-    ("ref", Extension::Remove),
+    ("ref", Extension::Inline),
     ("references", Extension::Remove),
-    ("math", Extension::Remove),
-    ("chem", Extension::Remove),
-    ("ce", Extension::Remove),
+    ("math", Extension::Inline),
+    ("chem", Extension::Inline),
+    ("ce", Extension::Inline),
     ("gallery", Extension::Remove),
     ("imagemap", Extension::Remove),
     ("timeline", Extension::Remove),
     ("score", Extension::Remove),
-    ("hiero", Extension::Remove),
+    ("hiero", Extension::Inline),
     ("graph", Extension::Remove),
     ("mapframe", Extension::Remove),
     ("maplink", Extension::Remove),
@@ -148,6 +150,9 @@ fn extension<'a>(rest: &'a str, unclosed: &mut Vec<&'static str>, out: &mut Stri
         return None;
     }
     let after = &rest[tag_end + 1..];
+    if *what == Extension::Inline {
+        out.push(GONE);
+    }
     if closing || tag.ends_with('/') || *what == Extension::Open {
         return Some(after);
     }
@@ -160,7 +165,7 @@ fn extension<'a>(rest: &'a str, unclosed: &mut Vec<&'static str>, out: &mut Stri
         return Some(after);
     };
     match what {
-        Extension::Remove | Extension::Open => {}
+        Extension::Remove | Extension::Inline | Extension::Open => {}
         Extension::Literal => literal(content, '\n', out),
         Extension::LiteralLines => {
             out.push(BLOCK);

@@ -39,6 +39,7 @@ const VECTORS: &[(&str, &str)] = &[
     ("a\n<!-- alone -->\nb", "a b"),
     ("a<ref>x [[y]]</ref>b<ref name=\"c\" />d<ref name=e>{{cite}}</ref>.", "abd."),
     ("<nowiki>''[[not]] {{markup}}''</nowiki> &lt;b&gt;", "''[[not]] {{markup}}'' <b>"),
+    ("a\n<math>x</math>\nb<ref>c</ref>\n\nd", "a  b\nd"),
     ("a<br>b<br/>c<br />d", "a\nb\nc\nd"),
     ("<span style=\"a>b\">x</span><sub>2</sub> 1 < 2 <unknown>", "x2 1 < 2 <unknown>"),
     ("a<div>b</div>c", "a\nb\nc"),
@@ -58,6 +59,7 @@ const VECTORS: &[(&str, &str)] = &[
     ("a<table><tr><td>b<table></table></td></tr></table>c", "a\nc"),
     ("__NOTOC__a __b__", "a __b__"),
     // Entities.
+    ("&Psi;&omega;&rsquo;&hellip;&apos;&NotEqualTilde;", "Ψω’…'\u{2242}\u{338}"),
     ("a&nbsp;&ndash;&#32;b &eacute;&#233;&#xE9; &unknown; AT&T &amp;lt;", "a\u{a0}– b ééé &unknown; AT&T &lt;"),
     ("#REDIRECT [[Tea]]", "REDIRECT Tea"),
     ("", ""),
@@ -122,7 +124,7 @@ proptest! {
         "[a-z]{0,4}",
     ], 0..40)) {
         let text = plain(&pieces.concat(), &Namespaces::common());
-        let clean = !text.contains(['\u{1}', '\u{2}', '\r']);
+        let clean = !text.contains(['\u{1}', '\u{2}', '\u{3}', '\r']);
         prop_assert!(clean);
         prop_assert!(text.lines().all(|line| !line.trim().is_empty()));
     }
