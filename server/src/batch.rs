@@ -76,6 +76,9 @@ where
     if lines.len() > MAX_LINES {
         return Err(Problem::new(Code::TooMany, format!("{} lines; the limit is {MAX_LINES}", lines.len())));
     }
+    if lines.is_empty() {
+        return Err(Problem::new(Code::BadRequest, "there is no line in the batch"));
+    }
     app.limits.submit(origin, lines.len())?;
     let (answers, answered) = mpsc::channel(64);
     let job = Job { app, peer, origin, until: until?, held, lines };
@@ -348,8 +351,7 @@ mod tests {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(crate::testing::Reply::read(&mut stream).problem(), "too_large");
         assert_eq!(server.post(BATCH, &b"1\n".repeat(MAX_LINES + 1)).problem(), "too_many");
-        let none = server.post(BATCH, b"\n\n");
-        assert_eq!((none.status, none.body.len()), (200, 0));
+        assert_eq!(server.post(BATCH, b"\n\n").problem(), "bad_request");
     }
 
     #[test]

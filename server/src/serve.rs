@@ -26,6 +26,10 @@ use crate::metrics::Metrics;
 /// Connections that the system keeps until they are accepted: a thousand clients may come at once.
 const BACKLOG: u32 = 1024;
 
+/// What the system keeps for a client that has not taken it, inherited by every connection. Left to itself, Linux grows
+/// it to 4 MiB a connection, of its own memory; this is still 2.5 MB/s for a client 100 ms away.
+const SEND_BUFFER: u32 = 256 << 10;
+
 /// 4,096 connections: at 64 KiB read ahead each, 256 MiB if all of them send a head of the largest size at once.
 const MAX_CONNECTIONS: usize = 4096;
 
@@ -71,12 +75,14 @@ fn descriptors() -> usize {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1024)
 }
 
-/// Binds an address with a backlog that holds a thousand clients; that of the standard library holds 128.
+/// Binds an address with a backlog that holds a thousand clients, where that of the standard library holds 128, and
+/// with a limit to what the system buffers for each.
 ///
 /// To be called inside of a tokio runtime.
 pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }
