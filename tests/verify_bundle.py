@@ -3,7 +3,7 @@
 
     verify_bundle.py [--json] [--strict] --policy FILE BUNDLE [ARTIFACT...]
 
-Written from docs/FORMAT.md alone, link by link and in its order, with the exit codes of `colophon verify`. Left out:
+Follows docs/FORMAT.md link by link, in its order, with the exit codes of `colophon verify`. Left out:
 folders as artifacts, and the schemas of kinds that cannot change a key (a log has checked those at its door).
 """
 

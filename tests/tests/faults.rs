@@ -199,24 +199,29 @@ fn f05_control_without_its_syncs_the_log_loses_what_it_promised() {
     }
 }
 
-/// And so must sled without the journal in front of it.
+/// And so must sled without the journal in front of it. Now and then the kernel has written everything back by itself
+/// when the power goes, so there are three tries.
 #[test]
 fn f05_control_bare_sled_loses_acknowledged_writes() {
     for kind in [FileSystem::Ext4, FileSystem::Xfs] {
         if let Some(tool) = device::missing(kind) {
             return skipped(&tool);
         }
-        let folder = tempfile::tempdir().unwrap();
-        let device = Device::new(kind, folder.path()).unwrap();
-        let dir: PathBuf = device.path().join("sled");
-        let mut writer = Writer::start("run-bare-sled", &dir, &[]);
-        writer.until_acked(1_000);
-        device.cut_power().unwrap();
-        let history = History::parse(&writer.kill()).unwrap();
-        device.mount_again().unwrap();
-        // That it does not open any more is a loss too.
-        let lost = bare_sled::lost(&dir, &history).unwrap_or(history.acks.len());
-        println!("{kind:?}: bare sled acknowledged {} and lost {lost}", history.acks.len());
-        assert!(lost > 0, "sled kept all of {} acknowledged writes", history.acks.len());
+        assert!((0..3).any(|_| bare_sled_loses(kind)), "sled kept everything on {kind:?}, three times");
     }
+}
+
+fn bare_sled_loses(kind: FileSystem) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let device = Device::new(kind, folder.path()).unwrap();
+    let dir: PathBuf = device.path().join("sled");
+    let mut writer = Writer::start("run-bare-sled", &dir, &[]);
+    writer.until_acked(200);
+    device.cut_power().unwrap();
+    let history = History::parse(&writer.kill()).unwrap();
+    device.mount_again().unwrap();
+    // That it does not open any more is a loss too.
+    let lost = bare_sled::lost(&dir, &history).unwrap_or(history.acks.len());
+    println!("{kind:?}: bare sled acknowledged {} and lost {lost}", history.acks.len());
+    lost > 0
 }

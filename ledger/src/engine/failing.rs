@@ -233,17 +233,31 @@ impl<E: Engine> Engine for FailingEngine<E> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
-    use super::super::MemoryEngine;
+    use std::sync::Arc;
+
+    use super::super::local::sim::SimDisk;
     use super::super::sample::{self, ORIGIN, Writer, version};
+    use super::super::{LocalEngine, LocalOptions, MemoryEngine};
     use super::*;
 
-    fn engine() -> FailingEngine<MemoryEngine> {
-        FailingEngine::new(MemoryEngine::new(ORIGIN))
+    type Broken = FailingEngine<Arc<dyn Engine>>;
+
+    fn engine() -> Broken {
+        FailingEngine::new(Arc::new(MemoryEngine::new(ORIGIN)))
+    }
+
+    /// One of each kind.
+    fn engines() -> [Broken; 2] {
+        let disk = Arc::new(SimDisk::new(1));
+        let local = LocalEngine::create_on(disk, &LocalOptions::new("/disk/log", ORIGIN)).unwrap();
+        [engine(), FailingEngine::new(Arc::new(local))]
     }
 
     #[test]
     fn unbroken_it_keeps_the_law() {
-        sample::the_law(&engine());
+        for engine in engines() {
+            sample::the_law(&engine);
+        }
     }
 
     /// The table under F17, row by row: does the tree advance, must the process stop?
@@ -257,21 +271,27 @@ mod tests {
             (Step::Guard, Outcome::Lost, false, true),
             (Step::Guard, Outcome::Kept, true, true),
         ] {
-            let engine = engine();
-            let mut writer = Writer::default();
-            engine.commit(&writer.plan(&[1, 2]), None).unwrap();
-            let known = version(&engine);
-            let plan = writer.plan(&[3]);
-            engine.fail(step, outcome, Times::Once);
-            let error = engine.commit(&plan, known).unwrap_err();
-            assert_eq!(matches!(error, EngineError::Fatal { .. }), stops, "{step:?} {outcome:?}: {error}");
-            assert_eq!(engine.head().is_err(), stops);
-            engine.restart();
-            assert_eq!(version(&engine) > known, advances, "{step:?} {outcome:?}");
-            if !advances {
-                engine.commit(&plan, known).unwrap();
+            for engine in engines() {
+                let mut writer = Writer::default();
+                // Two leaves below a full tile, so that it is the broken batch that fills it.
+                engine.commit(&writer.plan(&[1; 254]), None).unwrap();
+                let known = version(&engine);
+                let plan = writer.plan(&[3, 4, 5]);
+                engine.fail(step, outcome, Times::Once);
+                let error = engine.commit(&plan, known).unwrap_err();
+                assert_eq!(matches!(error, EngineError::Fatal { .. }), stops, "{step:?} {outcome:?}: {error}");
+                assert_eq!(engine.head().is_err(), stops);
+                engine.restart();
+                assert_eq!(version(&engine) > known, advances, "{step:?} {outcome:?}");
+                if !advances {
+                    // The same size fails again, and then the batch goes through.
+                    engine.fail(step, outcome, Times::Once);
+                    engine.commit(&plan, known).unwrap_err();
+                    engine.restart();
+                    engine.commit(&plan, known).unwrap();
+                }
+                assert_eq!(sample::everything(&engine).len(), 257);
             }
-            assert_eq!(sample::everything(&engine).len(), 3);
         }
     }
 

@@ -3,7 +3,7 @@
 //! The values come from the signed `manifest` record and from nowhere else; a server that answers is never asked for
 //! them. DESIGN §7.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, KeyspaceId, from_hex, to_hex};
@@ -64,11 +64,18 @@ pub struct Declaration {
     /// The form of the text, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<String>,
-    /// What was keyed and what was not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What was keyed and what was not: a text, or the JSON of whatever else a signer wrote there.
+    #[serde(default, deserialize_with = "text_or_json", skip_serializing_if = "Option::is_none")]
     pub coverage: Option<String>,
     /// `complete` from a builder that saw the whole source; the signer may say less.
     pub disclosure: String,
+}
+
+fn text_or_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<serde_json::Value>::deserialize(deserializer)?.map(|value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }))
 }
 
 /// The parameters of a keyspace, checked against one another: what a verifier works from.
@@ -269,6 +276,22 @@ mod tests {
         assert_eq!((keyspace.depth_for(1000), keyspace.depth_for(500), keyspace.depth_for(1)), (0, 1, 5));
         // A tree may be raised, never flattened.
         assert!(Keyspace::declared(&Declaration { t: 9, ..row }).is_ok());
+    }
+
+    #[test]
+    fn a_row_is_read_whatever_its_coverage_and_whatever_else_it_says() {
+        let mut row = serde_json::to_value(declaration()).unwrap();
+        for (coverage, expected) in [
+            (serde_json::json!("Every page."), Some("Every page.")),
+            (serde_json::json!({"pages": 7}), Some("{\"pages\":7}")),
+            (serde_json::Value::Null, None),
+        ] {
+            row["coverage"] = coverage;
+            row["more"] = 1.into();
+            let read: Declaration = serde_json::from_value(row.clone()).unwrap();
+            assert_eq!(read.coverage.as_deref(), expected);
+            assert!(Keyspace::declared(&read).is_ok());
+        }
     }
 
     #[test]

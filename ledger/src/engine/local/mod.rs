@@ -13,6 +13,10 @@
 //! crash (`open.rs`); the form of each file is in the module that writes it. No index lives here: `log::index` keeps
 //! the [`Place`]s. Steady state costs three `fdatasync` a batch, two of them at once; folders are synced only when a
 //! file is made or renamed. DESIGN section 6.
+//!
+//! Known gap: on a file system that copies on write, overwriting the guard may need room that a full disk has not got.
+//! The commit then answers `Fatal` instead of `NotCommitted`; nothing is lost, and a start finds the old head. Giving
+//! the guard a folder on another file system avoids it.
 
 mod ballast;
 mod bodies;

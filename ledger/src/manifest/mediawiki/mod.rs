@@ -1,7 +1,7 @@
 //! What the manifest must know of MediaWiki: names of wikis, namespaces and titles, and the text a reader sees.
 //!
 //! Not a renderer and not a client: nothing here fetches a page or expands a template. The reader of dumps is
-//! [`super::reader`]. Rules and vectors stand in `docs/FORMAT-manifest.md`.
+//! `manifest::reader`. Rules and vectors stand in `docs/FORMAT-manifest.md`.
 
 mod namespace;
 mod plain;

@@ -72,7 +72,7 @@ pub(in crate::manifest) const fn is_account_namespace(number: i32) -> bool {
     matches!(number, SPECIAL | USER | USER_TALK)
 }
 
-/// Whether a full title is of an account by any name of [`COMMON`], in any language: a title that looks like another
+/// Whether a full title is of an account by any name of the common list, in any language: a title that looks like another
 /// wiki's user page is dropped too, because nobody is helped by keying it.
 pub fn is_account_title(full_title: &str) -> bool {
     // Built anew each time would cost more than all hashing of a title.

@@ -58,6 +58,40 @@ fn presence_and_absence_at_every_depth() {
     }
 }
 
+/// Computed by other code (60 lines of Python); the list stands in `docs/FORMAT-manifest.md`.
+#[test]
+fn vectors() {
+    let build = |items: &[&str], has_meta: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
+        let mut builder = if has_meta { builder } else { builder.without_meta() };
+        for (ordinal, item) in (0..).zip(items) {
+            builder.push(key::raw_sha256(item.as_bytes()), Item { license: 0, ordinal });
+        }
+        let (_, keyspace) = builder.finish(dir.path(), about()).unwrap();
+        let files = open(&dir.path().join(keyspace.id().to_hex())).unwrap();
+        (dir, files)
+    };
+    let root = |files: &KeyspaceFiles| crate::ids::to_hex(files.keyspace().root().as_bytes());
+    assert_eq!(root(&build(&[], false).1), "6d14218f109e42d67b0ab76fffd26aee9a8cc8b8a518ab5bf3fe7fa996f40d94");
+    assert_eq!(root(&build(&["abc"], false).1), "6b2769acc68391bed17798a980fce69b86d75c74c57cb27809dacd0110196a36");
+    assert_eq!(root(&build(&["abc"], true).1), "581037b6257ce8f9129d5f5c1d70e780b21918286693f1298f11b32bbb68a44e");
+
+    let items: Vec<String> = (0..100).map(|i| i.to_string()).collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    let (_dir, files) = build(&items, true);
+    assert_eq!(files.keyspace().t(), 2);
+    assert_eq!(root(&files), "7dabeaac9b70927aea4e894f426ed02a0efa70e0df9d2d6ade215750f3802d46");
+    let reply = files.reply_for(&key::raw_sha256(b"7"), 2, MetaMode::Rows).unwrap();
+    let (unpadded, padding) = reply.split_at(1024);
+    assert_eq!(
+        crate::ids::to_hex(&meta_digest(unpadded)),
+        "126b4b3b43d6c0a3ca2d5b1f9ef7605cc8a17d12393754c11ed0cd00c458388f"
+    );
+    // The fullest of the four buckets has 31 keys, this one 20.
+    assert_eq!(padding, vec![0; 11 * (32 + Meta::LEN)]);
+}
+
 #[test]
 fn a_range_answers_only_for_its_own_prefix() {
     let (_dir, files) = numbers(1000, KeyLen::Full, true);
@@ -167,6 +201,60 @@ fn forged_replies_are_refused() {
         let mut garbage = honest.clone();
         garbage.push(1);
         refused("garbage after the padding", &present, depth, &garbage);
+    }
+}
+
+/// A signer who hashes a bucket that breaks the rules gets a root that no reply leads to: otherwise a key could hide behind
+/// a greater one, or in a bucket where nobody looks.
+#[test]
+fn a_root_over_a_bucket_that_breaks_the_rules_answers_nothing() {
+    let keys = |range: core::ops::Range<u64>| range.map(|i| *key_of(i).as_bytes()).collect::<Vec<_>>();
+    let mut descending = keys(0..3);
+    descending.sort_by(|a, b| b.cmp(a));
+    let mut doubled = keys(0..1);
+    doubled.extend(keys(0..1));
+    let mut honest = keys(0..3);
+    honest.sort();
+    for (what, keys, t, accepted) in [
+        ("honest", honest.clone(), 0, true),
+        ("descending", descending, 0, false),
+        ("doubled", doubled, 0, false),
+        // Both buckets of a tree of two hold the same keys.
+        ("misplaced", honest, 1, false),
+    ] {
+        let bucket = |i: u64| {
+            let mut bytes = b"colophon/bucket/v1\0\0\x01\x20\0".to_vec();
+            bytes.push(t);
+            bytes.extend_from_slice(&i.to_be_bytes());
+            bytes.extend_from_slice(&(keys.len() as u32).to_be_bytes());
+            keys.iter().for_each(|key| bytes.extend_from_slice(key));
+            NodeHash::from(crate::merkle::LeafHash::of_entry(&bytes))
+        };
+        let leaves: Vec<NodeHash> = (0..1u64 << t).map(bucket).collect();
+        let root = fold(leaves.clone()).unwrap();
+        let row = Declaration {
+            id: crate::ids::KeyspaceId::from_bytes([0; 32]),
+            kind: "raw-sha256".into(),
+            spec: "raw-sha256".into(),
+            n: 45,
+            t,
+            key_len: 32,
+            has_meta: false,
+            root: crate::ids::to_hex(root.as_bytes()),
+            form: None,
+            coverage: None,
+            disclosure: "complete".into(),
+        };
+        let keyspace = Keyspace::declared(&row).unwrap();
+        let prefix = prefix_of(&key_of(0), t);
+        let path: Vec<NodeHash> = if t == 0 { Vec::new() } else { vec![leaves[prefix as usize ^ 1]] };
+        let parts = Parts { depth: t, prefix, keys: &keys.concat(), meta: None, path: &path };
+        let reply = encode(&keyspace.layout(), &parts, 0);
+        let answer = keyspace.verify(&key_of(0), t, &reply);
+        assert_eq!(answer.as_ref().is_ok_and(Answer::is_present), accepted, "{what}");
+        if !accepted {
+            assert_eq!(answer.unwrap_err().code(), Code::ProofInvalid, "{what}");
+        }
     }
 }
 

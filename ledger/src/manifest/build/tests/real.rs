@@ -11,6 +11,36 @@ const LARGE: &str = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shor
 const SMALL: &str = "enwiki-table-markup.xml.bz2";
 const PLAIN: &str = "para-n1/unicode-16/plain/mediawiki-1";
 
+/// Paragraphs as another renderer (MediaWiki's own Parsoid, without templates) shows them, read from its HTML and keyed by
+/// other code: page, key of kind para-n1.
+#[rustfmt::skip]
+const RENDERED: &[(u64, &str)] = &[
+    (39, "a700aac492ddff72a1ff31cbd2158ffb6f6f135c74439ad27aab5ad53424cabc"),
+    (305, "1295d195705101ab1acc7ffb5680e3cab58ec57d7a0005f2af263a9f652e3b42"),
+    (336, "e6bffc3cdff3761e6be02c28cd06901db23fec96408953d5625995506dcbe0da"),
+    (359, "f7ea40485240de154a67fec6dcd4c9481d9eedd6511159e515881e41da724d21"),
+    (573, "8da6cf6f51e49736178638aca7e390db236b6453d1d934e775d38776c1d4d5f8"),
+    (586, "f026fe0f2f4673e2c3a19b37fd6322648c785ba2cfbf57fa4c2bc1c489746cb2"),
+    (599, "286ab534d90255db546b145aa897682a9c9b3a1beac472f19f1b77787f6f3263"),
+    (612, "5b2cd23ab88913f1c3e11917534e9b5ce2bd1f41ec0d63a5ff67e29c50df0c4e"),
+    (630, "26a0d983e0f07be30b7fb7114091e1a563d8a523f6e68f328f3d5b8e3ff90c43"),
+    (633, "2236d69285ded2a9fc977be87ae7cf3542baa58202589aa3d4ee3599f3acc0e8"),
+    (640, "c99d97b538e0c9103a9b1428d3896bb96ba8a220689a1e0835c6c16d1a8e7753"),
+    (651, "2cacc6d904418ffa1da04fb4fa21bf332051739f2109d12f08ebefe1a5e9d3c1"),
+    (656, "b317d5286bd4979c4e720b474fbb39cb60692ced551ffec19066ceef872f65a0"),
+    (659, "be04aefe0fc69a7404de810d2336a08a8d90efc0d6b310c1e102f10c062b2e30"),
+    (664, "f6f82f6e3824660c9894f90801e81659fb0fdf737110b59be2db0c68c56b3a0c"),
+    (670, "86c741a13e93f3ff817a3ca459ea4ddcda4fdd8a84b264e98a931db8d5aa641a"),
+    (677, "db19aac25d15a8b5d0a7798e078582454901c09a3b8d4c3645630b9b043a7b23"),
+    (680, "b8a32e618bce0694d8b7c45dcdc74b1cc9571e1c2dc3b992d0f4c077c0584354"),
+    (690, "df5d4bba88b1dc9a337c9da8faa9510cbc8dad8a4ed998593935bfebeb8112d3"),
+    (698, "1d01ddd593edab190f4ad7e99cdc500d90615a844dac1033340ea9e4d90eded0"),
+    (706, "60c37cb298e9f5bbc25cf32791039f0b61cecd30058653042f3695976af187a7"),
+    (710, "8a273efc21e2d7eeb4de6b93fdb7f7b133f881679be8a2e34591c80ab459ee5c"),
+    (734, "2e7d0c359a32251565d710de399f83987906f02154297dd181b4485c8ee5ccc8"),
+    (748, "0f6d4cd718b8f24714fa95a3c6912079995406430023826a8a64d44932b5733c"),
+];
+
 /// A dump of the test data; `None` says so, or panics where every test must run.
 fn dump(name: &str) -> Option<PathBuf> {
     match std::env::var_os("COLOPHON_TEST_DATA") {
@@ -130,6 +160,10 @@ fn every_page_of_a_real_dump_is_present_and_nothing_of_another_and_no_account() 
     let (lines, texts) = assert_all_present(&built, &wiki, &large_pages);
     assert!(lines > 12_000 && texts > 6_000, "{lines} {texts}");
     assert_all_present(&other, &wiki, &small_pages);
+
+    for (page, key) in RENDERED {
+        assert!(built.has(PLAIN, &key.parse().unwrap()), "a paragraph of page {page}");
+    }
 
     assert_no_account(&built, &names(&large_xml));
     assert_no_account(&other, &names(&small_xml));
