@@ -358,3 +358,22 @@ fn f17_closing_segments_survives_any_failed_call_then_a_kill_then_a_power_cut() 
         assert!(calls > 60, "only {calls} calls");
     }
 }
+
+/// Found by a story of `f03`: the file was there, so that every later batch was refused.
+#[test]
+fn f03_a_segment_that_was_made_in_spite_of_an_error_is_removed_and_made_again() {
+    let mut lab = Lab::with_short_segments();
+    let engine = lab.create();
+    lab.commit(&engine, &[3000]);
+    let plan = lab.planner.plan(&[4000]);
+    // After four looks at the guard, the cut of the full segment and its sync.
+    lab.disk.fail_at(7, SimFault::Kept);
+    let error = engine.commit(&plan, sample::version(&engine)).unwrap_err();
+    assert!(
+        matches!(&error, EngineError::NotCommitted { what, .. } if what.contains("bodies/00000001.seg")),
+        "{error}"
+    );
+    assert_eq!(damages(&engine), []);
+    engine.commit(&plan, sample::version(&engine)).unwrap();
+    assert_eq!(damages(&engine), []);
+}
