@@ -15,7 +15,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use super::index::{Index, Term};
+use super::Term;
+use super::index::Index;
 use super::open::{INDEX_DIR, Options, SNAPSHOT_FILE, refill, refused};
 use super::snapshot::Snapshot;
 use super::tail::Tail;

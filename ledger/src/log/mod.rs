@@ -38,7 +38,8 @@ use tokio::sync::{oneshot, watch};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::door::Validated;
 
-pub use self::index::{Index, Term};
+pub use self::index::Index;
+pub use crate::trie::Term;
 
 pub use self::fsck::{Damage, FsckReport, fsck, reindex};
 pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::index::Term;
+use super::Term;
 use super::open::refused;
 use super::tail::TileTree;
 use super::{Log, Published, Shared};
