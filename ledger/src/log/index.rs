@@ -12,7 +12,11 @@
 //! | `posting` | term, 16 bytes ‖ chunk u32 | up to 256 indices, u64 each |
 //! | `body` | first 16 bytes of the body's digest | index u64 |
 //!
+//! The rows of the verifiable index are in [`terms`](self).
+//!
 //! All numbers are big-endian. No value is over 4 KiB: sled moves larger ones to files that it never syncs.
+
+mod terms;
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -64,6 +68,9 @@ pub struct Index {
     places: sled::Tree,
     postings: sled::Tree,
     bodies: sled::Tree,
+    lists: sled::Tree,
+    branches: sled::Tree,
+    list_nodes: sled::Tree,
 }
 
 /// The one who may write to an [`Index`], with the ends of the rows that grow.
@@ -87,7 +94,16 @@ impl Index {
         remove_half_written_snapshots(dir).map_err(|source| damaged(dir, &source))?;
         let db = open_within_deadline(dir)?;
         let tree = |name: &str| db.open_tree(name).map_err(|source| damaged(dir, &source));
-        Ok(Self { tiles: tree("tile")?, places: tree("place")?, postings: tree("posting")?, bodies: tree("body")?, db })
+        Ok(Self {
+            tiles: tree("tile")?,
+            places: tree("place")?,
+            postings: tree("posting")?,
+            bodies: tree("body")?,
+            lists: tree("list")?,
+            branches: tree("branch")?,
+            list_nodes: tree("list-node")?,
+            db,
+        })
     }
 
     /// How many entries the index was told of. sled may have lost the newest of them: see [`super::snapshot`].

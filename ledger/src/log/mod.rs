@@ -21,6 +21,7 @@ mod open;
 mod publisher;
 mod queue;
 mod reader;
+mod roots;
 mod sequencer;
 mod snapshot;
 mod tail;
@@ -46,6 +47,7 @@ pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
 pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
+pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
 use self::queue::{Pending, Queue};
@@ -147,6 +149,7 @@ pub(crate) struct Shared {
     read_only: AtomicBool,
     counters: AtomicCounters,
     manifests: Manifests,
+    roots: roots::Roots,
 }
 
 impl std::fmt::Debug for Shared {

@@ -103,9 +103,15 @@ impl TileCache {
 }
 
 /// The nodes of the tree that a view shows.
-struct ViewNodes<'a> {
+pub(super) struct ViewNodes<'a> {
     shared: &'a Shared,
     view: &'a Published,
+}
+
+impl<'a> ViewNodes<'a> {
+    pub(super) const fn of(shared: &'a Shared, view: &'a Published) -> Self {
+        Self { shared, view }
+    }
 }
 
 impl Nodes for ViewNodes<'_> {

@@ -158,3 +158,20 @@ pub(super) fn group(leaves: &[(TrieKey, TrieHash)]) -> Option<TrieHash> {
     let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, at)));
     Some(TrieHash::inner(at, &group(left)?, &group(right)?))
 }
+
+/// The place of the leaf among sorted ones at which a search for `key` ends, and the steps to it from the top.
+pub(super) fn search(leaves: &[(TrieKey, TrieHash)], key: &TrieKey) -> Option<(usize, Vec<Step>)> {
+    let (mut low, mut part) = (0, leaves);
+    let mut steps = Vec::new();
+    loop {
+        let (first, last) = (part.first()?, part.last()?);
+        let Some(at) = first_difference(&first.0, &last.0) else { return Some((low, steps)) };
+        let (left, right) = part.split_at(part.partition_point(|(leaf, _)| !bit(leaf, at)));
+        let (next, other) = if bit(key, at) { (right, left) } else { (left, right) };
+        if bit(key, at) {
+            low += left.len();
+        }
+        steps.push(Step { bit: at, sibling: group(other)? });
+        part = next;
+    }
+}

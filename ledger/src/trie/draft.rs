@@ -115,7 +115,10 @@ impl Draft {
         if !split {
             return Ok(self.place(path, &self.leaves(rows, path)?));
         }
-        let mut branch = self.branch(rows, path)?.unwrap_or_default();
+        // A row that a crash took is made again from the leaves.
+        let Some(mut branch) = self.branch(rows, path)? else {
+            return Ok(self.place(path, &self.leaves(rows, path)?));
+        };
         for part in changed.chunk_by(|a, b| path.slot(a) == path.slot(b)) {
             let Some(slot) = part.first().map(|key| path.slot(key)) else { continue };
             let (hash, is_branch) = self.update(rows, path.child(slot), part, branch.is_split(slot))?;

@@ -1,6 +1,6 @@
 //! Proofs that a key is in the trie with a value, or that it is not in it.
 
-use super::hash::{EMPTY, TrieHash, bit, first_difference, put_varint, take_varint};
+use super::hash::{EMPTY, TrieHash, bit, put_varint, take_varint};
 use crate::error::{Code, Error, Result};
 use crate::ids::{TrieKey, TrieRoot};
 
@@ -155,24 +155,6 @@ fn within_limit(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn invalid(detail: &str) -> Error {
+fn invalid(detail: &str) -> Error {
     Error::new(Code::ProofInvalid, detail)
-}
-
-/// The path of a search among sorted leaves, and the leaf at which it ends. Only called with at least one leaf.
-pub(super) fn search<'a, T>(
-    leaves: &'a [(TrieKey, T)],
-    key: &TrieKey,
-    hash: &dyn Fn(&[(TrieKey, T)]) -> TrieHash,
-) -> Option<(&'a (TrieKey, T), Vec<Step>)> {
-    let mut part = leaves;
-    let mut path = Vec::new();
-    loop {
-        let (first, last) = (part.first()?, part.last()?);
-        let Some(at) = first_difference(&first.0, &last.0) else { return Some((first, path)) };
-        let (left, right) = part.split_at(part.partition_point(|(leaf, _)| !bit(leaf, at)));
-        let (next, other) = if bit(key, at) { (right, left) } else { (left, right) };
-        path.push(Step { bit: at, sibling: hash(other) });
-        part = next;
-    }
 }

@@ -1,9 +1,9 @@
 //! Makes the proofs of an index from its rows.
 
-use super::branch::{Path, group};
+use super::branch::{Path, search};
 use super::draft::{Rows, leaf};
 use super::list::{LIST_PAGE, List, ListHead, page_bounds, page_root};
-use super::proof::{TrieProof, search};
+use super::proof::TrieProof;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TrieKey};
 use crate::merkle::{NodeHash, Proof, Subtree, prove_subtree_consistency};
@@ -22,21 +22,17 @@ pub fn prove(rows: &dyn Rows, key: &TrieKey) -> Result<(Option<List>, TrieProof)
     let (first, last) = path.bounds();
     let lists = rows.lists(&first, &last)?;
     let leaves: Vec<_> = lists.iter().map(|(key, list)| (*key, leaf(key, list))).collect();
-    let hash = |part: &[(TrieKey, super::TrieHash)]| {
-        // Never without leaves: a search parts them where both sides have some.
-        group(part).unwrap_or(super::TrieHash::from_bytes([0; 32]))
-    };
-    let Some((found, part)) = search(&leaves, key, &hash) else {
+    let Some((at, part)) = search(&leaves, key) else {
         return if steps.is_empty() { Ok((None, TrieProof::Empty)) } else { Err(damaged()) };
     };
     steps.extend(part);
     steps.reverse();
-    let list = lists.iter().find(|(key, _)| *key == found.0).map(|(_, list)| list.clone()).ok_or_else(damaged)?;
-    if found.0 == *key {
+    let (found, list) = lists.into_iter().nth(at).ok_or_else(damaged)?;
+    if found == *key {
         return Ok((Some(list), TrieProof::Present(steps)));
     }
     let value = list.head().to_value().to_vec();
-    Ok((None, TrieProof::Absent { other: found.0, value, path: steps }))
+    Ok((None, TrieProof::Absent { other: found, value, path: steps }))
 }
 
 /// The proof of a page of a list whose indices are `page`.
