@@ -178,8 +178,7 @@ impl<'a> Keyspaces<'a> {
         let Self { keyer, builders, options, .. } = self;
         self.report.unassigned += keyer.item(item, &mut |spec, key| {
             let builder = builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(options.key_len));
-            builder.push(key, about);
-            Ok(())
+            builder.push(key, about)
         })?;
         Ok(())
     }
