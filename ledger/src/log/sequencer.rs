@@ -223,7 +223,7 @@ impl Sequencer {
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
             let header = validated.header_at(now);
-            let entry = match draft.state.admit(validated.record(), index) {
+            let entry = match draft.state.admit(validated.record(), index, now) {
                 Ok(()) => Entry { header, body: validated.body_digest() }.encode().map(|bytes| (bytes, validated)),
                 Err(error) => Err(error),
             };

@@ -48,6 +48,9 @@ pub enum Role {
 pub enum KeyUse {
     /// Signs records.
     Sign,
+    /// Signs key events of its party, and nothing else: to be kept offline. A party that has such a key in force adds and
+    /// rotates keys with it only.
+    Manage,
 }
 
 /// A key that comes into force after the entry of the record that lists it.
