@@ -2,13 +2,13 @@
 //!
 //! Nothing of it is held in memory. An edge is a list of postings; an item is an entry of the journal and its body.
 
-use super::index::Term;
 use super::reader::{Body, Filter, MAX_PAGE, Order};
 use super::{Log, Published};
 use crate::error::Result;
 use crate::ids::LeafIndex;
 use crate::record::Record;
 use crate::state::{Edge, Item, Records};
+use crate::trie::Term;
 
 /// The records of a log that a view shows.
 #[derive(Debug, Clone, Copy)]

@@ -69,13 +69,15 @@ pub enum Kind {
     CompensationReport,
     /// Who was named, and where.
     AttributionReport,
+    /// The root of the verifiable index.
+    IndexRoot,
     /// A kind without a type of its own here. Never one of the names above: made by [`Kind::parse`] only.
     Other(String),
 }
 
 /// Kinds with a type of their own, in the order in which they are listed to people. A kind that gets a type is added here,
 /// in [`Kind::as_str`] and in `kinds::Predicate`; nothing else lists them.
-const TYPED: [Kind; 23] = [
+const TYPED: [Kind; 24] = [
     Kind::LogPolicy,
     Kind::Party,
     Kind::PartyProfile,
@@ -99,10 +101,11 @@ const TYPED: [Kind; 23] = [
     Kind::SlaReport,
     Kind::CompensationReport,
     Kind::AttributionReport,
+    Kind::IndexRoot,
 ];
 
 /// Structural kinds whose types come later; they are never redacted all the same.
-const STRUCTURAL_LATER: [&str; 2] = ["index-root", "run-root"];
+const STRUCTURAL_LATER: [&str; 1] = ["run-root"];
 
 /// Kinds whose subjects in the header are record ids only, so that the entry, which is never erased, does not tie a
 /// person's key to the content that the person asks about.
@@ -140,6 +143,7 @@ impl Kind {
             Self::SlaReport => "sla-report",
             Self::CompensationReport => "compensation-report",
             Self::AttributionReport => "attribution-report",
+            Self::IndexRoot => "index-root",
             Self::Other(name) => name,
         }
     }
@@ -180,7 +184,8 @@ impl Kind {
     /// Whether records of this kind hold the log together: closed schema, no free text, never redacted.
     pub fn is_structural(&self) -> bool {
         match self {
-            Self::LogPolicy | Self::Party | Self::KeyEvent | Self::GovernanceEvent | Self::Retraction => true,
+            Self::LogPolicy | Self::Party | Self::KeyEvent => true,
+            Self::GovernanceEvent | Self::Retraction | Self::IndexRoot => true,
             Self::Other(name) => STRUCTURAL_LATER.contains(&name.as_str()),
             _ => false,
         }

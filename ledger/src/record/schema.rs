@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::kind::Kind;
 use super::kinds::{
     Agreement, AttributionReport, AuditAttestation, Comment, CompensationReport, Correction, DatasetCard, Dispute,
-    GovernanceEvent, Incident, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
+    GovernanceEvent, Incident, IndexRoot, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
     PreferenceResponse, Resolution, Retraction, SlaReport, TrainingSource, UsagePreference,
 };
 use super::limits::MAX_SUBJECTS;
@@ -63,6 +63,7 @@ pub fn schema(kind: &Kind) -> Value {
         Kind::SlaReport => SlaReport::json_schema(&mut generator),
         Kind::CompensationReport => CompensationReport::json_schema(&mut generator),
         Kind::AttributionReport => AttributionReport::json_schema(&mut generator),
+        Kind::IndexRoot => IndexRoot::json_schema(&mut generator),
         Kind::Other(_) => open(&mut generator),
     };
     merge(&mut predicate, own);

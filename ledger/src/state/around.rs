@@ -94,10 +94,10 @@ impl Fate {
                 Predicate::Retraction(retraction) if retraction.redaction.is_none() && retraction.target.id() == id => {
                     fate.taken_back_by.get_or_insert(index);
                 }
-                Predicate::Correction(correction) if correction.target.id() == id => {
-                    if !fate.corrected_by.contains(&index) {
-                        fate.corrected_by.push(index);
-                    }
+                Predicate::Correction(correction)
+                    if correction.target.id() == id && !fate.corrected_by.contains(&index) =>
+                {
+                    fate.corrected_by.push(index);
                 }
                 _ => {}
             }

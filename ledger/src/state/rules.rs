@@ -9,6 +9,7 @@
 //! | `governance-event` | the council's threshold where the phase needs it; else a party whose role the policy lets register it, or the council |
 //! | `retraction` that erases a body | an operator, or the council's threshold |
 //! | `resolution` that vouches | a steward, or the council's threshold |
+//! | `index-root` | an operator in force; it covers no entry at or above its own index |
 //! | any other | a key of the party that it names as issuer, whose role the policy lets register this kind |
 //!
 //! Besides that, every signer must be known and in force; a second signature by the same key counts once, because an
@@ -61,6 +62,10 @@ impl State {
                 self.all_known(&signers, record, next)?;
                 self.key_change(event, policy, record, &signers, next)
             }
+            (Predicate::IndexRoot(root), Some(policy)) => {
+                self.all_known(&signers, record, next)?;
+                self.root_of_an_operator(root.size, policy, record, &signers, next)
+            }
             (Predicate::GovernanceEvent(event), Some(policy)) => {
                 self.all_known(&signers, record, next)?;
                 self.governance(event, policy, record, &signers, next)
@@ -104,6 +109,10 @@ impl State {
     /// Every signer is registered and in force at `next`, or is a key that the record itself brings.
     fn all_known(&self, signers: &BTreeSet<KeyId>, record: &Record, next: LeafIndex) -> Result<()> {
         for signer in signers {
+            if self.key(signer).is_some_and(|key| key.key_use == KeyUse::Roots) && record.kind != Kind::IndexRoot {
+                let detail = format!("key {signer} signs roots of the log and nothing else");
+                return Err(Error::new(Code::RoleRefused, detail));
+            }
             match self.standing(signer, next) {
                 Standing::InForce { .. } | Standing::Disputed(_) => {}
                 Standing::Revoked(revocation) => {
@@ -232,6 +241,28 @@ impl State {
         }
         permits(policy, record.kind.as_str(), party, &self.roles_of(party))?;
         self.brings_its_keys(record, signers, party)
+    }
+
+    /// The root of something that the log's operators derive from its entries below `to`.
+    fn root_of_an_operator(
+        &self,
+        to: u64,
+        policy: &PolicyState,
+        record: &Record,
+        signers: &BTreeSet<KeyId>,
+        next: LeafIndex,
+    ) -> Result<()> {
+        let issuer = record.issuer();
+        let by_key = |key_use| self.signs_for(issuer, signers, next, key_use);
+        if !policy.operators.contains(issuer) || !(by_key(KeyUse::Roots) || by_key(KeyUse::Sign)) {
+            let detail = format!("a {} is signed by an operator of the log", record.kind);
+            return Err(Error::new(Code::RoleRefused, detail));
+        }
+        if to > next.0 {
+            let detail = format!("it speaks of {to} entries, and this would be entry {next}");
+            return Err(Error::new(Code::Schema, detail).at("/predicate"));
+        }
+        Ok(())
     }
 
     fn issued_by_a_party(
@@ -382,7 +413,7 @@ fn first_policy(policy: &LogPolicy, signers: &BTreeSet<KeyId>, next: LeafIndex) 
         return Err(Error::new(Code::RoleRefused, "only entry 0 begins a log"));
     }
     for operator in &policy.operators {
-        if !operator.keys.iter().any(|key| signers.contains(&key.keyid)) {
+        if !operator.keys.iter().any(|key| key.key_use == KeyUse::Sign && signers.contains(&key.keyid)) {
             return Err(Error::new(Code::Threshold, format!("operator {} did not sign", operator.id)));
         }
     }

@@ -161,8 +161,8 @@ impl<K: Digest, V: Clone> Shards<K, V> {
 
 impl<K: PartialEq, V: PartialEq> PartialEq for Shards<K, V> {
     fn eq(&self, other: &Self) -> bool {
-        let same = |(a, b): (&Arc<BTreeMap<K, V>>, &Arc<BTreeMap<K, V>>)| Arc::ptr_eq(a, b) || a == b;
-        Arc::ptr_eq(&self.0, &other.0) || self.0.iter().zip(other.0.iter()).all(same)
+        let mut pairs = self.0.iter().zip(other.0.iter());
+        Arc::ptr_eq(&self.0, &other.0) || pairs.all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
     }
 }
 

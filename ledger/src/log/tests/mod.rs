@@ -15,6 +15,8 @@ use crate::testing;
 
 mod faults;
 mod local;
+mod records;
+mod roots;
 mod uploads;
 
 struct Bench {

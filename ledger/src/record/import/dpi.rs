@@ -79,12 +79,13 @@ fn row(line: &str) -> Result<Row> {
     let card = Imported { kind: Kind::DatasetCard, subjects: vec![subject], predicate: card.finish() };
 
     let claims = value.get("claims").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut claimants: Vec<(&str, Vec<(&str, Option<&str>)>)> = Vec::new();
+    let mut claimants: Vec<(&str, Vec<Named<'_>>)> = Vec::new();
     for (i, said) in claims.iter().enumerate() {
         let member = |name: &str| said.get(name).and_then(Value::as_str);
         let missing = |name: &str| Error::new(Code::CardInvalid, "expected a text").at(format!("/claims/{i}/{name}"));
         let claimant = member("claimant").ok_or_else(|| missing("claimant"))?;
-        let license = (member("license").ok_or_else(|| missing("license"))?, member("evidence"));
+        let license =
+            Named { license: member("license").ok_or_else(|| missing("license"))?, found: member("evidence") };
         match claimants.iter_mut().find(|(known, _)| *known == claimant) {
             Some((_, licenses)) => licenses.push(license),
             None => claimants.push((claimant, vec![license])),
@@ -94,12 +95,18 @@ fn row(line: &str) -> Result<Row> {
     Ok(Row { card, claims })
 }
 
+/// A licence that a claimant names, and where.
+struct Named<'a> {
+    license: &'a str,
+    found: Option<&'a str>,
+}
+
 /// What one claimant says.
-fn claim(claimant: &str, licenses: &[(&str, Option<&str>)], evidence: &Value) -> Imported {
+fn claim(claimant: &str, licenses: &[Named<'_>], evidence: &Value) -> Imported {
     let mut declared: Vec<&str> = Vec::new();
     let mut concluded: Vec<String> = Vec::new();
     let mut found: Vec<&str> = Vec::new();
-    for (license, at) in licenses {
+    for Named { license, found: at } in licenses {
         if !declared.contains(license) {
             declared.push(license);
         }

@@ -1,7 +1,8 @@
 //! What each kind of record says: one file per kind, each with its members, their JSON, and the rules between them.
 //!
-//! Structural kinds (`log-policy`, `party`, `key-event`, `governance-event`, `retraction`) are closed: a member that they do
-//! not have is refused, and none of theirs holds free text. All others keep the members that this version does not know.
+//! Structural kinds (`log-policy`, `party`, `key-event`, `governance-event`, `retraction`, `index-root`) are closed: a member
+//! that they do not have is refused, and none of theirs holds free text. All others keep the members that this version does
+//! not know.
 //!
 //! **A new kind** gets a file here, a variant in [`Predicate`] and in [`Kind`], and a line in `schema`. Until then its
 //! records are [`Predicate::Other`]: kept, signed, and shown as they are.
@@ -11,6 +12,7 @@ mod amendment;
 mod audit_attestation;
 mod dataset_card;
 mod governance_event;
+mod index_root;
 mod key_event;
 mod license_claim;
 mod log_policy;
@@ -34,6 +36,7 @@ pub use amendment::{Correction, Redaction, RedactionAuthority, RedactionReason, 
 pub use audit_attestation::{Assessment, AuditAttestation, Verdict, Verifier};
 pub use dataset_card::DatasetCard;
 pub use governance_event::{COUNCIL, GovernanceEvent, Phase, Tally};
+pub use index_root::IndexRoot;
 pub use key_event::{KeyEvent, KeyEventKind, KeyEventReason};
 pub use license_claim::{Acknowledgement, Attribution, LicenseClaim, LicenseScope, Licensed};
 pub use log_policy::{Council, CouncilKey, LogPolicy, Operator, Registrant};
@@ -89,6 +92,7 @@ pub enum Predicate {
     SlaReport(Box<SlaReport>),
     CompensationReport(Box<CompensationReport>),
     AttributionReport(Box<AttributionReport>),
+    IndexRoot(Box<IndexRoot>),
     /// A kind without a type of its own here. Its members are in `Statement::predicate`.
     Other,
 }
@@ -215,6 +219,11 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
             let members: AttributionReport = rest(members)?;
             members.check()?;
             Predicate::AttributionReport(members.into())
+        }
+        Kind::IndexRoot => {
+            let root: IndexRoot = rest(members)?;
+            root.check(statement)?;
+            Predicate::IndexRoot(root.into())
         }
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),

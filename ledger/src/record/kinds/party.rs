@@ -51,6 +51,9 @@ pub enum KeyUse {
     /// Signs key events of its party, and nothing else: to be kept offline. A party that has such a key in force adds and
     /// rotates keys with it only.
     Manage,
+    /// Signs roots that anybody can compute from the entries (`index-root`, `run-root`) and nothing else: such a key may
+    /// stand on the machine that serves the log.
+    Roots,
 }
 
 /// A key that comes into force after the entry of the record that lists it.
@@ -68,6 +71,11 @@ pub struct PartyKey {
 }
 
 impl PartyKey {
+    /// The entry for a key that signs roots and nothing else.
+    pub fn for_roots(key: &PublicKey) -> Self {
+        Self { key_use: KeyUse::Roots, ..Self::signing(key) }
+    }
+
     /// The entry for a key that signs records.
     pub fn signing(key: &PublicKey) -> Self {
         Self { keyid: key.key_id(), public_key: key.to_base64(), key_use: KeyUse::Sign }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KeyEvent, LogPolicy, Manifest, UsagePreference};
+use super::{IndexRoot, KeyEvent, LogPolicy, Manifest, UsagePreference};
 use crate::ids::{ContentKey, KeyspaceId, RecordId, SubjectDigest};
 use crate::note::{KeyName, NoteSigner};
 use crate::record::dsse::Envelope;
@@ -208,6 +208,11 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
             json!({ "creditText": "Text by the authors of Example Wiki", "isBasedOn": [reference(8), "https://example.org"],
                     "license": "CC-BY-SA-4.0", "url": "https://example.org/credits" }),
         ),
+        Kind::IndexRoot => {
+            let members = json!({ "size": 1024, "root": "56".repeat(32), "previous": reference(4) });
+            let root: IndexRoot = serde_json::from_value(members.clone()).unwrap();
+            ("example-log", root.subjects(), members)
+        }
         Kind::Other(_) => ("example-org", card(), json!({ "anything": [reference(1)], "target": reference(2) })),
     };
     statement(kind.clone(), issuer, subjects, members)

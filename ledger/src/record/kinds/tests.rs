@@ -69,6 +69,7 @@ fn b07_unknown_members_are_kept() {
             Predicate::Party(members) => serde_json::to_value(members),
             Predicate::PartyProfile(members) => serde_json::to_value(members),
             Predicate::KeyEvent(members) => serde_json::to_value(members),
+            Predicate::IndexRoot(members) => serde_json::to_value(members),
             Predicate::ModelCard(members) => serde_json::to_value(members),
             Predicate::DatasetCard(members) => serde_json::to_value(members),
             Predicate::TrainingSource(members) => serde_json::to_value(members),
@@ -142,15 +143,15 @@ fn b07_common_members_of_every_kind() {
 
 #[test]
 fn b07_structural_kinds_are_closed_and_hold_no_free_text() {
-    for kind in Kind::typed().iter().filter(|kind| kind.is_structural()).cloned() {
-        assert_eq!(refused(&kind, set("comment", json!("hello"))), schema("/comment"), "{kind}");
-        assert_eq!(refused(&kind, set("evidence", json!([]))), schema("/evidence"));
+    for kind in Kind::typed().iter().filter(|kind| kind.is_structural()) {
+        assert_eq!(refused(kind, set("comment", json!("hello"))), schema("/comment"), "{kind}");
+        assert_eq!(refused(kind, set("evidence", json!([]))), schema("/evidence"));
         let named = |s: &mut Statement| {
             _ = s.predicate["issuer"].as_object_mut().unwrap().insert("name".to_owned(), json!("a"))
         };
-        assert_eq!(refused(&kind, named), schema("/issuer/name"));
+        assert_eq!(refused(kind, named), schema("/issuer/name"));
         let of_key = format!("key:{}", key(1).key_id());
-        assert_eq!(refused(&kind, set("issuer", json!({ "id": of_key }))), schema("/issuer/id"));
+        assert_eq!(refused(kind, set("issuer", json!({ "id": of_key }))), schema("/issuer/id"));
     }
     assert_eq!(
         refused(&Kind::LogPolicy, change("/operators/0", json!({ "id": "a", "keys": [], "name": "b" }))).0,
@@ -428,6 +429,18 @@ fn what_a_signer_that_no_party_owns_says_cannot_be_guessed_from_its_id() {
 #[test]
 fn the_sample_origin_is_its_subject() {
     assert_eq!(sample(&Kind::LogPolicy).subjects, [LogPolicy::subject(ORIGIN)]);
+}
+
+#[test]
+fn index_root() {
+    let kind = Kind::IndexRoot;
+    assert_eq!(refused(&kind, set("size", json!(0))), schema("/size"));
+    assert_eq!(refused(&kind, set("root", json!("56"))), schema("/root"));
+    assert_eq!(refused(&kind, set("previous", json!("56".repeat(32)))), schema("/previous"));
+    assert_eq!(refused(&kind, set("root", json!("57".repeat(32)))), (Code::Schema, "/subject".to_owned()));
+    let mut first = sample(&kind);
+    first.predicate.remove("previous");
+    assert!(contents(&first).is_ok());
 }
 
 mod governance;

@@ -249,10 +249,8 @@ fn claims_that_conflict_and_duties_that_nobody_reports() {
     world.add(report("lab", card)).unwrap();
     assert_eq!(by_rule(&world, Rule::DutyUnreported), []);
     // A claim that its issuer takes back does not conflict any more.
-    for target in [second] {
-        let retraction = json!({ "target": target.to_reference(), "reason": "error" });
-        world.add(say(Kind::Retraction, "auditor", &[target], retraction)).unwrap();
-    }
+    let retraction = json!({ "target": second.to_reference(), "reason": "error" });
+    world.add(say(Kind::Retraction, "auditor", &[second], retraction)).unwrap();
     let view = CardView::of(&world.replica.graph, world.state(), card, world.now).unwrap().unwrap();
     assert_eq!(view.claims.len(), 3);
     assert_eq!(by_rule(&world, Rule::LicenseConflict), [], "CC-BY-SA-4.0 and MIT are compatible");
