@@ -17,7 +17,7 @@ use std::path::Path;
 use ledger::Code;
 use ledger::ids::RecordId;
 use ledger::record::kind::Kind;
-use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party};
+use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party, UsagePreference};
 use ledger::record::limits::MAX_STATEMENT;
 use ledger::record::statement::{Statement, Subject};
 use ledger::record::terms::{Nonce, PartyId, Timestamp};
@@ -161,12 +161,26 @@ impl Draft {
             Kind::KeyEvent => typed::<KeyEvent>(&self.predicate).map(|event| event.subjects()),
             Kind::IndexRoot => typed::<IndexRoot>(&self.predicate).map(|root| root.subjects()),
             Kind::Manifest => typed::<Manifest>(&self.predicate).map(|manifest| manifest.subjects()),
-            _ => self.predicate.get("target").map(|targets| {
+            Kind::UsagePreference => {
+                typed::<UsagePreference>(&self.predicate).map(|preference| preference.subjects())
+            }
+            _ => self.predicate.get(self.about()).map(|targets| {
                 let texts = targets.as_array().map_or(std::slice::from_ref(targets), Vec::as_slice).iter();
                 texts.filter_map(Value::as_str).filter_map(RecordId::from_reference).map(Subject::record).collect()
             }),
         }
         .unwrap_or_default()
+    }
+
+    /// The member in which a kind names the records that it is about.
+    fn about(&self) -> &'static str {
+        match self.kind {
+            Kind::GovernanceEvent | Kind::SlaReport | Kind::CompensationReport => "agreement",
+            Kind::PreferenceResponse => "preference",
+            Kind::Incident => "affected",
+            Kind::AttributionReport => "isBasedOn",
+            _ => "target",
+        }
     }
 
     /// Whether a payload says what this draft says, apart from what [`Draft::complete`] adds and what `added` names: members

@@ -43,7 +43,8 @@ pub(crate) struct Passing<'a> {
     pub body: BodyDigest,
     /// The record, if it was asked for and its body was not erased.
     pub record: Option<Record>,
-    /// Whether it counts: every signature of it holds, and the rules in force before it let it in. Only known of records.
+    /// Whether it counts: every signature of it holds, and the rules in force before it let it in. Without the record, that
+    /// the rules let in what its header says.
     pub counts: bool,
 }
 
@@ -116,9 +117,12 @@ impl<'a> View<'a> {
                 let concerns = State::concerns(&header);
                 let wanted = wants(index, &header);
                 let record = if concerns || wanted { self.record(index, &header, body)? } else { None };
-                let counts = record.as_ref().is_some_and(|record| {
-                    state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok()
-                });
+                let counts = match &record {
+                    Some(record) => {
+                        state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok()
+                    }
+                    None => state.authorise_header(&header, index).is_ok(),
+                };
                 // An entry whose body is erased acts by its header.
                 if concerns && (counts || record.is_none()) {
                     state.apply(index, &header, record.as_ref());

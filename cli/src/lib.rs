@@ -15,6 +15,7 @@ mod draft;
 mod failure;
 mod files;
 mod follow;
+mod followed;
 mod genesis;
 mod keys;
 mod logdir;
@@ -24,6 +25,8 @@ mod passwords;
 mod pins;
 mod progress;
 mod question;
+mod saying;
+mod scope;
 mod screen;
 mod serving;
 mod session;
@@ -34,7 +37,7 @@ mod world;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-pub use self::world::{Captured, World};
+pub use self::world::{Captured, World, WorldClock};
 
 /// Runs the program with the arguments and streams of this process.
 pub fn main() -> ExitCode {

@@ -4,7 +4,7 @@
 //! a document (a statement, a key, a completion script) that is the point of the command. `-q` leaves out the text and
 //! the notes, never the document. Escape codes appear only on a terminal, and never say what a word does not say too.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::failure::CliError;
 use crate::progress::Progress;
 use crate::world::World;
+
+/// The longest line that is taken as an answer: a paragraph of 16,000 letters.
+const MAX_ANSWER: u64 = 64 * 1024;
 
 /// What a command has to say when it is done.
 #[derive(Debug, Clone)]
@@ -89,11 +92,13 @@ pub(crate) struct Output {
     colour_err: bool,
     unicode: bool,
     stderr_is_terminal: bool,
+    stdin_is_terminal: bool,
 }
 
 struct Streams {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
+    input: Box<dyn BufRead + Send>,
 }
 
 impl std::fmt::Debug for Streams {
@@ -110,7 +115,7 @@ impl Output {
         quiet: bool,
         color: ColorChoice,
     ) -> (Self, std::collections::BTreeMap<String, String>) {
-        let World { env, stdout, stderr, stdout_is_terminal, stderr_is_terminal } = world;
+        let World { env, stdout, stderr, stdout_is_terminal, stderr_is_terminal, stdin, stdin_is_terminal, .. } = world;
         let set = |name: &str| env.get(name).is_some_and(|value| !value.is_empty());
         let plain = set("NO_COLOR") || env.get("TERM").is_some_and(|term| term == "dumb");
         let colour = |terminal: bool| match color {
@@ -127,11 +132,12 @@ impl Output {
         let output = Self {
             colour_out: colour(stdout_is_terminal),
             colour_err: colour(stderr_is_terminal),
-            streams: Mutex::new(Streams { out: stdout, err: stderr }),
+            streams: Mutex::new(Streams { out: stdout, err: stderr, input: stdin }),
             json,
             quiet,
             unicode,
             stderr_is_terminal,
+            stdin_is_terminal,
         };
         (output, env)
     }
@@ -190,6 +196,20 @@ impl Output {
     /// A bar, for anything that may take over a second. See [`Progress`].
     pub(crate) fn progress(&self, what: &str, total: Option<u64>, unit: crate::progress::Unit) -> Progress<'_> {
         Progress::new(self, what, total, unit)
+    }
+
+    /// Whether somebody is there who can be asked: types, and sees the question.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal && !self.json && !self.quiet
+    }
+
+    /// Asks for one line. `None` at the end of what is typed.
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
+        self.err(&format!("{question} "));
+        let mut line = String::new();
+        // A line that somebody types is short; what a pipe sends must not fill the memory.
+        let read = io::Read::take(&mut self.streams().input, MAX_ANSWER).read_line(&mut line);
+        read.ok().filter(|read| *read > 0).map(|_| line.trim().to_owned())
     }
 
     /// Whether a bar may be drawn.

@@ -1,7 +1,5 @@
 //! One run of a command: where it prints, what is set, and the few things of the outside world that commands need.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use ledger::ids::UnixMillis;
 use ledger::record::terms::{PartyId, Timestamp};
 use ledger::{Code, Error};
@@ -11,20 +9,21 @@ use crate::config::Config;
 use crate::failure::{At, CliError, Result};
 use crate::keys::KeyStore;
 use crate::output::Output;
+use crate::world::WorldClock;
 
 /// What a command has at hand.
-#[derive(Debug)]
 pub(crate) struct Session<'a> {
     /// Where it prints.
     pub out: &'a Output,
     /// What is set.
     pub config: Config,
+    clock: WorldClock,
 }
 
 impl<'a> Session<'a> {
     /// A run with these settings.
-    pub(crate) fn new(out: &'a Output, config: Config) -> Self {
-        Self { out, config }
+    pub(crate) fn new(out: &'a Output, config: Config, clock: WorldClock) -> Self {
+        Self { out, config, clock }
     }
 
     /// The folder of keys.
@@ -48,16 +47,21 @@ impl<'a> Session<'a> {
         id.map(Some).map_err(|error| CliError::usage(error.to_string())).at(issuer.source)
     }
 
-    /// The time of the machine.
+    /// The time.
     pub(crate) fn now(&self) -> UnixMillis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        (self.clock)()
     }
 
-    /// The time of the machine as records write it, in whole seconds.
+    /// The time as records write it, in whole seconds.
     pub(crate) fn timestamp(&self) -> Result<Timestamp> {
         let seconds = UnixMillis(self.now().0 / 1000 * 1000);
         Timestamp::from_millis(seconds)
             .ok_or_else(|| Error::new(Code::ClockRefused, "the clock shows no time that can be written").into())
+    }
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,15 @@
-//! What a run of the program sees of its surroundings: environment variables and the standard streams.
+//! What a run of the program sees of its surroundings: environment variables, the standard streams, the time.
 //!
-//! The program proper uses the process's own; a test hands in a map and two buffers, so that tests run side by side
-//! and nothing reads or sets the environment of the process behind the caller's back.
+//! The program proper uses the process's own; a test hands in a map, buffers and a clock, so that tests run side by side
+//! and nothing reads or sets the environment of the process behind the caller's back. Which time it is can be said by
+//! whoever runs the program from within a test, and by nobody else: no flag and no environment variable sets it.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Cursor, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ledger::ids::UnixMillis;
 
 /// The surroundings of one run.
 pub struct World {
@@ -19,7 +23,16 @@ pub struct World {
     pub stdout_is_terminal: bool,
     /// Whether somebody looks at `stderr`; progress bars are drawn only then.
     pub stderr_is_terminal: bool,
+    /// What somebody types, or what another program hands over.
+    pub stdin: Box<dyn BufRead + Send>,
+    /// Whether somebody types; nothing is asked without that.
+    pub stdin_is_terminal: bool,
+    /// Which time it is.
+    pub clock: WorldClock,
 }
+
+/// Tells the time to a run of the program.
+pub type WorldClock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
 
 impl World {
     /// The surroundings of this process.
@@ -33,6 +46,9 @@ impl World {
             stderr: Box::new(io::stderr()),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            stdin: Box::new(BufReader::new(io::stdin())),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            clock: Arc::new(time_of_the_machine),
         }
     }
 
@@ -46,9 +62,18 @@ impl World {
             stderr: Box::new(captured.stderr.clone()),
             stdout_is_terminal: false,
             stderr_is_terminal: false,
+            stdin: Box::new(Cursor::new(Vec::new())),
+            stdin_is_terminal: false,
+            clock: Arc::new(time_of_the_machine),
         };
         (world, captured)
     }
+}
+
+/// The time of this machine's clock.
+pub(crate) fn time_of_the_machine() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl std::fmt::Debug for World {

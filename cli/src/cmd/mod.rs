@@ -1,23 +1,28 @@
 //! The commands: one file each, whose `Args` are the help. This file is the list, and what they all have in common.
 
+mod agreement;
 mod ask;
 mod audit;
 mod card;
 mod completions;
 mod config;
 mod demo;
+mod dispute;
 mod doctor;
 mod explain;
+mod findings;
 mod key;
 mod log;
 mod manifest;
 mod party;
-mod record;
+mod preference;
+pub(crate) mod record;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -27,7 +32,7 @@ use crate::config::Config;
 use crate::failure::{CliError, Result};
 use crate::output::{Answer, ColorChoice, Output};
 use crate::session::Session;
-use crate::world::World;
+use crate::world::{World, time_of_the_machine};
 
 /// The exit codes, at the end of `--help`.
 const EXIT_CODES: &str = "\
@@ -100,6 +105,13 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
+    Agreement(agreement::Command),
+    #[command(subcommand)]
+    Preference(preference::Command),
+    #[command(subcommand)]
+    Dispute(dispute::Command),
+    Findings(findings::Args),
+    #[command(subcommand)]
     Config(config::Command),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -117,6 +129,10 @@ impl Command {
             Self::Record(command) => command.run(session),
             Self::Manifest(command) => command.run(session),
             Self::Audit(command) => command.run(session),
+            Self::Agreement(command) => command.run(session),
+            Self::Preference(command) => command.run(session),
+            Self::Dispute(command) => command.run(session),
+            Self::Findings(args) => findings::run(&args, session),
             Self::Ask(args) => ask::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
             Self::Config(command) => command.run(session),
@@ -139,9 +155,10 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
         Err(error) => return refuse(&args, world, &error),
     };
     let Global { json, quiet, color, config } = cli.global;
+    let clock = world.clock.clone();
     let (out, env) = Output::new(world, json, quiet, color);
     let outcome = Config::load(env, config.as_deref()).and_then(|config| {
-        let session = Session::new(&out, config);
+        let session = Session::new(&out, config, clock);
         cli.command.run(&session)
     });
     match outcome {
@@ -159,7 +176,7 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
 /// Runs one command line for another command, which gets the answer in the place of the screen.
 pub(crate) fn execute(args: Vec<OsString>, out: &Output, env: BTreeMap<String, String>) -> Result<Answer> {
     let cli = Cli::try_parse_from(args).map_err(|error| CliError::usage(error.render().to_string()))?;
-    let session = Session::new(out, Config::load(env, cli.global.config.as_deref())?);
+    let session = Session::new(out, Config::load(env, cli.global.config.as_deref())?, Arc::new(time_of_the_machine));
     cli.command.run(&session)
 }
 

@@ -15,6 +15,7 @@
 //! | what an entry does | [`State::apply`] |
 //! | a party, a key at an index | [`State::party`], [`State::standing`] |
 //! | an agreement's steps, its status at a time | [`State::agreement`], [`AgreementState::status`], [`AgreementState::history`] |
+//! | everything about an agreement, gathered | [`AgreementView::of`] |
 //! | what holds for some content, why, and who owes an answer | [`State::effective`], [`State::clocks`] |
 //! | a model or a dataset: versions, sources, claims, audits, disputes | [`CardView::of`] |
 //! | what to know about one record besides what it says | [`marks`], [`Fate::of`] |
@@ -28,6 +29,7 @@
 
 mod admission;
 mod agreement;
+mod agreement_view;
 mod around;
 mod card;
 mod figures;
@@ -44,6 +46,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::agreement::{AgreementState, Life, Status, Step, Terms};
+pub use self::agreement_view::{AgreementView, StepView, Voice};
 pub use self::around::{Around, Fate};
 pub use self::card::{Audit, CardView, Claim, LicenseView, Quarrel, quarrel};
 pub use self::figures::Figure;

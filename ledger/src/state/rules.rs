@@ -85,8 +85,8 @@ impl State {
         }
     }
 
-    /// The same for an entry whose body is erased: what its header says.
-    pub(super) fn authorise_header(&self, header: &Header, next: LeafIndex) -> Result<()> {
+    /// The same for an entry whose body is erased, or was not looked at: what its header says.
+    pub fn authorise_header(&self, header: &Header, next: LeafIndex) -> Result<()> {
         let Some(policy) = &self.policy else {
             return Err(Error::new(Code::RoleRefused, "entry 0 must be a log-policy"));
         };

@@ -5,6 +5,7 @@ pub(crate) mod init;
 mod manifest;
 mod reindex;
 mod serve;
+mod state;
 mod stats;
 pub(crate) mod trust;
 
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Fsck(fsck::Args),
     Reindex(reindex::Args),
     Stats(stats::Args),
+    State(state::Args),
     Trust(trust::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -35,6 +37,7 @@ impl Command {
             Self::Fsck(args) => fsck::run(&args, session),
             Self::Reindex(args) => reindex::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
+            Self::State(args) => state::run(&args, session),
             Self::Trust(args) => trust::run(&args, session),
             Self::Manifest(command) => command.run(session),
         }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use ledger::Code;
 use ledger::record::key::PublicKey;
 use ledger::record::kind::Kind;
 use ledger::record::kinds::{PartyKey, Role};
@@ -11,14 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cmd::record::write_statement;
 use crate::draft::{Defaults, Draft};
-use crate::failure::{At, CliError, Result};
-use crate::files;
-use crate::keys::public_from_pem;
+use crate::failure::Result;
 use crate::output::Answer;
+use crate::saying::public_key;
 use crate::session::Session;
-
-/// A public key in PEM is 178 bytes at most.
-const MAX_PUBLIC_KEY: usize = 16 * 1024;
 
 /// Make the statement that registers a party and its keys
 ///
@@ -47,7 +42,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let keys = args.keys.iter().map(|key| public_key(key, session)).collect::<Result<Vec<_>>>()?;
+    let keys = args.keys.iter().map(|key| public_key(&session.keys(), key)).collect::<Result<Vec<_>>>()?;
     let defaults = Defaults {
         issuer: session.issuer(args.issuer.as_deref())?,
         issuer_name: None,
@@ -74,17 +69,4 @@ pub(crate) fn draft(id: &PartyId, roles: &[Role], keys: &[PublicKey]) -> Draft {
 fn role(text: &str) -> std::result::Result<Role, String> {
     serde_json::from_value(json!(text))
         .map_err(|_| "expected partner, auditor, steward, contributor or operator".into())
-}
-
-fn public_key(text: &str, session: &Session) -> Result<PublicKey> {
-    match session.keys().find(text) {
-        Ok(key) => Ok(key.public),
-        Err(error) if error.code() == Code::NotFound => Err(error),
-        Err(_) => {
-            let path = PathBuf::from(text);
-            let pem = String::from_utf8(files::read(&path, MAX_PUBLIC_KEY)?)
-                .map_err(|_| CliError::new(Code::KeyUnreadable, "not a public key in PEM"))?;
-            public_from_pem(&pem).at(text)
-        }
-    }
 }

@@ -1,8 +1,10 @@
 //! `colophon record`
 
+mod correct;
 mod list;
 pub(crate) mod new;
 pub(crate) mod publish;
+mod retract;
 mod show;
 pub(crate) mod sign;
 pub(crate) mod submit;
@@ -17,7 +19,7 @@ use crate::files;
 use crate::output::Answer;
 use crate::session::Session;
 
-/// Write, sign, publish and read records
+/// Write, sign, publish, read, correct and retract records
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     New(new::Args),
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Publish(publish::Args),
     Show(show::Args),
     List(list::Args),
+    Correct(correct::Args),
+    Retract(retract::Args),
 }
 
 impl Command {
@@ -37,6 +41,8 @@ impl Command {
             Self::Publish(args) => publish::run(&args, session),
             Self::Show(args) => show::run(&args, session),
             Self::List(args) => list::run(&args, session),
+            Self::Correct(args) => correct::run(&args, session),
+            Self::Retract(args) => retract::run(&args, session),
         }
     }
 }

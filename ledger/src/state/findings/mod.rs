@@ -28,6 +28,7 @@ mod sources;
 use core::fmt;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{CardView, Edge, Item, Records, State};
@@ -184,6 +185,22 @@ impl Finding {
         hash.update(part);
         let id = FindingId(to_hex(&hash.finalize()));
         Self { id, rule, detail: detail.into(), cites: Vec::new(), proofs: Vec::new(), since: None }
+    }
+
+    /// The finding for programs, numbers as strings; `moment` writes a time.
+    pub fn to_json(&self, moment: &dyn Fn(UnixMillis) -> String) -> Value {
+        let cite = |cited: &Cited| json!({ "index": cited.index.to_string(), "record": cited.record });
+        let proof = |proof: &Proof| {
+            json!({ "keyspace": proof.keyspace, "kind": proof.kind, "key": proof.key, "membership": "present" })
+        };
+        json!({
+            "id": self.id,
+            "rule": self.rule.as_str(),
+            "detail": self.detail,
+            "since": self.since.map(moment),
+            "cites": self.cites.iter().map(cite).collect::<Vec<Value>>(),
+            "proofs": self.proofs.iter().map(proof).collect::<Vec<Value>>(),
+        })
     }
 
     fn cite(mut self, cited: impl IntoIterator<Item = Cited>) -> Self {

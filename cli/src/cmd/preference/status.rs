@@ -1,0 +1,216 @@
+//! `colophon preference status`
+
+use ledger::Code;
+use ledger::ids::{RecordId, UnixMillis};
+use ledger::record::aipref::{Category, Preference};
+use ledger::record::kinds::Scope;
+use ledger::state::{Backing, Clock, Content, Effective, State, Statement};
+use serde_json::{Value, json};
+
+use crate::failure::{CliError, Result};
+use crate::follow::View;
+use crate::followed::Followed;
+use crate::output::{Answer, clipped, short, shown};
+use crate::saying::record_id;
+use crate::scope::scope;
+use crate::screen::time;
+use crate::session::Session;
+use crate::source::{LogArgs, Source};
+use crate::trust::TrustArgs;
+
+/// See which preference holds for some content, why, and who still owes an answer
+///
+/// Of a record: what it says, how it stands, and the clock of each party that was asked. Of content: what all statements
+/// about it come to at this moment; any disallow wins, else any allow, else it is unknown, which is never permission.
+/// Without either, every preference of the log. Follows the log from its entries; nothing is taken from the server.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  colophon preference status page:enwiki/12 --log https://log.example.org\n  colophon preference status record:<id> --json"
+)]
+pub(crate) struct Args {
+    /// A preference's record, or content as `preference declare` takes it
+    #[arg(value_name = "WHAT", value_parser = asked)]
+    what: Option<Asked>,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+}
+
+#[derive(Debug, Clone)]
+enum Asked {
+    Record(RecordId),
+    Content(Box<Scope>, Option<String>),
+}
+
+fn asked(text: &str) -> std::result::Result<Asked, String> {
+    if let Ok(id) = record_id(text) {
+        return Ok(Asked::Record(id));
+    }
+    let url = text.parse::<ledger::manifest::CanonicalUrl>().ok().map(|url| url.as_str().to_owned());
+    scope(text).map(|scope| Asked::Content(Box::new(scope), url))
+}
+
+pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    let source = Source::open(&args.log, &args.trust, session)?;
+    let view = View::open(session, &source.client, &source.trust)?;
+    let log = Followed::to_end(&view, &source.client)?;
+    let now = session.now();
+    let (text, mut json) = match &args.what {
+        Some(Asked::Record(id)) => one(&log.state, *id, now)?,
+        Some(Asked::Content(scope, url)) => content(&log.state, scope, url.as_deref(), now)?,
+        None => all(&log.state, now, session),
+    };
+    json["now"] = json!(time(now));
+    json["log"] = log.origin();
+    Ok(Answer::new(format!("{text}\n{}\n", log.freshness()), json))
+}
+
+fn one(state: &State, id: RecordId, now: UnixMillis) -> Result<(String, Value)> {
+    let Some(preference) = state.preference(&id) else {
+        return Err(CliError::new(Code::NotFound, "no preference of this log has this record id")
+            .at(id.to_reference())
+            .hint("`colophon preference status` lists them all."));
+    };
+    let mut text = format!("preference   entry {}, record {id}\n", preference.index);
+    let mut json = json!({
+        "record": id, "index": preference.index.to_string(), "issuer": preference.issuer,
+        "received": time(preference.received), "redacted": preference.said.is_none(),
+        "takenBack": preference.taken_back().map(time),
+    });
+    match state.statement(&id) {
+        Some(statement) => {
+            text.push_str(&said(&statement, now));
+            json["statement"] = statement_json(&statement, now);
+        }
+        None => text.push_str("redacted: what it said is gone\n"),
+    }
+    let clocks = state.clocks(&id);
+    for clock in &clocks {
+        let answer = clock.answer.map(|answer| format!("{:?} in entry {}", answer.status, answer.index).to_lowercase());
+        let late = if clock.is_overdue(now) { " (overdue)" } else { "" };
+        let answer = answer.unwrap_or_else(|| "no answer".to_owned());
+        text.push_str(&format!("{:<12} {answer}, due {}{late}\n", shown(clock.party), time(clock.due)));
+    }
+    if clocks.is_empty() {
+        text.push_str("Nobody's clock runs: it asks no party for an answer, or nobody vouches for it.\n");
+    }
+    json["clocks"] = json!(clocks.iter().map(|clock| clock_json(clock, now)).collect::<Vec<Value>>());
+    Ok((text, json))
+}
+
+fn content(state: &State, scope: &Scope, url: Option<&str>, now: UnixMillis) -> Result<(String, Value)> {
+    let keys: Vec<_> = scope.key.into_iter().collect();
+    let content = Content { keys: &keys, url: url.or(scope.prefix.as_deref()) };
+    let mut text = String::new();
+    let mut json = json!({ "kind": scope.kind, "key": scope.key, "prefix": scope.prefix, "preferences": {} });
+    for category in Category::ALL {
+        let effective: Effective<'_> = state.effective(&content, category, now);
+        text.push_str(&format!("{:<12} {}\n", category.as_str(), word(effective.preference)));
+        for statement in &effective.because {
+            text.push_str(&format!("  because of entry {} by {}\n", statement.state.index, shown(&statement.state.issuer)));
+        }
+        for statement in &effective.unvouched {
+            text.push_str(&format!(
+                "  entry {} says {}, and nobody vouches for its key: it decides nothing\n",
+                statement.state.index,
+                word(statement.said.about(category))
+            ));
+        }
+        let list = |list: &[Statement<'_>]| list.iter().map(|s| statement_json(s, now)).collect::<Vec<Value>>();
+        json["preferences"][category.as_str()] = json!({
+            "preference": word(effective.preference),
+            "because": list(&effective.because),
+            "unvouched": list(&effective.unvouched),
+        });
+    }
+    Ok((text, json))
+}
+
+fn all(state: &State, now: UnixMillis, session: &Session) -> (String, Value) {
+    let mut preferences: Vec<_> = state.preferences().collect();
+    preferences.sort_by_key(|(_, preference)| preference.index);
+    let mut items = Vec::with_capacity(preferences.len());
+    let mut rows = Vec::with_capacity(preferences.len());
+    for (id, preference) in preferences {
+        let clocks = state.clocks(id);
+        let open = clocks.iter().filter(|clock| !clock.is_answered()).count();
+        let overdue = clocks.iter().filter(|clock| clock.is_overdue(now)).count();
+        let statement = state.statement(id);
+        let stands = match &statement {
+            None => "redacted",
+            Some(statement) if !statement.holds(now) => "not in force",
+            Some(statement) => backing(&statement.backing),
+        };
+        let training = statement.as_ref().map_or("", |s| word(s.said.about(Category::TrainAi)));
+        rows.push([
+            preference.index.to_string(),
+            clipped(&preference.issuer, 24),
+            training.to_owned(),
+            stands.to_owned(),
+            format!("{open} open, {overdue} overdue"),
+            short(&id.to_hex()),
+        ]);
+        items.push(json!({
+            "record": id, "index": preference.index.to_string(), "issuer": preference.issuer, "stands": stands,
+            "trainAi": training, "answersOpen": open, "answersOverdue": overdue,
+        }));
+    }
+    let text = session.out.table(["ENTRY", "BY", "TRAIN-AI", "STANDS", "ANSWERS", "RECORD"], rows);
+    (format!("{text}\n"), json!({ "count": items.len(), "preferences": items }))
+}
+
+fn said(statement: &Statement<'_>, now: UnixMillis) -> String {
+    let mut text = String::new();
+    for category in Category::ALL {
+        text.push_str(&format!("{:<12} {}\n", category.as_str(), word(statement.said.about(category))));
+    }
+    let holds = if statement.holds(now) { "in force" } else { "not in force" };
+    text.push_str(&format!("stands       {holds}, {}, from {}\n", backing(&statement.backing), time(statement.from)));
+    text
+}
+
+fn statement_json(statement: &Statement<'_>, now: UnixMillis) -> Value {
+    let vouch = match &statement.backing {
+        Backing::Vouched(vouch) => json!({ "index": vouch.index.to_string(), "record": vouch.record, "by": vouch.issuer }),
+        _ => Value::Null,
+    };
+    let about: serde_json::Map<String, Value> = Category::ALL
+        .into_iter()
+        .map(|category| (category.as_str().to_owned(), json!(word(statement.said.about(category)))))
+        .collect();
+    json!({
+        "record": statement.record, "index": statement.state.index.to_string(), "issuer": statement.state.issuer,
+        "says": about, "authority": statement.said.authority, "backing": backing(&statement.backing), "vouch": vouch,
+        "from": time(statement.from), "holds": statement.holds(now),
+    })
+}
+
+fn clock_json(clock: &Clock<'_>, now: UnixMillis) -> Value {
+    let answer = clock.answer.map(|answer| {
+        json!({
+            "record": answer.record, "index": answer.index.to_string(), "status": answer.status,
+            "received": time(answer.received), "dueBy": answer.due_by.map(time),
+        })
+    });
+    json!({
+        "party": clock.party, "since": time(clock.since), "due": time(clock.due), "answer": answer,
+        "answered": clock.is_answered(), "overdue": clock.is_overdue(now),
+    })
+}
+
+const fn word(preference: Preference) -> &'static str {
+    match preference {
+        Preference::Allowed => "allowed",
+        Preference::Disallowed => "disallowed",
+        Preference::Unknown => "unknown",
+    }
+}
+
+const fn backing(backing: &Backing) -> &'static str {
+    match backing {
+        Backing::Party => "party",
+        Backing::Vouched(_) => "vouched",
+        Backing::Unvouched => "unvouched",
+    }
+}
