@@ -11,6 +11,7 @@ mod batch;
 pub mod body;
 mod connection;
 mod crowd;
+pub mod effective;
 pub mod limits;
 mod manifests;
 pub mod metrics;
@@ -60,6 +61,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(uploads::routes(&app))
         .unify()
         .or(parties::routes(&app))
+        .unify()
+        .or(effective::routes(&app))
         .unify()
         .or(operation::routes(&app))
         .unify()

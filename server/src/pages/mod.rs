@@ -5,6 +5,7 @@
 //! and isolates itself. Nothing that a reader types is kept, and what may be private is sent in a body, never in an
 //! address.
 
+mod agreement;
 mod ask;
 pub mod assets;
 mod dataset;
@@ -83,6 +84,10 @@ impl Pages {
             ("m", Some(name)) => self.reading(request, |reading| model::model(reading, name, request)),
             ("d", Some(name)) => self.reading(request, |reading| dataset::dataset(reading, name, request)),
             ("p", Some(name)) => self.reading(request, |reading| party::party(reading, name, request)),
+            ("a", Some(name)) => self.reading(request, |reading| agreement::agreement(reading, name, request)),
+            ("agreements", None) => self.reading(request, |reading| agreement::agreements(reading, request)),
+            ("findings", None) => self.reading(request, |reading| agreement::findings(reading, request)),
+            ("f", Some(name)) => self.reading(request, |reading| agreement::finding(reading, name, request)),
             ("ask", None) => self.reading(request, |reading| ask::get(reading, request)),
             ("verify", None) => self.reading(request, |reading| verify::get(reading, request)),
             ("docs", None) => self.reading(request, |reading| Ok(docs::docs(reading, request))),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the log, a request or a clock; see the files beside this folder for that.
 
+pub mod agreement;
 pub mod ask;
 pub mod claims;
 pub mod dataset;

@@ -1,0 +1,306 @@
+//! Agreements and findings as pages.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use ledger::ids::{LeafIndex, RecordId, UnixMillis};
+use ledger::state::findings::{Finding, Rule};
+use ledger::state::{AgreementState, AgreementView, Item, Status};
+
+use super::moment::Moment;
+use super::parts::{Hash, Speaker};
+use super::said::{Allowance, Said};
+use super::shell::{Shell, Site};
+
+/// Of each list, how many are shown; the interface has the rest.
+const MAX_LISTED: usize = 50;
+
+/// The page of one agreement.
+#[derive(Debug, Template)]
+#[template(path = "agreement.html")]
+pub struct AgreementPage {
+    shell: Shell,
+    site: Site,
+    status: &'static str,
+    meaning: &'static str,
+    index: LeafIndex,
+    record: Hash,
+    record_hex: String,
+    speaker: Speaker,
+    received: Moment,
+    redacted: bool,
+    summary: Option<Said>,
+    parties: Option<(Said, Said)>,
+    terms: Vec<(&'static str, Said)>,
+    obligations: Vec<Said>,
+    moments: Vec<(&'static str, Moment)>,
+    overdue: bool,
+    steps: Vec<StepLine>,
+    comments: Vec<CommentLine>,
+    records: Vec<EntryLine>,
+    findings: Vec<FindingItem>,
+}
+
+/// A step, and whether it counts.
+#[derive(Debug)]
+pub struct StepLine {
+    phase: &'static str,
+    index: LeafIndex,
+    speaker: Speaker,
+    received: Moment,
+    seats: usize,
+    disputed: bool,
+    refused: Option<(&'static str, Said)>,
+}
+
+/// A comment, and what answers it.
+#[derive(Debug)]
+pub struct CommentLine {
+    entry: EntryLine,
+    text: Option<Said>,
+    marks: Vec<&'static str>,
+    answers: Vec<EntryLine>,
+}
+
+/// An entry in a list.
+#[derive(Debug)]
+pub struct EntryLine {
+    kind: Said,
+    index: LeafIndex,
+    speaker: Speaker,
+    received: Moment,
+    note: &'static str,
+}
+
+/// A finding in a list.
+#[derive(Debug, Template)]
+#[template(
+    source = r#"<li><span class="mark warn-text" aria-hidden="true">!</span><div><p class="name"><a href="/f/{{ id }}">{{ meaning }}</a> <span class="tag mute">{{ rule }}</span></p>
+<p class="small">{{ detail }}{% if let Some(since) = since %}, since {{ since }}{% endif %}</p>
+<p class="small soft">Follows from {% for index in cites %}{% if !loop.first %}, {% endif %}<a href="/r/{{ index }}">record {{ index }}</a>{% endfor %}.{% if !proofs.is_empty() %} Proven: {% for (kind, keyspace) in proofs %}{% if !loop.first %}; {% endif %}a key of kind {{ kind }} is in keyspace {{ keyspace }}{% endfor %}.{% endif %}</p></div></li>"#,
+    ext = "html"
+)]
+pub struct FindingItem {
+    id: String,
+    rule: &'static str,
+    meaning: &'static str,
+    detail: Said,
+    since: Option<Moment>,
+    cites: Vec<LeafIndex>,
+    proofs: Vec<(Said, Hash)>,
+}
+
+impl HtmlSafe for FindingItem {}
+
+/// The list of agreements.
+#[derive(Debug, Template)]
+#[template(path = "agreements.html")]
+pub struct AgreementsPage {
+    shell: Shell,
+    site: Site,
+    lines: Vec<AgreementLine>,
+    more: usize,
+}
+
+/// An agreement in a list.
+#[derive(Debug)]
+pub struct AgreementLine {
+    id: String,
+    index: LeafIndex,
+    status: &'static str,
+    parties: Option<(Said, Said)>,
+    received: Moment,
+    ends: Option<Moment>,
+}
+
+/// What does not fit together, in the whole log or one of it.
+#[derive(Debug, Template)]
+#[template(path = "findings.html")]
+pub struct FindingsPage {
+    shell: Shell,
+    site: Site,
+    one: Option<String>,
+    count: usize,
+    findings: Vec<FindingItem>,
+    more: usize,
+}
+
+impl AgreementPage {
+    /// The page.
+    pub fn new(mut shell: Shell, site: Site, view: &AgreementView, now: UnixMillis) -> Self {
+        let mut allowance = Allowance::default();
+        let at = |moment: UnixMillis| Moment::new(moment, now);
+        let terms = view.state.terms.as_ref();
+        let parties = terms.map(|terms| (Said::whole(&terms.assigner), Said::whole(&terms.assignee)));
+        shell.title = match &parties {
+            Some((assigner, assignee)) => format!("Agreement of {} and {}", assigner.plain(), assignee.plain()),
+            None => "A redacted agreement".to_owned(),
+        };
+        let agreement = view.agreement();
+        let summary = agreement.and_then(|agreement| agreement.summary.as_ref());
+        let summary = summary.map(|summary| allowance.said(summary, 2_000));
+        let mut rows: Vec<(&'static str, Said)> = Vec::new();
+        if let Some(terms) = terms {
+            let mut row = |name, list: &[String]| {
+                if !list.is_empty() {
+                    rows.push((name, allowance.said(&list.join(", "), 500)));
+                }
+            };
+            row("About", &terms.targets);
+            row("For", &terms.purposes);
+            row("Never", &terms.prohibited);
+            row("Lacks, for ratification", &terms.lacks);
+        }
+        let obligations = agreement.iter().flat_map(|agreement| &agreement.obligation);
+        let obligations = obligations
+            .take(MAX_LISTED)
+            .map(|duty| allowance.said(&duty.action.iter().collect::<Vec<_>>().join(", "), 200))
+            .collect();
+        let due = view.audits.as_ref().map(|clock| clock.due).filter(|_| view.status == Status::Active);
+        let moments = [
+            ("Comments opened", view.comments_opened),
+            ("Comments open at least until", view.comments_until()),
+            ("Comments closed", view.comments_closed),
+            ("A veto is in time until", view.veto_until()),
+            ("Ratified", view.state.ratified().map(|(at, _)| at)),
+            ("Newest audit", view.audits.as_ref().and_then(|clock| Some(clock.newest.as_ref()?.1))),
+            ("Next audit due", due),
+            ("Ends", view.state.end()),
+        ];
+        let step = |step: &ledger::state::StepView| StepLine {
+            phase: step.step.phase.as_str(),
+            index: step.step.index,
+            speaker: Speaker::new(&step.step.issuer, None, &mut allowance),
+            received: at(step.step.received),
+            seats: step.council.len(),
+            disputed: !step.disputed.is_empty(),
+            refused: step.refused.as_ref().map(|error| (error.code().as_str(), Said::whole(error.detail()))),
+        };
+        let steps = view.steps.iter().take(MAX_LISTED).map(step).collect();
+        let mut comments = Vec::new();
+        for voice in view.comments.iter().take(MAX_LISTED) {
+            let text = voice.item.record.as_ref().and_then(|record| match &record.predicate {
+                ledger::record::kinds::Predicate::Comment(comment) => Some(comment.text.as_str()),
+                _ => None,
+            });
+            comments.push(CommentLine {
+                entry: entry(&voice.item, "", now, &mut allowance),
+                text: text.map(|text| allowance.said(text, 500)),
+                marks: voice.marks.iter().map(|mark| mark.code.as_str()).collect(),
+                answers: voice.answers.iter().map(|item| entry(item, "", now, &mut allowance)).collect(),
+            });
+        }
+        let mut records: Vec<EntryLine> = Vec::new();
+        let plain = view.corrections.iter().chain(&view.uses).chain(&view.reports);
+        records.extend(plain.take(MAX_LISTED).map(|item| entry(item, "", now, &mut allowance)));
+        for quarrel in view.disputes.iter().take(MAX_LISTED) {
+            let note = if quarrel.is_open() { "open" } else { "closed" };
+            records.push(entry(&quarrel.dispute, note, now, &mut allowance));
+        }
+        records.sort_by_key(|line| line.index);
+        Self {
+            status: view.status.as_str(),
+            meaning: meaning(view.status),
+            index: view.proposal.index,
+            record: Hash::new(view.id),
+            record_hex: view.id.to_hex(),
+            speaker: Speaker::new(&view.proposal.header.issuer, None, &mut allowance),
+            received: at(view.proposal.header.received),
+            redacted: view.proposal.record.is_none(),
+            summary,
+            parties,
+            terms: rows,
+            obligations,
+            moments: moments.into_iter().filter_map(|(name, moment)| Some((name, at(moment?)))).collect(),
+            overdue: due.is_some_and(|due| due < now),
+            steps,
+            comments,
+            records,
+            findings: view.findings.iter().map(|found| finding(found, now, &mut allowance)).collect(),
+            shell,
+            site,
+        }
+    }
+}
+
+impl AgreementsPage {
+    /// The page.
+    pub fn new(mut shell: Shell, site: Site, list: &[(&RecordId, &AgreementState)], now: UnixMillis) -> Self {
+        shell.title = "Agreements".to_owned();
+        let line = |(id, agreement): &(&RecordId, &AgreementState)| AgreementLine {
+            id: id.to_hex(),
+            index: agreement.index,
+            status: agreement.status(now).as_str(),
+            parties: agreement.terms.as_ref().map(|terms| (Said::whole(&terms.assigner), Said::whole(&terms.assignee))),
+            received: Moment::new(agreement.received, now),
+            ends: agreement.end().map(|end| Moment::new(end, now)),
+        };
+        let lines: Vec<AgreementLine> = list.iter().take(MAX_LISTED).map(line).collect();
+        Self { shell, site, more: list.len() - lines.len(), lines }
+    }
+}
+
+impl FindingsPage {
+    /// The page of all findings, or of the one whose id is given.
+    pub fn new(mut shell: Shell, site: Site, list: &[Finding], one: Option<&str>, now: UnixMillis) -> Self {
+        let mut allowance = Allowance::default();
+        let newest = list.iter().rev().take(MAX_LISTED);
+        let findings: Vec<FindingItem> = newest.map(|found| finding(found, now, &mut allowance)).collect();
+        shell.title = match (one, findings.first()) {
+            (Some(_), Some(found)) => format!("Finding: {}", found.meaning),
+            _ => "Findings".to_owned(),
+        };
+        Self { shell, site, one: one.map(str::to_owned), count: list.len(), more: list.len() - findings.len(), findings }
+    }
+}
+
+fn entry(item: &Item, note: &'static str, now: UnixMillis, allowance: &mut Allowance) -> EntryLine {
+    EntryLine {
+        kind: Said::whole(&item.header.kind),
+        index: item.index,
+        speaker: Speaker::new(&item.header.issuer, None, allowance),
+        received: Moment::new(item.header.received, now),
+        note: if item.record.is_none() { "redacted" } else { note },
+    }
+}
+
+fn finding(found: &Finding, now: UnixMillis, allowance: &mut Allowance) -> FindingItem {
+    FindingItem {
+        id: found.id.to_string(),
+        rule: found.rule.as_str(),
+        meaning: in_words(found.rule),
+        detail: allowance.said(&found.detail, 300),
+        since: found.since.map(|since| Moment::new(since, now)),
+        cites: found.cites.iter().map(|cited| cited.index).collect(),
+        proofs: found.proofs.iter().map(|proof| (Said::whole(&proof.kind), Hash::new(proof.keyspace))).collect(),
+    }
+}
+
+/// What a rule finds, in words.
+pub const fn in_words(rule: Rule) -> &'static str {
+    match rule {
+        Rule::UsedAfterOptOut => "Used after an opt-out",
+        Rule::OutsideAgreement => "Used outside the agreement's time or parties",
+        Rule::OutsidePurpose => "Used for another purpose than agreed",
+        Rule::RetentionPassed => "Kept longer than agreed",
+        Rule::LicenseConflict => "Claims about the licence conflict",
+        Rule::DutyUnreported => "A duty of the licence is not reported",
+        Rule::AuditOverdue => "An audit is overdue",
+        Rule::ResponseOverdue => "An answer to a preference is overdue",
+        Rule::CardWithoutSources => "Nobody says what the model was trained on",
+        Rule::ManifestUnchecked => "Nobody has checked the manifest",
+    }
+}
+
+const fn meaning(status: Status) -> &'static str {
+    match status {
+        Status::Proposed => "It was put forward; comments are not open yet.",
+        Status::CommentOpen => "Everybody may comment.",
+        Status::CommentClosed => "The time for comments is over; the council has not decided.",
+        Status::Ratified => "The council agreed; it is not valid yet.",
+        Status::Active => "It is in force.",
+        Status::Vetoed => "The council refused.",
+        Status::Suspended => "It is out of force until it is resumed.",
+        Status::Expired => "Its time is over.",
+        Status::Terminated => "It was ended.",
+    }
+}
