@@ -117,9 +117,10 @@ impl<'a> View<'a> {
                 let wanted = wants(index, &header);
                 let record = if concerns || wanted { self.record(index, &header, body)? } else { None };
                 let counts = record.as_ref().is_some_and(|record| {
-                    state.verify_signatures(record).and_then(|()| state.admit(record, index)).is_ok()
+                    state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok()
                 });
-                if concerns && counts {
+                // An entry whose body is erased acts by its header.
+                if concerns && (counts || record.is_none()) {
                     state.apply(index, &header, record.as_ref());
                 }
                 let record = if wanted { record } else { None };

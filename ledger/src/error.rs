@@ -104,6 +104,14 @@ codes! {
     IssuerMismatch = "issuer_mismatch", Rejected, 403, 14, "No signature is by a key of the party that the record names as issuer.", "Sign with a key of the issuer, or name the party that signs.";
     RoleRefused = "role_refused", Rejected, 403, 14, "The log's policy does not let this party register this kind of record.", "See entry 0 for the roles that may register this kind.";
     Redacted = "redacted", Rejected, 410, 2, "The record's body was redacted.", "The retraction named says by whom and why.";
+    PhaseRefused = "phase_refused", Rejected, 422, 14, "This step cannot follow where the agreement stands.", "See the agreement's steps with `colophon agreement status`.";
+    CommentPeriod = "comment_period", Rejected, 422, 14, "The public has not had the time for comments that the policy gives it.", "Wait until comments were open for the days named; the log's own times count.";
+    AgreementIncomplete = "agreement_incomplete", Rejected, 422, 14, "The agreement lacks what ratification needs.", "Propose it again with a summary, an impact assessment and a rollback plan.";
+    VetoLate = "veto_late", Rejected, 422, 14, "The time for a veto is over.", "What is ratified can be suspended or ended by the council.";
+    TargetUnknown = "target_unknown", Rejected, 422, 3, "The record that this one is about is not in the log.", "Send that record first, and check its id.";
+    SubjectCap = "subject_cap", Rejected, 422, 14, "There are as many statements of unvouched keys about this as the policy allows.", "Ask a steward to vouch for your key, or to speak for you.";
+    Unvouched = "unvouched", Rejected, 422, 14, "Nobody vouches for the key that signed this.", "Ask a steward of the log to vouch for the record.";
+    IssuedDoubtful = "issued_doubtful", Unverified, 422, 15, "The record says that it was issued at another time than the log received it.", "Rely on the order of the entries; only they say what came first.";
     WrongLog = "wrong_log", Rejected, 422, 2, "The record is meant for another log.", "Send it to the log that it names.";
 
     // Notes, proofs, bindings.

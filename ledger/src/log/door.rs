@@ -26,10 +26,10 @@ impl Validated {
     /// Checks an envelope against the state of the log.
     ///
     /// The cost is a JSON parse and about 55 µs a signature.
-    pub(super) fn check(body: Bytes, state: &State, next: LeafIndex) -> Result<Self> {
+    pub(super) fn check(body: Bytes, state: &State, next: LeafIndex, now: UnixMillis) -> Result<Self> {
         let record = Record::parse(&body)?;
         state.verify_signatures(&record)?;
-        state.admit(&record, next)?;
+        state.admit(&record, next, now)?;
         let header = Header::derive(&record, UnixMillis(0));
         let warnings = lint(&record.kind, &serde_json::Value::Object(record.statement.predicate.clone()));
         Ok(Self { body, record, header, warnings })

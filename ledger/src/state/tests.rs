@@ -25,7 +25,7 @@ impl Ledger {
         let index = LeafIndex(self.bodies.len() as u64);
         let record = Record::parse(&body)?;
         self.state.verify_signatures(&record)?;
-        self.state.admit(&record, index)?;
+        self.state.admit(&record, index, UnixMillis(0))?;
         self.state.apply(index, &Header::derive(&record, UnixMillis(0)), Some(&record));
         self.bodies.push(body);
         Ok(index)
@@ -202,7 +202,7 @@ fn anybody_may_say_what_the_policy_opens_under_the_name_of_the_key() {
         let predicate = json!({
             "issuer": { "id": issuer }, "issued": testing::ISSUED,
             "publicKey": key(name).public_key().to_base64(),
-            "target": target.to_reference(), "text": "Was this page used?",
+            "target": target.to_reference(), "text": "Was this page used?", "nonce": "AAAAAAAAAAAAAAAAAAAAAA==",
         });
         sign(Kind::parse("comment").unwrap(), vec![Subject::record(target)], predicate, &[&key(name)])
     };
@@ -230,3 +230,9 @@ fn an_entry_that_breaks_a_rule_has_no_effect() {
     ledger.state.apply(LeafIndex(3), &Header::derive(&record, UnixMillis(0)), Some(&record));
     assert_eq!(ledger.state, before);
 }
+
+mod claims;
+mod governance;
+mod history;
+mod preferences;
+pub(in crate::state) mod world;

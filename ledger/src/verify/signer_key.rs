@@ -77,7 +77,7 @@ pub(super) fn check(
         counts(&state, *key, index, record)?;
     }
     if let Ok(record) = record {
-        state.admit(record, index)?;
+        state.authorise(record, index)?;
         // Only the kind and the record are looked at; the entry's own header is held against the record's next.
         state.apply(index, &Header::derive(record, UnixMillis(0)), Some(record));
     }

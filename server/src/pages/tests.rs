@@ -105,7 +105,7 @@ fn make() -> World {
     let own = cast::key("nobody");
     let id = format!("key:{}", own.public_key().key_id());
     let comment = json!({"issuer": {"id": id, "name": HOSTILE}, "publicKey": own.public_key().to_base64(),
-        "target": model.to_reference(), "grounds": HOSTILE, "nonce": "AAAAAAAAAAAAAAAAAAAAAA=="});
+        "target": model.to_reference(), "text": HOSTILE, "grounds": HOSTILE, "nonce": "AAAAAAAAAAAAAAAAAAAAAA=="});
     let (unvouched, _) = say(&server, "nobody", "comment", about, comment);
     World { server, model, dataset, hostile, unvouched }
 }
