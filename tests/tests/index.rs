@@ -5,6 +5,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -139,6 +140,35 @@ fn lists_are_proven_under_a_signed_root_and_name_who_rebuilt_it() {
     let report = stage.program.json(&["verify", &path]);
     let said = report.to_string();
     assert!(said.contains("no revocation up to size 8: proven"), "{said}");
+    the_python_verifier_agrees(&stage, &path);
+}
+
+/// The verifier that shares no code with ours reads the same proof.
+fn the_python_verifier_agrees(stage: &Stage, bundle: &str) {
+    let python = std::env::var("COLOPHON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there =
+        Command::new(&python).args(["-c", "import cryptography"]).output().is_ok_and(|out| out.status.success());
+    if !harness::needs("python with cryptography (COLOPHON_PYTHON)", there) {
+        return;
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verify_bundle.py");
+    let run = |bundle: &str| {
+        let policy = stage.path("log/policy.txt");
+        let out = Command::new(&python).args(["-B", script, "--policy", &policy, bundle]).output().unwrap();
+        serde_json::from_slice::<Value>(&out.stdout).unwrap_or_else(|_| panic!("{out:?}"))
+    };
+    let said = run(bundle);
+    assert_eq!(said["verdict"], "verified", "{said}");
+    let proven: Vec<&Value> = said["unrevoked"].as_object().unwrap().values().collect();
+    assert_eq!(proven, [&json!(8)]);
+    // Both see a changed look-up.
+    let mut broken: Value = serde_json::from_slice(&std::fs::read(bundle).unwrap()).unwrap();
+    broken["keyLookup"]["lookups"][0]["count"] = json!("2");
+    let path = stage.path("broken.colophon.json");
+    std::fs::write(&path, broken.to_string()).unwrap();
+    let refused = stage.program.run(&["verify", &path]);
+    let said = run(&path);
+    assert_eq!((refused.exit, &said["link"], &said["code"]), (11, &json!("signer-key"), &json!("proof_invalid")));
 }
 
 #[test]
