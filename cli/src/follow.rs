@@ -80,6 +80,11 @@ impl<'a> View<'a> {
         &self.note
     }
 
+    /// The newest checkpoint of this log that was seen before.
+    pub(crate) const fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
+    }
+
     /// How many entries there are.
     pub(crate) const fn size(&self) -> TreeSize {
         self.accepted.checkpoint().size()
@@ -166,7 +171,7 @@ impl<'a> View<'a> {
     }
 
     /// A bundle of entries: a full one from the cache if it is there, a partial one always from the log.
-    fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
+    pub(crate) fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
         let path = self.folder.join("entries").join(id.index().to_string());
         if id.is_full()
             && let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))

@@ -18,6 +18,7 @@ mod follow;
 mod genesis;
 mod keys;
 mod logdir;
+mod lookup;
 mod memory;
 mod output;
 mod passwords;

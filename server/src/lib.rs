@@ -11,7 +11,8 @@ mod batch;
 pub mod body;
 mod connection;
 mod crowd;
-pub mod limits;
+pub mod index;
+mod limits;
 mod manifests;
 pub mod metrics;
 mod openapi;
@@ -54,6 +55,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
+        .unify()
+        .or(index::routes(&app))
         .unify()
         .or(manifests::routes(&app))
         .unify()

@@ -1,6 +1,8 @@
 //! `colophon log`
 
+mod audit;
 mod fsck;
+mod index_root;
 pub(crate) mod init;
 mod manifest;
 mod reindex;
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Fsck(fsck::Args),
     Reindex(reindex::Args),
     Stats(stats::Args),
+    Audit(audit::Args),
+    IndexRoot(index_root::Args),
     Trust(trust::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -35,6 +39,8 @@ impl Command {
             Self::Fsck(args) => fsck::run(&args, session),
             Self::Reindex(args) => reindex::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
+            Self::Audit(args) => audit::run(&args, session),
+            Self::IndexRoot(args) => index_root::run(&args, session),
             Self::Trust(args) => trust::run(&args, session),
             Self::Manifest(command) => command.run(session),
         }

@@ -41,7 +41,7 @@ impl Rows for Index {
 
 impl Index {
     /// Writes what a draft changed.
-    pub(in crate::log) fn write_draft(&self, draft: &Draft) -> Result<()> {
+    pub fn write_draft(&self, draft: &Draft) -> Result<()> {
         let mut puts = Puts::default();
         for node in draft.new_nodes() {
             puts.put(&self.list_nodes, node_row(&node.key, node.level, node.index), node.hash.as_bytes().to_vec());
