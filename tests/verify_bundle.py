@@ -607,6 +607,10 @@ class State:
             need(record.predicate.get("compromisedFromIndex", 0) <= index, "schema", "compromisedFromIndex")
             self.permits(record, self.parties[record.issuer])
             self.brings_its_keys(record, record.issuer)
+        elif record.kind == "run-root":
+            by_operator = record.issuer in policy.operators and self.signs_for(record.issuer, record, index)
+            need(by_operator, "role_refused", "not by an operator")
+            need(record.predicate.get("to", 0) <= index, "schema", "to")
         else:
             need(self.signs_for(record.issuer, record, index), "issuer_mismatch", "no key in force of the issuer signed")
             self.permits(record, self.parties.get(record.issuer, ()))

@@ -6,6 +6,7 @@
 //! | `log-policy` later | the council's threshold of the policy in force; without a council, every operator in force |
 //! | `party` | an operator, or the council's threshold; and every key that it adds |
 //! | `key-event` | an older key of the party, or the council's threshold; and the key that it adds |
+//! | `run-root` | an operator in force; it ends at or below its own index |
 //! | any other | a key of the party that it names as issuer, whose role the policy lets register this kind |
 //!
 //! Besides that, every signer must be known and in force; a second signature by the same key counts once, because an
@@ -52,6 +53,10 @@ impl State {
             (Predicate::KeyEvent(event), Some(policy)) => {
                 self.all_known(&signers, record, next)?;
                 self.key_change(event, policy, record, &signers, next)
+            }
+            (Predicate::RunRoot(run), Some(policy)) => {
+                self.all_known(&signers, record, next)?;
+                self.root_of_an_operator(run.to, policy, record, &signers, next)
             }
             (_, Some(policy)) if record.own_key().is_some() => self.unvouched(policy, record, &signers, next),
             (_, Some(policy)) => {
@@ -180,6 +185,27 @@ impl State {
         self.brings_its_keys(record, signers, party)
     }
 
+    /// The root of something that the log's operators derive from its entries below `to`.
+    fn root_of_an_operator(
+        &self,
+        to: u64,
+        policy: &PolicyState,
+        record: &Record,
+        signers: &BTreeSet<KeyId>,
+        next: LeafIndex,
+    ) -> Result<()> {
+        let issuer = record.issuer();
+        if !policy.operators.contains(issuer) || !self.signs_for(issuer, signers, next) {
+            let detail = format!("a {} is signed by an operator of the log", record.kind);
+            return Err(Error::new(Code::RoleRefused, detail));
+        }
+        if to > next.0 {
+            let detail = format!("it speaks of entries up to {to}, and this would be entry {next}");
+            return Err(Error::new(Code::Schema, detail).at("/predicate/to"));
+        }
+        Ok(())
+    }
+
     fn issued_by_a_party(
         &self,
         policy: &PolicyState,
@@ -226,7 +252,7 @@ impl State {
     }
 
     /// Whether the policy lets somebody with these roles register this kind. A kind that it does not list is closed;
-    /// `party` and `key-event` have rules of their own and need no listing.
+    /// `party`, `key-event` and `run-root` have rules of their own and need no listing.
     fn permits(&self, policy: &PolicyState, record: &Record, roles: &BTreeSet<Role>) -> Result<()> {
         let kind = record.kind.as_str();
         let Some(allowed) = policy.rules.get(kind) else {

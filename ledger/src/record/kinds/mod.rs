@@ -1,6 +1,6 @@
 //! What each kind of record says: one file per kind, each with its members, their JSON, and the rules between them.
 //!
-//! Structural kinds (`log-policy`, `party`, `key-event`) are closed: a member that they do not have is refused, and none of
+//! Structural kinds (`log-policy`, `party`, `key-event`, `run-root`) are closed: a member that they do not have is refused, and none of
 //! theirs holds free text. All others keep the members that this version does not know.
 //!
 //! **A new kind** gets a file here, a variant in [`Predicate`] and in [`Kind`], and a line in `schema`. Until then its
@@ -15,6 +15,7 @@ mod manifest;
 mod model_card;
 mod party;
 mod party_profile;
+mod run_root;
 mod training_source;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ pub use manifest::{Disclosure, Keyspace, Manifest, ManifestDataset};
 pub use model_card::ModelCard;
 pub use party::{KeyUse, Party, PartyKey, Role};
 pub use party_profile::{ExternalIdentifier, PartyProfile};
+pub use run_root::{MAX_SOURCES, RunKeyspace, RunRoot, RunSource};
 pub use training_source::{Category, Relation, SourceDataset, TrainingSource};
 
 use super::key::PublicKey;
@@ -61,6 +63,7 @@ pub enum Predicate {
     Manifest(Box<Manifest>),
     LicenseClaim(Box<LicenseClaim>),
     AuditAttestation(Box<AuditAttestation>),
+    RunRoot(Box<RunRoot>),
     /// A kind without a type of its own here. Its members are in `Statement::predicate`.
     Other,
 }
@@ -122,6 +125,11 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
             let attestation: AuditAttestation = rest(members)?;
             attestation.check()?;
             Predicate::AuditAttestation(attestation.into())
+        }
+        Kind::RunRoot => {
+            let run: RunRoot = rest(members)?;
+            run.check(statement)?;
+            Predicate::RunRoot(run.into())
         }
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),

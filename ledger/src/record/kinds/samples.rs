@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KeyEvent, LogPolicy, Manifest};
+use super::{KeyEvent, LogPolicy, Manifest, RunRoot};
 use crate::ids::{KeyspaceId, RecordId, SubjectDigest};
 use crate::note::{KeyName, NoteSigner};
 use crate::record::dsse::Envelope;
@@ -129,6 +129,19 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
                 "conformance": { "score": "0.9", "rationale": "one source without digest" }, "supersedes": [reference(6)],
             }),
         ),
+        Kind::RunRoot => {
+            let members = json!({
+                "keyKind": "para-n1", "keyLen": 16, "from": 0, "to": 1024,
+                "sources": [
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": true },
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([7; 32]), "n": 9_000, "covered": true },
+                    { "index": 400, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": false },
+                ],
+                "keyspace": { "id": KeyspaceId::from_bytes([8; 32]), "n": 12_000, "t": 9, "root": "56".repeat(32) },
+            });
+            let run: RunRoot = serde_json::from_value(members.clone()).unwrap();
+            ("example-log", run.subjects(), members)
+        }
         Kind::Other(_) => ("example-org", card(), json!({ "anything": [reference(1)], "target": reference(2) })),
     };
     statement(kind.clone(), issuer, subjects, members)

@@ -69,6 +69,7 @@ fn b07_unknown_members_are_kept() {
             Predicate::Party(members) => serde_json::to_value(members),
             Predicate::PartyProfile(members) => serde_json::to_value(members),
             Predicate::KeyEvent(members) => serde_json::to_value(members),
+            Predicate::RunRoot(members) => serde_json::to_value(members),
             Predicate::ModelCard(members) => serde_json::to_value(members),
             Predicate::DatasetCard(members) => serde_json::to_value(members),
             Predicate::TrainingSource(members) => serde_json::to_value(members),
@@ -129,7 +130,7 @@ fn b07_common_members_of_every_kind() {
 
 #[test]
 fn b07_structural_kinds_are_closed_and_hold_no_free_text() {
-    for kind in [Kind::LogPolicy, Kind::Party, Kind::KeyEvent] {
+    for kind in [Kind::LogPolicy, Kind::Party, Kind::KeyEvent, Kind::RunRoot] {
         assert_eq!(refused(&kind, set("comment", json!("hello"))), schema("/comment"), "{kind}");
         assert_eq!(refused(&kind, set("evidence", json!([]))), schema("/evidence"));
         let named = |s: &mut Statement| {
@@ -403,4 +404,32 @@ fn a_signer_that_no_party_owns_shows_its_key() {
 #[test]
 fn the_sample_origin_is_its_subject() {
     assert_eq!(sample(&Kind::LogPolicy).subjects, [LogPolicy::subject(ORIGIN)]);
+}
+
+#[test]
+fn run_root() {
+    let kind = Kind::RunRoot;
+    for (name, value) in [("keyKind", json!("Para n1")), ("keyKind", json!("a".repeat(33))), ("keyLen", json!(32))] {
+        assert_eq!(refused(&kind, set(name, value)), schema(&format!("/{name}")));
+    }
+    assert_eq!(refused(&kind, set("to", json!(0))), schema("/to"));
+    assert_eq!(refused(&kind, set("to", json!(400))), schema("/sources/2/index"));
+    assert_eq!(refused(&kind, set("from", json!(18))), schema("/sources/0/index"));
+    assert_eq!(refused(&kind, |s| s.predicate["sources"][1]["index"] = json!(16)), schema("/sources/1/index"));
+    let twice = |s: &mut Statement| s.predicate["sources"][1]["keyspace"] = json!(KeyspaceId::from_bytes([5; 32]));
+    assert_eq!(refused(&kind, twice), schema("/sources/1/keyspace"));
+    assert_eq!(refused(&kind, |s| s.predicate["sources"][0]["why"] = json!("x")), schema("/sources/0/why"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["note"] = json!("x")), schema("/keyspace/note"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["t"] = json!(41)), schema("/keyspace/t"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["root"] = json!("56")), schema("/keyspace/root"));
+    let other = |s: &mut Statement| s.predicate["keyspace"]["id"] = json!(KeyspaceId::from_bytes([9; 32]));
+    assert_eq!(refused(&kind, other), (Code::Schema, "/subject".to_owned()));
+    let row = |i: u64| json!({ "index": i, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 1, "covered": true });
+    let rows = |count: u64| json!((0..count).map(row).collect::<Vec<_>>());
+    let mut full = sample(&kind);
+    full.predicate.insert("to".to_owned(), json!(5000));
+    full.predicate.insert("sources".to_owned(), rows(MAX_SOURCES as u64));
+    assert!(contents(&full).is_ok(), "the most sources fit into a record");
+    full.predicate.insert("sources".to_owned(), rows(MAX_SOURCES as u64 + 1));
+    assert_eq!(contents(&full).err().unwrap().code(), Code::TooMany);
 }

@@ -196,6 +196,7 @@ fn first_members(kind: &str) -> &'static [&'static str] {
         "party-profile" => &["name", "contact"],
         "key-event" => &["event", "keyid", "replaces", "reason"],
         "log-policy" => &["origin", "operators", "rules"],
+        "run-root" => &["keyKind", "from", "to", "keyspace"],
         _ => &[],
     }
 }

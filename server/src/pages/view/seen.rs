@@ -140,6 +140,7 @@ impl Seen {
             "party" => text(&["id"]),
             "log-policy" => text(&["origin"]),
             "key-event" => text(&["event"]).map(|event| format!("{event} a key")),
+            "run-root" => text(&["keyKind"]).map(|kind| format!("all {kind} keys")),
             _ => None,
         };
         Some(about.or_else(first_subject).unwrap_or_else(|| kind_words(&self.kind).to_owned()))
@@ -189,6 +190,7 @@ pub fn kind_words(kind: &str) -> &str {
         "manifest" => "manifest",
         "license-claim" => "licence claim",
         "audit-attestation" => "audit",
+        "run-root" => "roll-up",
         other => other,
     }
 }
@@ -206,6 +208,7 @@ pub fn kinds_words(kind: &str) -> &str {
         "manifest" => "manifests",
         "license-claim" => "licence claims",
         "audit-attestation" => "audits",
+        "run-root" => "roll-ups",
         other => other,
     }
 }
