@@ -164,11 +164,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A bundle of entries: a full one from the cache if it is there, a partial one always from the log.
+    /// A bundle of entries, from the cache if it is there. A partial one is kept as well: as long as the log does not grow, a
+    /// question costs no second look at its edge.
     fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
-        let path = self.folder.join("entries").join(id.index().to_string());
-        if id.is_full()
-            && let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
+        let folder = self.folder.join("entries");
+        let (full, edge) = (folder.join(id.index().to_string()), folder.join(format!("{}.edge", id.index())));
+        let path = if id.is_full() { &full } else { &edge };
+        if let Ok(bytes) = files::read(path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
+            && (id.is_full() || decode_bundle(&bytes, id.width()).is_ok())
         {
             return Ok(bytes);
         }
@@ -181,8 +184,9 @@ impl<'a> View<'a> {
             }
             None => return Err(CliError::new(Code::Unreachable, "the log does not serve its entries").at(id.path())),
         };
+        self.keep(path, &bytes);
         if id.is_full() {
-            self.keep(&path, &bytes);
+            let _ = files::remove(&edge);
         }
         Ok(bytes)
     }

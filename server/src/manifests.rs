@@ -65,21 +65,34 @@ fn held(app: &App, id: &KeyspaceId) -> Result<Arc<KeyspaceFiles>, Problem> {
 
 async fn bucket(id: String, depth: String, prefix: String, text: String, app: Arc<App>) -> Answer {
     let id = keyspace(&id)?;
-    let mode = match Query::parse(&text, &["meta"])?.text("meta") {
-        None | Some("rows") => MetaMode::Rows,
-        Some("digests") => MetaMode::Digests,
-        Some(_) => return Err(Problem::bad_request("query meta", "known are rows, digests")),
+    let query = Query::parse(&text, &["meta"])?;
+    let mode = match query.text("meta") {
+        None | Some("rows") => Some(MetaMode::Rows),
+        Some("digests") => Some(MetaMode::Digests),
+        Some("lists") => None,
+        Some(_) => return Err(Problem::bad_request("query meta", "known are rows, digests, lists")),
     };
     let numbers = (decimal(&depth).ok().and_then(|depth| u8::try_from(depth).ok()), decimal(&prefix).ok());
     let (Some(depth), Some(prefix)) = numbers else {
         return Err(Problem::not_found("a bucket is named by two decimal numbers, depth and prefix"));
     };
+    let Some(mode) = mode else { return run(&id, depth, prefix, &app).await };
     let files = held(&app, &id)?;
     let length = files.header().padded_reply(depth, mode);
     let length = length.filter(|_| prefix >> depth.min(63) == 0);
     let length = length.ok_or_else(|| Problem::not_found("the keyspace has no such prefix"))?;
     let reserved = app.replies.reserve(usize::try_from(length).unwrap_or(usize::MAX)).await?;
     let reply = heavy(move || files.reply(depth, prefix, mode)).await??;
+    Ok(content("application/octet-stream", AS_IT_IS, reserved.fill(reply)))
+}
+
+/// The reply of a roll-up run: keys with the lists of their sources.
+async fn run(id: &KeyspaceId, depth: u8, prefix: u64, app: &App) -> Answer {
+    let files = app.log.manifests().run(id)?.ok_or_else(not_held)?;
+    let length = files.header().padded_reply(depth).filter(|_| prefix >> depth.min(63) == 0);
+    let length = length.ok_or_else(|| Problem::not_found("the run has no such prefix"))?;
+    let reserved = app.replies.reserve(usize::try_from(length).unwrap_or(usize::MAX)).await?;
+    let reply = heavy(move || files.reply(depth, prefix)).await??;
     Ok(content("application/octet-stream", AS_IT_IS, reserved.fill(reply)))
 }
 

@@ -20,6 +20,8 @@ pub const MAX_N: u64 = (1 << 53) - 1;
 /// How many bytes of a content key are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyLen {
+    /// Of a roll-up run only, where a hit is confirmed by the dataset's own proof and a miss by 8 bytes is a miss.
+    Short,
     /// The compact profile. 2^33 keys of 128 bits leave an outsider 2^95 tries to hit one of them by accident.
     Compact,
     /// The whole digest.
@@ -30,6 +32,7 @@ impl KeyLen {
     /// The number of bytes.
     pub const fn bytes(self) -> usize {
         match self {
+            Self::Short => 8,
             Self::Compact => 16,
             Self::Full => 32,
         }
@@ -214,7 +217,7 @@ pub(super) fn prefix_of(key: &ContentKey, depth: u8) -> u64 {
     bits(key.as_bytes(), depth)
 }
 
-/// The first `count` ≤ 40 bits of at least 16 bytes.
+/// The first `count` ≤ 40 bits of at least 8 bytes.
 pub(super) fn bits(bytes: &[u8], count: u8) -> u64 {
     let word = bytes.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte));
     if count == 0 { 0 } else { word >> (64 - u32::from(count)) }

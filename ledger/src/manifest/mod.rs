@@ -7,8 +7,8 @@
 //! No account is ever a key: what names a contributor is dropped before anything is hashed.
 //!
 //! Start at [`Kind`] and [`key`] for what is asked, at [`Keyspace::verify`] for how an answer is checked, at
-//! [`Builder`] and [`open`] for the files. All but `build`, `builder`, `disk`, `file` and
-//! `reader` is pure.
+//! [`Builder`] and [`open`] for the files, at [`Run`] for all datasets at once. All but `build`, `builder`, `disk`, `file`,
+//! `reader` and `runs` is pure.
 
 mod bucket;
 mod build;
@@ -26,6 +26,8 @@ mod paragraph;
 mod question;
 mod reader;
 mod reply;
+mod rollup;
+mod runs;
 mod tree;
 pub mod upload;
 mod url;
@@ -43,6 +45,8 @@ pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
 pub use question::{Asked, MAX_BULK_DEPTH, MAX_SINGLE, Part, Question};
 pub use reader::{Progress, ReadOptions, ReaderKind, Skip};
 pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
+pub use rollup::{MAX_BEHIND, Run, RunHeader, VerifiedRun, is_run_file_name, merges, tiling};
+pub use runs::{Gathered, RunFiles, RunPlan, build_run, open_run};
 pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
 
 /// The largest item whose text is read, in bytes: a page of a wiki has at most 2 MiB, a book about 5; a longer text is a

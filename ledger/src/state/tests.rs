@@ -236,7 +236,7 @@ fn a_run_root_is_an_operators_and_speaks_of_what_is_there() {
     let run = |issuer: &str, to: u64, signers: &[&str]| {
         let keyspace = crate::ids::KeyspaceId::from_bytes([8; 32]);
         let predicate = json!({
-            "issuer": { "id": issuer }, "issued": testing::ISSUED, "keyKind": "url-c1", "keyLen": 16, "from": 0, "to": to,
+            "issuer": { "id": issuer }, "issued": testing::ISSUED, "keyKind": "url-c1", "keyLen": 8, "from": 0, "to": to,
             "sources": [], "keyspace": { "id": keyspace, "n": 0, "t": 0, "root": "00".repeat(32) },
         });
         let keys: Vec<PrivateKey> = signers.iter().map(|name| key(name)).collect();

@@ -4,6 +4,7 @@ mod fsck;
 pub(crate) mod init;
 mod manifest;
 mod reindex;
+pub(crate) mod rollup;
 mod serve;
 mod stats;
 pub(crate) mod trust;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Fsck(fsck::Args),
     Reindex(reindex::Args),
+    Rollup(rollup::Args),
     Stats(stats::Args),
     Trust(trust::Args),
     #[command(subcommand)]
@@ -34,6 +36,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, session),
             Self::Fsck(args) => fsck::run(&args, session),
             Self::Reindex(args) => reindex::run(&args, session),
+            Self::Rollup(args) => rollup::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
             Self::Trust(args) => trust::run(&args, session),
             Self::Manifest(command) => command.run(session),

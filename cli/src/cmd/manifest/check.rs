@@ -9,7 +9,7 @@ use ledger::record::kinds::Predicate;
 use ledger::record::limits::MAX_ENVELOPE;
 use serde_json::{Value, json};
 
-use super::{SourceArgs, build};
+use super::{SourceArgs, build, rollups};
 use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::output::{Answer, Mark, grouped};
@@ -22,11 +22,12 @@ use crate::session::Session;
 /// way goes into the log with `colophon audit attest`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  colophon manifest check manifest/ --source enwiki-pages.xml.bz2 --license CC-BY-SA-4.0"
+    after_help = "Examples:\n  colophon manifest check manifest/ --source enwiki-pages.xml.bz2 --license CC-BY-SA-4.0\n  colophon manifest check --rollups --log https://log.example.org"
 )]
 pub(crate) struct Args {
     /// The manifest's folder
-    dir: PathBuf,
+    #[arg(required_unless_present = "rollups", conflicts_with = "rollups", value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// The published data that it is said to be of
     #[arg(long, value_name = "SOURCE")]
     source: Option<PathBuf>,
@@ -35,13 +36,18 @@ pub(crate) struct Args {
     record: Option<PathBuf>,
     #[command(flatten)]
     read: SourceArgs,
+    #[command(flatten)]
+    rollups: rollups::Args,
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let folders = list(&args.dir).at(args.dir.display())?;
+    let Some(dir) = args.folder.as_ref().filter(|_| !args.rollups.rollups) else {
+        return rollups::run(&args.rollups, session);
+    };
+    let folders = list(dir).at(dir.display())?;
     if folders.is_empty() {
         return Err(CliError::new(Code::ManifestInvalid, "there is no keyspace in this folder")
-            .at(args.dir.display().to_string()));
+            .at(dir.display().to_string()));
     }
     let mut rows = Vec::new();
     for folder in &folders {
@@ -50,7 +56,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     }
     let mut checks: Vec<String> =
         rows.iter().map(|row| format!("{}: {} keys, root recomputed", row.spec, grouped(row.n))).collect();
-    let summary = read_summary(&args.dir).at(args.dir.display())?;
+    let summary = read_summary(dir).at(dir.display())?;
     let mut listed: Vec<_> = summary.keyspaces.iter().map(|row| row.id).collect();
     let mut found: Vec<_> = rows.iter().map(|row| row.id).collect();
     listed.sort();
@@ -59,7 +65,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         return Err(CliError::new(Code::ManifestInvalid, "manifest.json does not list the keyspaces that are here"));
     }
     if let Some(source) = &args.source {
-        let scratch = files::beside(&args.dir.components().collect::<PathBuf>(), ".check");
+        let scratch = files::beside(&dir.components().collect::<PathBuf>(), ".check");
         let _ = std::fs::remove_dir_all(&scratch);
         let rebuilt = build::make(source, &scratch, &args.read, session);
         let _ = std::fs::remove_dir_all(&scratch);

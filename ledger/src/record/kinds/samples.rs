@@ -131,7 +131,7 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
         ),
         Kind::RunRoot => {
             let members = json!({
-                "keyKind": "para-n1", "keyLen": 16, "from": 0, "to": 1024,
+                "keyKind": "para-n1", "keyLen": 8, "from": 0, "to": 1024,
                 "sources": [
                     { "index": 17, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": true },
                     { "index": 17, "keyspace": KeyspaceId::from_bytes([7; 32]), "n": 9_000, "covered": true },
