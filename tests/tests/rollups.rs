@@ -85,7 +85,7 @@ impl Place {
         for dataset in datasets {
             let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
             for item in items(dataset) {
-                builder.push(key::of_digest(Kind::RawSha256, &digest(item)).unwrap(), Item::default());
+                builder.push(key::of_digest(Kind::RawSha256, &digest(item)).unwrap(), Item::default()).unwrap();
             }
             let source = Source { sha256: "00".repeat(32), bytes: 1, items: dataset, reader: "digests".into(), wiki: None };
             let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };

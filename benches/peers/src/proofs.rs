@@ -23,6 +23,9 @@ use protobuf::Message as _;
 
 use crate::{Figures, disk, keys, questions, timed};
 
+/// What `manifest build` takes by itself.
+const MEMORY: usize = 512 << 20;
+
 /// What a map holds for every key.
 const VALUE: [u8; 1] = [1];
 
@@ -33,9 +36,9 @@ pub fn ours(n: u64, dir: &Path) -> Result<Figures> {
     let source = Source { sha256: "00".repeat(32), bytes: 1, items: n, reader: "digests".into(), wiki: None };
     let about = About { source, coverage: "Bench.".into(), licenses: vec!["CC0-1.0".into()] };
     let (made, build) = timed(|| {
-        let mut builder = Builder::new(spec).without_meta();
+        let mut builder = Builder::new(spec).without_meta().spilling(&dir.join("scratch"), MEMORY)?;
         for key in &keys {
-            builder.push(ContentKey::from_bytes(*key), Item::default());
+            builder.push(ContentKey::from_bytes(*key), Item::default())?;
         }
         builder.finish(dir, about)
     });

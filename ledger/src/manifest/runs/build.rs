@@ -16,7 +16,7 @@ use crate::manifest::keyspace::{Declaration, KeyLen, Keyspace, MAX_T, bits, flat
 use crate::manifest::kind::Kind;
 use crate::manifest::rollup::{RunHeader, RunShape, run_reply_len, skip_list, write_list};
 use crate::manifest::runs::merge::merge;
-use crate::manifest::tree::{TILE_HEIGHT, fold, stored_count};
+use crate::manifest::tree::{Growing, stored_count};
 use crate::merkle::NodeHash;
 use crate::record::kinds::{RunRoot, RunSource};
 
@@ -229,37 +229,29 @@ impl Pieces {
     }
 }
 
-/// The levels of a tree, written as its leaves come: of each level at most one tile is in memory.
+/// The levels of a tree, written as its leaves come.
 struct Tree {
-    levels: Vec<(Output, Vec<NodeHash>)>,
+    levels: Vec<Output>,
+    growing: Growing,
 }
 
 impl Tree {
     fn create(folder: &Path, t: u8) -> Result<Self> {
-        let level = |level: u8| Ok((Output::create(folder.join(level.to_string()))?, Vec::new()));
-        Ok(Self { levels: (0..stored_count(t)).map(level).collect::<Result<_>>()? })
+        let level = |level: u8| Output::create(folder.join(level.to_string()));
+        Ok(Self { levels: (0..stored_count(t)).map(level).collect::<Result<_>>()?, growing: Growing::new(t) })
     }
 
     fn push(&mut self, leaf: NodeHash) -> Result<()> {
-        let mut node = Some(leaf);
-        let mut levels = self.levels.iter_mut().peekable();
-        while let (Some(hash), Some((output, tile))) = (node.take(), levels.next()) {
-            output.write(hash.as_bytes())?;
-            tile.push(hash);
-            if tile.len() == 1 << TILE_HEIGHT && levels.peek().is_some() {
-                node = fold(std::mem::take(tile));
-            }
-        }
-        Ok(())
+        let levels = &mut self.levels;
+        self.growing.push(leaf, &mut |level, node| match levels.get_mut(usize::from(level)) {
+            Some(output) => output.write(node.as_bytes()),
+            None => Err(Error::new(Code::Internal, "there is no such level")),
+        })
     }
 
     fn finish(self) -> Result<NodeHash> {
-        let mut top = Vec::new();
-        for (output, tile) in self.levels {
-            output.finish()?;
-            top = tile;
-        }
-        fold(top).ok_or_else(|| Error::new(Code::Internal, "no root"))
+        self.levels.into_iter().try_for_each(Output::finish)?;
+        self.growing.root().ok_or_else(|| Error::new(Code::Internal, "no root"))
     }
 }
 

@@ -21,7 +21,7 @@ fn item(i: u64) -> ContentKey {
 fn keyspace(dir: &Path, items: impl IntoIterator<Item = u64>, compact: bool) -> Declaration {
     let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
     builder = builder.key_len(if compact { KeyLen::Compact } else { KeyLen::Full });
-    items.into_iter().for_each(|i| builder.push(item(i), Item::default()));
+    items.into_iter().for_each(|i| builder.push(item(i), Item::default()).unwrap());
     let source = Source { sha256: "00".repeat(32), bytes: 1, items: 1, reader: "digests".into(), wiki: None };
     let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };
     let (header, keyspace) = builder.finish(dir, about).unwrap();
@@ -82,7 +82,7 @@ fn keys_that_somebody_makes_to_share_their_beginning_are_held_apart() {
         ContentKey::from_bytes(bytes)
     };
     // A bucket of keys of 8 bytes has room for 8,183.
-    (0..9000).for_each(|i| builder.push(ground(i), Item::default()));
+    (0..9000).for_each(|i| builder.push(ground(i), Item::default()).unwrap());
     let source = Source { sha256: "00".repeat(32), bytes: 1, items: 1, reader: "digests".into(), wiki: None };
     let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };
     let (header, keyspace) = builder.finish(dir.path(), about).unwrap();
