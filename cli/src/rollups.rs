@@ -99,7 +99,9 @@ impl Rollups {
         Some(match (source.covered, source.n == n) {
             (true, true) => Place::Covered(run, ordinal),
             (true, false) => Place::NotCovered("the roll-up lists it with another number of keys"),
-            (false, _) => Place::NotCovered("the roll-up does not hold its keys: it is closed, or its files were not there"),
+            (false, _) => {
+                Place::NotCovered("the roll-up does not hold its keys: it is closed, or its files were not there")
+            }
         })
     }
 
@@ -160,12 +162,8 @@ mod tests {
     }
 
     fn run(index: u64, from: u64, to: u64, change: fn(&mut Vec<RunSource>)) -> Run {
-        let source = |index: u64| RunSource {
-            index,
-            keyspace: KeyspaceId::from_bytes([index as u8; 32]),
-            n: 5,
-            covered: true,
-        };
+        let source =
+            |index: u64| RunSource { index, keyspace: KeyspaceId::from_bytes([index as u8; 32]), n: 5, covered: true };
         let mut sources: Vec<RunSource> = (from..to).map(source).collect();
         change(&mut sources);
         let keyspace = RunKeyspace { id: KeyspaceId::from_bytes([1; 32]), n: 0, t: 0, root: "00".repeat(32) };

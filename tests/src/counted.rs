@@ -26,11 +26,7 @@ impl Counted {
     pub fn way_to(url: &str) -> Self {
         let server: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let counted = Self {
-            address: listener.local_addr().unwrap(),
-            requests: Arc::default(),
-            bytes: Arc::default(),
-        };
+        let counted = Self { address: listener.local_addr().unwrap(), requests: Arc::default(), bytes: Arc::default() };
         let way = counted.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {

@@ -52,7 +52,8 @@ impl Place {
         let program = Program::new(env!("CARGO_BIN_EXE_colophon-under-test"), dir.path());
         let log = dir.path().join("log");
         program.json(&["key", "new", "operator", "--no-password"]);
-        let init = ["log", "init", "--origin", "log.example.org/rollups", "--operator", "op", "--operator-key", "operator"];
+        let init =
+            ["log", "init", "--origin", "log.example.org/rollups", "--operator", "op", "--operator-key", "operator"];
         let made = program.json(&[&init[..], &["--dir", &text(&log)]].concat());
         let server = program.serve(&log);
         let way = Counted::way_to(&server.url);
@@ -87,7 +88,8 @@ impl Place {
             for item in items(dataset) {
                 builder.push(key::of_digest(Kind::RawSha256, &digest(item)).unwrap(), Item::default()).unwrap();
             }
-            let source = Source { sha256: "00".repeat(32), bytes: 1, items: dataset, reader: "digests".into(), wiki: None };
+            let source =
+                Source { sha256: "00".repeat(32), bytes: 1, items: dataset, reader: "digests".into(), wiki: None };
             let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };
             let (header, keyspace) = builder.finish(&self.log.join("manifests"), about).unwrap();
             let predicate = json!({

@@ -46,8 +46,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     };
     let folders = list(dir).at(dir.display())?;
     if folders.is_empty() {
-        return Err(CliError::new(Code::ManifestInvalid, "there is no keyspace in this folder")
-            .at(dir.display().to_string()));
+        return Err(
+            CliError::new(Code::ManifestInvalid, "there is no keyspace in this folder").at(dir.display().to_string())
+        );
     }
     let mut rows = Vec::new();
     for folder in &folders {

@@ -107,8 +107,11 @@ fn rebuild(
         files::make_dir(&folder)?;
         let plan = RunPlan { kind: run.kind(), from: range.start, to: range.end, sources: own };
         let rebuilt = build_run(&folder, &plan, MEMORY)?;
-        if let Some(lost) = rebuilt.sources.iter().zip(run.sources()).find(|(ours, theirs)| ours.covered != theirs.covered) {
-            let found = format!("the files of keyspace {} cannot be had, so the run cannot be rebuilt", lost.0.keyspace);
+        if let Some(lost) =
+            rebuilt.sources.iter().zip(run.sources()).find(|(ours, theirs)| ours.covered != theirs.covered)
+        {
+            let found =
+                format!("the files of keyspace {} cannot be had, so the run cannot be rebuilt", lost.0.keyspace);
             return Err(CliError::new(Code::Unreachable, found).at(place));
         }
         if rebuilt != *run.root() {
@@ -120,9 +123,9 @@ fn rebuild(
                 run.root().keyspace.root,
                 run.root().keyspace.n
             );
-            return Err(CliError::new(Code::ProofInvalid, found)
-                .at(place)
-                .hint("The operator's roll-up does not say what the datasets say: report it, and ask datasets singly."));
+            return Err(CliError::new(Code::ProofInvalid, found).at(place).hint(
+                "The operator's roll-up does not say what the datasets say: report it, and ask datasets singly.",
+            ));
         }
         let covered = rebuilt.sources.iter().filter(|source| source.covered).count();
         let text = format!(
@@ -177,7 +180,8 @@ fn fetch(client: &Client, folder: &Path, keyspace: &Keyspace) -> Result<()> {
         return Ok(());
     }
     files::make_dir(&target.join("tree"))?;
-    let mut parts = vec![("keys.bin".to_owned(), n * keyspace.key_len().bytes() as u64), ("offs.bin".to_owned(), 8 << t)];
+    let mut parts =
+        vec![("keys.bin".to_owned(), n * keyspace.key_len().bytes() as u64), ("offs.bin".to_owned(), 8 << t)];
     parts.extend((0..=t / 8).map(|level| (format!("tree/{level}"), 32 << (t - 8 * level))));
     parts.extend(keyspace.has_meta().then(|| ("meta.bin".to_owned(), n * Meta::LEN as u64)));
     for (name, len) in parts {

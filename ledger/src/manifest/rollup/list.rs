@@ -80,7 +80,11 @@ fn read_varint(bytes: &[u8], mut at: usize) -> Result<(u64, usize)> {
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             // A last byte of zero would be a second spelling. 35 bits are four times the largest ordinal there can be.
-            return if byte == 0 && shift > 0 { Err(wrong("a number has a superfluous byte")) } else { Ok((value, at)) };
+            return if byte == 0 && shift > 0 {
+                Err(wrong("a number has a superfluous byte"))
+            } else {
+                Ok((value, at))
+            };
         }
         shift += 7;
         if shift > 28 {

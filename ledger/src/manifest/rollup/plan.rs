@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_tiling_has_no_gap_and_prefers_what_reaches_farther_and_is_newer() {
-        let runs = [run(1, 0, 4), run(2, 4, 8), run(3, 0, 8), run(4, 9, 12), run(5, 8, 9), run(6, 0, 8), run(7, 20, 30)];
+        let runs =
+            [run(1, 0, 4), run(2, 4, 8), run(3, 0, 8), run(4, 9, 12), run(5, 8, 9), run(6, 0, 8), run(7, 20, 30)];
         let tiles = tiling(&runs, Kind::UrlC1);
         assert_eq!(tiles.iter().map(|run| run.index().0).collect::<Vec<_>>(), [6, 5, 4]);
         assert!(tiling(&runs, Kind::MwPage).is_empty());

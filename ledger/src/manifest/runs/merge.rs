@@ -14,7 +14,6 @@ use crate::manifest::keyspace::Keyspace;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RunKey(pub(super) [u8; 8]);
 
-
 /// The least that is read of a source at once: 128 keys, so that 1,900 sources need 8 MiB.
 const LEAST: usize = 4096;
 

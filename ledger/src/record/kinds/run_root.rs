@@ -107,7 +107,10 @@ impl RunRoot {
         let mut last = self.from;
         for (i, source) in self.sources.iter().enumerate() {
             if !(last..self.to).contains(&source.index) {
-                return Err(schema_error(&format!("/sources/{i}/index"), "expected indices of the range, in their order"));
+                return Err(schema_error(
+                    &format!("/sources/{i}/index"),
+                    "expected indices of the range, in their order",
+                ));
             }
             if source.n > largest {
                 return Err(schema_error(&format!("/sources/{i}/n"), "expected an integer below 2^53"));

@@ -45,7 +45,11 @@ fn built(dir: &Path, sources: Vec<Gathered>) -> (Run, RunFiles) {
 fn ask(run: &Run, files: &RunFiles, key: &ContentKey, depth: u8) -> Vec<u32> {
     let prefix = prefix_of(key, depth);
     let reply = files.reply(depth, prefix).unwrap();
-    assert_eq!(reply.len() as u64, files.header().padded_reply(depth).unwrap(), "every reply of a depth has one length");
+    assert_eq!(
+        reply.len() as u64,
+        files.header().padded_reply(depth).unwrap(),
+        "every reply of a depth has one length"
+    );
     VerifiedRun::verify(run, depth, prefix, &reply).unwrap().sources_of(key).unwrap()
 }
 
