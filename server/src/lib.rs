@@ -10,6 +10,7 @@ mod app;
 mod batch;
 pub mod body;
 mod connection;
+mod closed;
 mod crowd;
 pub mod limits;
 mod manifests;

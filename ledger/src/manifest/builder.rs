@@ -254,6 +254,8 @@ fn write(
         form: None,
         coverage: None,
         disclosure: String::new(),
+        universe: None,
+        bitmap: None,
     };
     let placed = Placed { declaration, duplicates: pushed - rows.len(), counts: &counts };
     let bytes = Header::new(about, placed, &layout).to_bytes()?;

@@ -161,6 +161,8 @@ impl Header {
             form: None,
             coverage: None,
             disclosure: String::new(),
+            universe: None,
+            bitmap: None,
         })
     }
 
