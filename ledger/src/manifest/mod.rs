@@ -37,7 +37,7 @@ mod whole;
 
 pub use bucket::MAX_BUCKET;
 pub use build::{BuildOptions, KeyCount, Numbers, Report, Summary, build, read_summary};
-pub use builder::{Builder, Item};
+pub use builder::{Builder, Item, OrderedBuilder};
 pub use cite::Citation;
 pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
 pub use file::{KeyspaceFiles, check, list, open};

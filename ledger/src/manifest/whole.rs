@@ -91,7 +91,7 @@ mod tests {
         let builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap()).key_len(key_len);
         let mut builder = if rows { builder } else { builder.without_meta() };
         for i in 0..n {
-            builder.push(key::raw_sha256(&i.to_be_bytes()), Item { license: 0, ordinal: i });
+            builder.push(key::raw_sha256(&i.to_be_bytes()), Item { license: 0, ordinal: i }).unwrap();
         }
         let source = Source { sha256: "00".repeat(32), bytes: 1, items: n, reader: "digests".into(), wiki: None };
         let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };

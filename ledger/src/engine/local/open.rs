@@ -366,6 +366,9 @@ fn remove_leftovers(disk: &dyn Disk, layout: &Layout) -> Result<Vec<String>, Eng
 
 /// Cuts a series at the committed end, durably. Also what was written before a crash and is zeros is cut: a length is
 /// simpler to reason about than a length and zeros.
+///
+/// Also a file that seems to end there is cut: its length may stand in the cache only, left by a process whose sync of
+/// it failed. The next segment would be built on it, and after a power cut this one would have its old length again.
 fn cut(series: &Series, end: Position) -> Result<(), EngineError> {
     let name = series.name(end.segment);
     let failed = |error: io::Error| fatal(format!("cutting {name} at {}", end.offset), error);
@@ -374,8 +377,6 @@ fn cut(series: &Series, end: Position) -> Result<(), EngineError> {
     }
     series.sync_folder().map_err(failed)?;
     let file = series.file(end.segment).map_err(failed)?;
-    if file.len().map_err(failed)? > end.offset {
-        file.set_len(end.offset).map_err(failed)?;
-    }
+    file.set_len(end.offset).map_err(failed)?;
     file.sync().map_err(failed)
 }

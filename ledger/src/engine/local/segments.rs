@@ -141,7 +141,20 @@ impl Series {
     /// Makes a segment with its header, durable with its name. If that fails nothing is left of it.
     pub(super) fn create(&self, number: u32) -> Result<Arc<dyn DiskFile>, Fault> {
         let (name, path) = (self.name(number), self.path(number));
-        let file = self.disk.create(&path).map_err(|e| Fault::failed(format!("creating {name}"), e))?;
+        let file = match self.disk.create(&path) {
+            Ok(file) => file,
+            // Nothing may stand behind the tail: somebody else writes here, and only a new start can tell who.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Fault::stop(format!("creating {name}"), error));
+            }
+            // It may be there nevertheless, and would stand in the way of the next try.
+            Err(error) => {
+                let there = self.disk.exists(&path);
+                let removed = there.and_then(|there| if there { self.disk.remove(&path) } else { Ok(()) });
+                removed.map_err(|e| Fault::stop(format!("removing {name}"), e))?;
+                return Err(Fault::failed(format!("creating {name}"), error));
+            }
+        };
         // A crash here leaves a file without a whole header beyond the guard; the start removes it.
         if let Err(error) = file.write_all_at(&self.kind.header(number), 0) {
             self.disk.remove(&path).map_err(|e| Fault::stop(format!("removing {name}"), e))?;

@@ -104,7 +104,7 @@ mod tests {
     fn keyspace(dir: &Path, universe: &Universe, ids: &[u64]) -> PathBuf {
         let mut builder = Builder::new(Spec::of_kind(Kind::MwPage).unwrap());
         for (ordinal, id) in (0..).zip(ids) {
-            builder.push(universe.key(*id), Item { license: 0, ordinal });
+            builder.push(universe.key(*id), Item { license: 0, ordinal }).unwrap();
         }
         let wiki = Some("enwiki".to_owned());
         let source = Source { sha256: "00".repeat(32), bytes: 1, items: 1, reader: "mediawiki".into(), wiki };

@@ -87,12 +87,21 @@ impl Pair {
     }
 }
 
+/// 500 runs take five seconds; `PROPTEST_CASES` asks for more of them. A change of the engine is worth 100,000.
+fn runs() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 500 };
+    ProptestConfig { cases, ..asked }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(runs())]
 
     #[test]
-    fn the_local_engine_is_the_engine_in_memory(acts in prop::collection::vec(act(), 1..40)) {
-        let lab = Lab::with_short_segments();
+    fn f18_the_local_engine_is_the_engine_in_memory(seed: u64, acts in prop::collection::vec(act(), 1..40)) {
+        let mut lab = Lab::with_short_segments();
+        // What survives a power cut.
+        lab.disk = SimDisk::new(seed);
         let mut pair = Pair { local: lab.create(), memory: MemoryEngine::new(ORIGIN), lab };
         for act in acts {
             let before = pair.lab.planner.clone();
