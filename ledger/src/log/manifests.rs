@@ -228,7 +228,8 @@ impl Manifests {
 /// Reads every byte once.
 pub fn plan_upload(folder: &Path, origin: &str, expires: String) -> Result<Plan> {
     let keyspace = open(folder)?.keyspace().id();
-    let mut names: Vec<String> = ["header.json", "keys.bin", "offs.bin", "meta.bin"].map(str::to_owned).into();
+    let known = ["header.json", "keys.bin", "offs.bin", "meta.bin", "universe.bin", "bitmap.bin"];
+    let mut names: Vec<String> = known.map(str::to_owned).into();
     names.extend((0..10).map(|level| format!("tree/{level}")));
     let mut parts = Vec::new();
     for file in names {

@@ -25,6 +25,10 @@ use crate::manifest::paragraph::paragraphs;
 use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, Skip, read};
 use crate::manifest::{key, shown};
 
+mod numbers;
+
+pub use numbers::Numbers;
+
 /// The largest `manifest.json`: 256 keyspaces of 2 KiB each are a half.
 const MAX_SUMMARY: u64 = 1 << 20;
 

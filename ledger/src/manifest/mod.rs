@@ -13,6 +13,8 @@
 mod bucket;
 mod build;
 mod builder;
+mod cite;
+mod contributions;
 mod disk;
 mod file;
 mod header;
@@ -29,12 +31,17 @@ mod reply;
 mod rollup;
 mod runs;
 mod tree;
+mod universe;
 pub mod upload;
 mod url;
+mod verdict;
+mod whole;
 
 pub use bucket::MAX_BUCKET;
-pub use build::{BuildOptions, KeyCount, Report, Summary, build, read_summary};
+pub use build::{BuildOptions, KeyCount, Numbers, Report, Summary, build, read_summary};
 pub use builder::{Builder, Item, OrderedBuilder};
+pub use cite::Citation;
+pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
 pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};
@@ -42,12 +49,14 @@ pub use kind::{Form, Kind, Rendering, Spec};
 pub use meta::Meta;
 pub use normal::{N1, UNICODE_VERSION};
 pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
-pub use question::{Asked, MAX_BULK_DEPTH, MAX_SINGLE, Part, Question};
+pub use question::{Asked, Bearing, Hints, MAX_BULK_DEPTH, MAX_SINGLE, Part, Question};
 pub use reader::{Progress, ReadOptions, ReaderKind, Skip};
 pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
 pub use rollup::{MAX_BEHIND, Run, RunHeader, VerifiedRun, is_run_file_name, merges, tiling};
 pub use runs::{Gathered, RunFiles, RunPlan, build_run, open_run};
+pub use universe::{Bitmap, BitmapRow, MAX_UNIVERSE, MAX_UNIVERSE_BYTES, Universe, UniverseRow, is_numbered};
 pub use url::{CanonicalUrl, MAX_URL, UrlRefused};
+pub use verdict::Status;
 
 /// The largest item whose text is read, in bytes: a page of a wiki has at most 2 MiB, a book about 5; a longer text is a
 /// corpus of its own and should come as items.
