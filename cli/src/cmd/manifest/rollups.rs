@@ -29,6 +29,7 @@ const MEMORY: usize = 256 << 20;
 
 /// Which log's roll-ups to rebuild.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Rebuild the roll-up runs of a log from the keyspaces, and compare their roots. The keyspaces are those of LOG with
     /// --dir; from an address they are fetched, and each is checked against its signed root

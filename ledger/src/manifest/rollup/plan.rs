@@ -21,7 +21,7 @@ const LOWEST: u64 = 4096;
 const TIER: usize = 4;
 
 /// A run as its record declares it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     index: LeafIndex,
     root: RunRoot,
