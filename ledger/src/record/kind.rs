@@ -42,6 +42,8 @@ pub enum Kind {
     LicenseClaim,
     /// An auditor's verdict.
     AuditAttestation,
+    /// The root of the verifiable index.
+    IndexRoot,
     /// The root of a roll-up run over many datasets.
     RunRoot,
     /// A kind without a type of its own here. Never one of the names above: made by [`Kind::parse`] only.
@@ -50,7 +52,7 @@ pub enum Kind {
 
 /// Kinds with a type of their own, in the order in which they are listed to people. A kind that gets a type is added here,
 /// in [`Kind::as_str`] and in `kinds::Predicate`; nothing else lists them.
-const TYPED: [Kind; 11] = [
+const TYPED: [Kind; 12] = [
     Kind::LogPolicy,
     Kind::Party,
     Kind::PartyProfile,
@@ -61,11 +63,12 @@ const TYPED: [Kind; 11] = [
     Kind::Manifest,
     Kind::LicenseClaim,
     Kind::AuditAttestation,
+    Kind::IndexRoot,
     Kind::RunRoot,
 ];
 
 /// Structural kinds whose types come later; they are never redacted all the same.
-const STRUCTURAL_LATER: [&str; 3] = ["governance-event", "retraction", "index-root"];
+const STRUCTURAL_LATER: [&str; 2] = ["governance-event", "retraction"];
 
 /// Kinds whose subjects in the header are record ids only, so that the entry, which is never erased, does not tie a
 /// person's key to the content that the person asks about.
@@ -90,6 +93,7 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::LicenseClaim => "license-claim",
             Self::AuditAttestation => "audit-attestation",
+            Self::IndexRoot => "index-root",
             Self::RunRoot => "run-root",
             Self::Other(name) => name,
         }
@@ -131,7 +135,7 @@ impl Kind {
     /// Whether records of this kind hold the log together: closed schema, no free text, never redacted.
     pub fn is_structural(&self) -> bool {
         match self {
-            Self::LogPolicy | Self::Party | Self::KeyEvent | Self::RunRoot => true,
+            Self::LogPolicy | Self::Party | Self::KeyEvent | Self::IndexRoot | Self::RunRoot => true,
             Self::Other(name) => STRUCTURAL_LATER.contains(&name.as_str()),
             _ => false,
         }

@@ -98,8 +98,8 @@ pub fn lint(kind: &Kind, predicate: &Value) -> Vec<Finding> {
         Kind::Party => kinds::party(members),
         Kind::KeyEvent => kinds::key_event(members),
         Kind::LogPolicy => kinds::log_policy(members),
-        // The operator's program writes it and the reader holds it to every rule that it has.
-        Kind::RunRoot => Vec::new(),
+        // The operator's programs write them and the reader holds them to every rule that they have.
+        Kind::IndexRoot | Kind::RunRoot => Vec::new(),
         Kind::Other(name) => {
             vec![Finding::new(&code::KIND_UNKNOWN, "", format!("`{name}` is a kind that this version does not know"))]
         }

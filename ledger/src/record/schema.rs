@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 use super::kinds::{
-    AuditAttestation, DatasetCard, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
-    RunRoot, TrainingSource,
+    AuditAttestation, DatasetCard, IndexRoot, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party,
+    PartyProfile, RunRoot, TrainingSource,
 };
 use super::limits::MAX_SUBJECTS;
 use super::members::Common;
@@ -49,6 +49,7 @@ pub fn schema(kind: &Kind) -> Value {
         Kind::Manifest => Manifest::json_schema(&mut generator),
         Kind::LicenseClaim => LicenseClaim::json_schema(&mut generator),
         Kind::AuditAttestation => AuditAttestation::json_schema(&mut generator),
+        Kind::IndexRoot => IndexRoot::json_schema(&mut generator),
         Kind::RunRoot => RunRoot::json_schema(&mut generator),
         Kind::Other(_) => open(&mut generator),
     };

@@ -312,9 +312,8 @@ fn unknown(record: &Record) -> BTreeSet<String> {
         Predicate::AuditAttestation(kind) => names(&kind.other),
         // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
         // every member is.
-        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) | Predicate::RunRoot(_) => {
-            BTreeSet::new()
-        }
+        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
+        Predicate::IndexRoot(_) | Predicate::RunRoot(_) => BTreeSet::new(),
         Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
     }
 }

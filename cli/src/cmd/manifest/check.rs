@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let Some(dir) = args.folder.as_ref().filter(|_| !args.rollups.rollups) else {
         return rollups::run(&args.rollups, session);
     };
+    super::present(dir)?;
     let folders = list(dir).at(dir.display())?;
     if folders.is_empty() {
         return Err(

@@ -140,6 +140,7 @@ impl Seen {
             "party" => text(&["id"]),
             "log-policy" => text(&["origin"]),
             "key-event" => text(&["event"]).map(|event| format!("{event} a key")),
+            "index-root" => Some("the index of this log".to_owned()),
             "run-root" => text(&["keyKind"]).map(|kind| format!("all {kind} keys")),
             _ => None,
         };
@@ -190,6 +191,7 @@ pub fn kind_words(kind: &str) -> &str {
         "manifest" => "manifest",
         "license-claim" => "licence claim",
         "audit-attestation" => "audit",
+        "index-root" => "index root",
         "run-root" => "roll-up",
         other => other,
     }
@@ -208,6 +210,7 @@ pub fn kinds_words(kind: &str) -> &str {
         "manifest" => "manifests",
         "license-claim" => "licence claims",
         "audit-attestation" => "audits",
+        "index-root" => "index roots",
         "run-root" => "roll-ups",
         other => other,
     }
