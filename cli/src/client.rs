@@ -39,6 +39,8 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     /// The body.
     pub bytes: Vec<u8>,
+    /// Whether it is the part that was asked for, and not the whole.
+    pub partial: bool,
 }
 
 impl Reply {
@@ -54,6 +56,7 @@ impl Reply {
 enum Request<'a> {
     Get,
     Piece { at: u64, len: u64 },
+    Rest { at: u64 },
     Post { content_type: &'a str, body: &'a [u8] },
     Put { content_type: &'a str, body: &'a [u8] },
 }
@@ -128,6 +131,21 @@ impl Client {
         Err(CliError::new(Code::Unreachable, found).at(format!("{}{path}", self.base)))
     }
 
+    /// Fetches a resource of which the beginning is held already; `None` if there is none. A server that knows no ranges sends
+    /// the whole.
+    pub(crate) fn find_whole(&self, path: &str, mut held: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        let request = if held.is_empty() { Request::Get } else { Request::Rest { at: held.len() as u64 } };
+        match self.request(path, request, MAX_REPLY) {
+            Ok(reply) if reply.partial => {
+                held.extend(reply.bytes);
+                Ok(Some(held))
+            }
+            Ok(reply) => Ok(Some(reply.bytes)),
+            Err(error) if error.code() == Code::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Fetches a resource without patience, to see whether anybody is there.
     pub(crate) fn get_once(&self, path: &str) -> Result<Reply> {
         match self.once(&format!("{}{path}", self.base), Request::Get, MAX_REPLY)? {
@@ -173,6 +191,7 @@ impl Client {
             Request::Piece { at, len } => {
                 self.agent.get(url).header("range", format!("bytes={at}-{}", at + len - 1)).call()
             }
+            Request::Rest { at } => self.agent.get(url).header("range", format!("bytes={at}-")).call(),
             Request::Post { content_type, body } => {
                 self.agent.post(url).header("content-type", content_type).send(body)
             }
@@ -195,7 +214,7 @@ impl Client {
             Err(error) => return Err(unreachable(&error)),
         };
         Ok(match status {
-            200..=299 => Outcome::Reply(Reply { bytes }),
+            200..=299 => Outcome::Reply(Reply { bytes, partial: status == 206 }),
             429 | 502 | 503 | 504 => Outcome::Busy(problem(status, &bytes), retry_after),
             _ => Outcome::Refused(problem(status, &bytes)),
         })

@@ -175,8 +175,10 @@ impl<'a> View<'a> {
         {
             return Ok(bytes);
         }
-        let bytes = match self.client.find(&format!("/{id}"))? {
-            Some(reply) => reply.bytes,
+        // A wider bundle begins with the narrower one.
+        let held = files::read(&edge, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX)).unwrap_or_default();
+        let bytes = match self.client.find_whole(&format!("/{id}"), held)? {
+            Some(bytes) => bytes,
             // C2SP tlog-tiles: once the full bundle exists, a partial one may be gone.
             None if !id.is_full() => {
                 let full = self.client.get(&format!("/{}", id.to_full()))?.bytes;

@@ -109,10 +109,24 @@ impl Place {
         self.program.json(&[&line[..], more].concat())
     }
 
+    /// Somebody who never saw the log, and what they pinned of it.
+    fn stranger(&self) -> Program {
+        let home = self.dir.path().join("stranger");
+        std::fs::create_dir(&home).unwrap();
+        let stranger = Program::new(env!("CARGO_BIN_EXE_colophon-under-test"), &home);
+        let vkey = std::fs::read_to_string(self.log.join("log.vkey")).unwrap();
+        stranger.json(&["log", "trust", &self.way.url(), "--vkey", vkey.trim()]);
+        stranger
+    }
+
     /// Asks every dataset for an item; the whole answer, and what it cost.
     fn ask(&self, item: u64) -> (Value, u64, u64) {
+        self.ask_as(&self.program, item)
+    }
+
+    fn ask_as(&self, program: &Program, item: u64) -> (Value, u64, u64) {
         self.way.take();
-        let answer = self.program.json(&["ask", &asked(item), "--range", "--log", &self.way.url()]);
+        let answer = program.json(&["ask", &asked(item), "--range", "--log", &self.way.url()]);
         let (requests, bytes) = self.way.take();
         (answer, requests, bytes)
     }
@@ -144,13 +158,14 @@ fn a_question_to_a_thousand_datasets_costs_ten_requests_and_40_kb_and_leaves_non
     assert_eq!(made["runs"][0]["covered"], DATASETS);
     assert!(place.roll_up(&[])["runs"].as_array().unwrap().is_empty(), "a second time there is nothing to do");
 
-    // The first look at a log follows it from entry 0; what it holds is kept.
-    let (answer, requests, bytes) = place.ask(10 * ITEMS);
-    println!("the first question, which follows the log: {requests} requests, {bytes} bytes");
+    // The first look at a log follows it from entry 0; what it holds is kept, and questions begin where it ended.
+    let stranger = place.stranger();
+    let (answer, requests, bytes) = place.ask_as(&stranger, 10 * ITEMS);
+    println!("the first look at the log, with a question: {requests} requests, {bytes} bytes");
     assert_eq!(rollup(&answer)["covered"], DATASETS);
 
     for (item, expected) in [(333 * ITEMS / 2, vec!["set-332", "set-333"]), (1 << 40, vec![])] {
-        let (answer, requests, bytes) = place.ask(item);
+        let (answer, requests, bytes) = place.ask_as(&stranger, item);
         println!("a question found in {} datasets: {requests} requests, {bytes} bytes", expected.len());
         assert!(requests <= 10 && bytes <= 40_000, "{requests} requests, {bytes} bytes");
         assert_eq!(named(&answer, "present"), expected.iter().map(|name| (*name).to_owned()).collect());
@@ -164,8 +179,9 @@ fn a_question_to_a_thousand_datasets_costs_ten_requests_and_40_kb_and_leaves_non
 
     // What came after the roll-up is asked singly, and is in the answer.
     place.declare(DATASETS..DATASETS + 1);
-    let (answer, requests, bytes) = place.ask(DATASETS * ITEMS / 2 + ITEMS - 1);
+    let (answer, requests, bytes) = place.ask_as(&stranger, DATASETS * ITEMS / 2 + ITEMS - 1);
     println!("with a new dataset: {requests} requests, {bytes} bytes");
+    assert!(requests <= 10 && bytes <= 40_000, "{requests} requests, {bytes} bytes");
     assert_eq!(named(&answer, "present"), BTreeSet::from([format!("set-{DATASETS}")]));
     assert_eq!((&rollup(&answer)["covered"], &rollup(&answer)["tail"]), (&json!(DATASETS), &json!(1)));
 
