@@ -102,6 +102,12 @@ impl LogDir {
         if !file.is_file() {
             return Err(missing(path));
         }
+        // What `demo` leaves is a folder above the log's, and has settings of its own.
+        let within = path.join("log");
+        if within.join(CONFIG).is_file() && !path.join("journal").exists() {
+            return Err(CliError::new(Code::StoreMissing, format!("there is no log in {}", path.display()))
+                .hint(format!("There is one in {}: pass --dir {}.", within.display(), within.display())));
+        }
         let place = file.display();
         let text = String::from_utf8(files::read(&file, MAX_CONFIG)?)
             .map_err(|_| CliError::usage("the file is not UTF-8"))

@@ -21,6 +21,7 @@ mod open;
 mod publisher;
 mod queue;
 mod reader;
+mod roots;
 mod sequencer;
 mod snapshot;
 mod tail;
@@ -38,13 +39,15 @@ use tokio::sync::{oneshot, watch};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::door::Validated;
 
-pub use self::index::{Index, Term};
+pub use self::index::Index;
+pub use crate::trie::Term;
 
 pub use self::fsck::{Damage, FsckReport, fsck, reindex};
 pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
 pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
+pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
 use self::queue::{Pending, Queue};
@@ -146,6 +149,7 @@ pub(crate) struct Shared {
     read_only: AtomicBool,
     counters: AtomicCounters,
     manifests: Manifests,
+    roots: roots::Roots,
 }
 
 impl std::fmt::Debug for Shared {

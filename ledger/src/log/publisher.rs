@@ -44,6 +44,8 @@ pub(super) struct Publisher {
     /// The size that the newest snapshot covers, and when it was taken.
     pub(super) durable: (TreeSize, Instant),
     pub(super) waiting: Vec<Waiting>,
+    /// Wakes whoever keeps the verifiable index.
+    pub(super) bell: mpsc::SyncSender<()>,
 }
 
 impl Publisher {
@@ -147,6 +149,8 @@ impl Publisher {
             tail: Arc::clone(&self.tail),
         };
         self.shared.published.send_replace(Some(Arc::new(view)));
+        // If it rings already, that is enough; if nobody listens, the log is stopping.
+        let _ = self.bell.try_send(());
         Ok(())
     }
 
@@ -163,12 +167,14 @@ impl Publisher {
     /// Syncs the index, then writes down how far it is durable. In this order: the mark must never be ahead.
     pub(super) fn make_durable(&mut self) -> Result<()> {
         let size = self.tail.size();
+        let terms = self.shared.roots.written();
         self.shared.index.make_durable(&self.shared.dir.join(super::open::INDEX_DIR))?;
         let snapshot = Snapshot {
             position: self.position,
             received: self.received,
             tail: Tail::clone(&self.tail),
             state: State::clone(&self.state),
+            terms,
         };
         let path = self.shared.dir.join(super::open::SNAPSHOT_FILE);
         snapshot

@@ -35,13 +35,15 @@ pub(super) struct Snapshot {
     pub(super) tail: Tail,
     /// The effective state.
     pub(super) state: State,
+    /// The size of the verifiable index whose rows are durable.
+    pub(super) terms: TreeSize,
 }
 
 impl Snapshot {
     /// The log before entry 0.
     pub(super) fn empty() -> Self {
         let (tail, state) = (Tail::default(), State::default());
-        Self { position: Position::START, received: UnixMillis(0), tail, state }
+        Self { position: Position::START, received: UnixMillis(0), tail, state, terms: TreeSize(0) }
     }
 
     /// Reads the snapshot; `None` if there is none or it is not whole, which only makes the start slower.
@@ -59,6 +61,7 @@ impl Snapshot {
             received: UnixMillis(stored.received),
             tail: Tail::restore(TreeSize(stored.size), tiles)?,
             state: stored.state,
+            terms: TreeSize(stored.terms),
         })
     }
 
@@ -74,6 +77,7 @@ impl Snapshot {
                 .map(|tile| tile.iter().map(|hash| STANDARD.encode(hash.as_bytes())).collect())
                 .collect(),
             state: self.state.clone(),
+            terms: self.terms.0,
         };
         let line = serde_json::to_string(&stored)?;
         let temporary = path.with_extension("new");
@@ -93,6 +97,8 @@ struct Stored {
     received: u64,
     tiles: Vec<Vec<String>>,
     state: State,
+    #[serde(default)]
+    terms: u64,
 }
 
 fn node(text: &str) -> Option<NodeHash> {
