@@ -26,8 +26,10 @@ use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, S
 use crate::manifest::{key, shown};
 
 mod numbers;
+mod sample;
 
 pub use numbers::Numbers;
+pub use sample::{Sampled, sample};
 
 /// The largest `manifest.json`: 256 keyspaces of 2 KiB each are a half.
 const MAX_SUMMARY: u64 = 1 << 20;

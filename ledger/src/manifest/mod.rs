@@ -36,7 +36,7 @@ mod verdict;
 mod whole;
 
 pub use bucket::MAX_BUCKET;
-pub use build::{BuildOptions, KeyCount, Numbers, Report, Summary, build, read_summary};
+pub use build::{BuildOptions, KeyCount, Numbers, Report, Sampled, Summary, build, read_summary, sample};
 pub use builder::{Builder, Item, OrderedBuilder};
 pub use cite::Citation;
 pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
