@@ -12,7 +12,7 @@ use ledger::Code;
 use ledger::ids::{ContentKey, KeyspaceId, SubjectDigest};
 use ledger::manifest::{
     Answer as Membership, Asked as Thing, Bearing, Declaration, Header, Keyspace, Kind, MAX_BULK_DEPTH, MAX_SINGLE, Meta,
-    Part, Question, Status, UniverseRow, is_numbered,
+    Part, Question, SHARED_RUN, Status, UniverseRow, is_numbered,
 };
 use serde_json::{Value, json};
 
@@ -435,6 +435,9 @@ fn judge(question: &Question, looks: Vec<Look>, unreadable: usize) -> DatasetAns
     let because = |status: Status| first(status).and_then(|look| look.reason.clone()).unwrap_or_default();
     let reason = match status {
         Status::Present if question.local_only() => counted(question, &hits),
+        Status::Present if hits.iter().all(|hit| question.parts()[*hit].kind() == Kind::SpanN1) => {
+            format!("a run of at least {SHARED_RUN} characters of it is in it; no paragraph as a whole")
+        }
         Status::Present if hits.len() == 1 => first(Status::Present).map_or_else(String::new, |l| format!("{} is in it", l.what)),
         Status::Present => format!("{} of {parts} parts of the question are in it", hits.len()),
         Status::Invalid => format!("a proof does not hold: {}", because(Status::Invalid)),
