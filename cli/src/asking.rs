@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use ledger::Code;
 use ledger::ids::{ContentKey, KeyspaceId, SubjectDigest};
 use ledger::manifest::{
-    Answer as Membership, Asked as Thing, Bearing, Declaration, Header, Keyspace, Kind, MAX_BULK_DEPTH, MAX_SINGLE, Meta,
-    Part, Question, SHARED_RUN, Status, UniverseRow, is_numbered,
+    Answer as Membership, Asked as Thing, Bearing, Declaration, Header, Keyspace, Kind, MAX_BULK_DEPTH, MAX_SINGLE,
+    Meta, Part, Question, SHARED_RUN, Status, UniverseRow, is_numbered,
 };
 use serde_json::{Value, json};
 
@@ -219,7 +219,8 @@ impl<'a> Asker<'a> {
         if let (Some(told), Some((keys, local))) =
             (fine, load.values().find(|(keys, local)| keys.len() > MAX_SINGLE || *local))
         {
-            let why = if *local { "which together name who asks".to_owned() } else { format!("for {} keys", keys.len()) };
+            let why =
+                if *local { "which together name who asks".to_owned() } else { format!("for {} keys", keys.len()) };
             return Err(CliError::new(Code::BulkRefused, format!("the log would be told {told}, {why}")));
         }
         let folder = session.config.cache.value.join("manifests");
@@ -246,8 +247,12 @@ impl<'a> Asker<'a> {
             looks.push(self.look(&candidate)?);
         }
         let mut answer = judge(question, looks, unreadable);
-        if answer.status != Status::Present && !question.local_only() {
-            answer.nearest = self.nearest(question, &rows)?;
+        if !question.local_only() {
+            // Asked for whatever was found: that it is asked for must not tell the server that something is missing.
+            let nearest = self.nearest(question, &rows)?;
+            if answer.status != Status::Present {
+                answer.nearest = nearest;
+            }
         }
         Ok(answer)
     }
@@ -290,6 +295,10 @@ impl<'a> Asker<'a> {
             Ok(Way::Numbers) => self.in_numbers(keyspace, row, part)?,
             Ok(Way::Prefix(depth)) => self.by_prefix(keyspace, depth, key)?,
         };
+        // The header names licences and is needed only for a hit; that it is fetched must not tell the server of one.
+        if !matches!(&found, Err(cannot) if cannot.code == Code::BulkRefused) {
+            self.header(keyspace)?;
+        }
         match found {
             Err(cannot) => {
                 if cannot.code == Code::ProofInvalid {
@@ -306,7 +315,9 @@ impl<'a> Asker<'a> {
                 look.told = told;
                 match row.disclosure.as_str() {
                     "complete" => look.status = Status::Absent,
-                    "closed" => look.reason = Some("the manifest is closed: it does not say that it holds all".to_owned()),
+                    "closed" => {
+                        look.reason = Some("the manifest is closed: it does not say that it holds all".to_owned())
+                    }
                     _ => look.reason = Some("not in the part that was declared; the rest is not declared".to_owned()),
                 }
             }
@@ -330,7 +341,9 @@ impl<'a> Asker<'a> {
         let (keys, rows) = keyspace.whole_len();
         match self.mode {
             Mode::Local | Mode::Automatic if self.mode == Mode::Local || local_only => match (closed, numbered) {
-                (true, _) => Err("the manifest is closed: its keys are not published, only replies by prefix".to_owned()),
+                (true, _) => {
+                    Err("the manifest is closed: its keys are not published, only replies by prefix".to_owned())
+                }
                 (false, true) => Ok(Way::Numbers),
                 (false, false) => Ok(Way::Whole),
             },
@@ -438,7 +451,9 @@ fn judge(question: &Question, looks: Vec<Look>, unreadable: usize) -> DatasetAns
         Status::Present if hits.iter().all(|hit| question.parts()[*hit].kind() == Kind::SpanN1) => {
             format!("a run of at least {SHARED_RUN} characters of it is in it; no paragraph as a whole")
         }
-        Status::Present if hits.len() == 1 => first(Status::Present).map_or_else(String::new, |l| format!("{} is in it", l.what)),
+        Status::Present if hits.len() == 1 => {
+            first(Status::Present).map_or_else(String::new, |l| format!("{} is in it", l.what))
+        }
         Status::Present => format!("{} of {parts} parts of the question are in it", hits.len()),
         Status::Invalid => format!("a proof does not hold: {}", because(Status::Invalid)),
         Status::Unknown if looks.iter().any(|look| look.status == Status::Unknown) => because(Status::Unknown),

@@ -118,7 +118,8 @@ impl Asked {
         if question.parts().is_empty() {
             return Err(CliError::usage("there is no file in this folder").at(path.display().to_string()));
         }
-        let note = "Of a folder the bytes and the whole text of every file are asked for; ask for a file to ask by paragraph.";
+        let note =
+            "Of a folder the bytes and the whole text of every file are asked for; ask for a file to ask by paragraph.";
         Ok(Self { question, shown, notes: vec![note.to_owned()] })
     }
 }
@@ -135,7 +136,9 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             found.push(entry.path());
         }
         if found.len() > MAX_FILES {
-            return Err(CliError::new(Code::TooMany, format!("more than {MAX_FILES} files")).at(folder.display().to_string()));
+            return Err(
+                CliError::new(Code::TooMany, format!("more than {MAX_FILES} files")).at(folder.display().to_string())
+            );
         }
     }
     Ok(())
@@ -168,7 +171,10 @@ mod tests {
         let text = write("text/a.txt", LONG.as_bytes());
         write("text/deep/b.bin", b"\xff\x00");
         let asked = Asked::parse(&text, &none).unwrap();
-        assert_eq!((asked.shown.as_str(), kinds(&asked.question)), ("@a.txt", vec![Kind::ParaN1, Kind::TextN1, Kind::RawSha256, Kind::Swhid]));
+        assert_eq!(
+            (asked.shown.as_str(), kinds(&asked.question)),
+            ("@a.txt", vec![Kind::ParaN1, Kind::TextN1, Kind::RawSha256, Kind::Swhid])
+        );
         let asked = Asked::parse(&format!("@{}/text", dir.path().display()), &none).unwrap();
         let expected = [Kind::TextN1, Kind::RawSha256, Kind::Swhid, Kind::RawSha256, Kind::MediaSha1, Kind::Swhid];
         assert_eq!(kinds(&asked.question), expected);

@@ -38,7 +38,8 @@ impl Place {
         program.json(&["log", "trust", &server.url, "--vkey", made["vkey"].as_str().unwrap()]);
         program.json(&["key", "new", "archive", "--no-password"]);
         let (statement, envelope) = (path("archive.json"), path("archive.dsse.json"));
-        let line = ["party", "new", "archive", "--role", "partner", "--key", "archive", "--issuer", "operator", "--out"];
+        let line =
+            ["party", "new", "archive", "--role", "partner", "--key", "archive", "--issuer", "operator", "--out"];
         program.json(&[&line[..], &[&statement]].concat());
         program.json(&["record", "sign", &statement, "--key", "operator", "--key", "archive", "--out", &envelope]);
         program.json(&["record", "submit", &envelope, "--log", &server.url]);
@@ -138,13 +139,25 @@ fn every_page_of_a_real_dump_is_present_and_absent_from_another_dump() {
         assert_eq!(large["status"], "present", "page {}, text: {is_text}", page.id);
         if *is_text {
             // The whole text, and every paragraph that is long enough: whatever decides was found.
-            let missing = large["looks"].as_array().unwrap().iter().filter(|look| {
-                look["status"] == "absent" && look["spec"].as_str().unwrap().ends_with("/wikitext")
-            });
-            let found: Vec<&str> = large["looks"].as_array().unwrap().iter().filter(|l| l["status"] == "present").map(|l| l["what"].as_str().unwrap()).collect();
+            let missing = large["looks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|look| look["status"] == "absent" && look["spec"].as_str().unwrap().ends_with("/wikitext"));
+            let found: Vec<&str> = large["looks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|l| l["status"] == "present")
+                .map(|l| l["what"].as_str().unwrap())
+                .collect();
             assert!(found.contains(&"the whole text") || found.contains(&"the exact bytes"), "page {}", page.id);
             let lines = page.text.lines().filter(|line| line.chars().count() >= 120).count();
-            assert!(found.iter().filter(|what| what.starts_with("paragraph")).count() >= lines.min(1), "page {}", page.id);
+            assert!(
+                found.iter().filter(|what| what.starts_with("paragraph")).count() >= lines.min(1),
+                "page {}",
+                page.id
+            );
             // Blocks of several lines, joined, are asked for beside the lines; the source keys lines.
             drop(missing);
             paragraphs += found.iter().filter(|what| what.starts_with("paragraph")).count();
@@ -154,7 +167,9 @@ fn every_page_of_a_real_dump_is_present_and_absent_from_another_dump() {
     }
     assert_eq!((counts["texts"], counts["names and numbers"]), (206, 618));
     assert!(paragraphs > 3_000, "{paragraphs} paragraphs");
-    println!("206 pages: 618 names and numbers, 206 texts, {paragraphs} paragraphs present; all absent from the other dump");
+    println!(
+        "206 pages: 618 names and numbers, 206 texts, {paragraphs} paragraphs present; all absent from the other dump"
+    );
 }
 
 #[test]
@@ -165,7 +180,8 @@ fn an_editor_gets_a_permalink_a_citation_and_the_nearest_page() {
     place.declare(&text(&dump), "large", &[]);
     let page = pages(&dump).into_iter().find(|page| page.text.len() > 20_000).unwrap();
     // Words about the page's subject that are not its own.
-    let text = format!("{} is the subject of this sentence, which somebody wrote for a test and nobody else.", page.title);
+    let text =
+        format!("{} is the subject of this sentence, which somebody wrote for a test and nobody else.", page.title);
     let questions = [text, format!("enwiki:page:{}", page.id), "https://example.org/nothing".to_owned()];
     let answers = place.ask(&questions, &[]);
     for (answer, status) in answers.iter().zip(["absent", "present", "not-covered"]) {
@@ -185,9 +201,16 @@ fn an_editor_gets_a_permalink_a_citation_and_the_nearest_page() {
     assert!(nearest.iter().any(|look| look["what"].as_str().unwrap().starts_with("enwiki:title:")), "{nearest:?}");
 
     // The page says the same.
-    let mut form = ureq::post(format!("{}/ask", place.server.url)).send_form([("text", questions[0].as_str())]).unwrap();
+    let mut form =
+        ureq::post(format!("{}/ask", place.server.url)).send_form([("text", questions[0].as_str())]).unwrap();
     let html = form.body_mut().read_to_string().unwrap();
-    for said in ["Nearest:", "Cite this on a talk page", "Permalink:", "&#60;nowiki&#62;large", "It does not mean that no model"] {
+    for said in [
+        "Nearest:",
+        "Cite this on a talk page",
+        "Permalink:",
+        "&#60;nowiki&#62;large",
+        "It does not mean that no model",
+    ] {
         assert!(html.contains(said), "{said}");
     }
 }

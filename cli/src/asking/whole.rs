@@ -64,7 +64,9 @@ impl Asker<'_> {
                 if (name == "meta.bin" && !keyspace.has_meta()) || folder.join(name).exists() {
                     continue;
                 }
-                if let Err(error) = self.download(&format!("/manifests/{}/{name}", keyspace.id()), len, &folder.join(name)) {
+                if let Err(error) =
+                    self.download(&format!("/manifests/{}/{name}", keyspace.id()), len, &folder.join(name))
+                {
                     return Cannot::of(error).map(Err);
                 }
             }

@@ -232,7 +232,10 @@ fn to_text(
                 text.push_str(&details(answer, dataset, said));
             }
             for near in &answer.nearest {
-                text.push_str(&format!("      nearest  {} is in it; the text that was asked for is not\n", shown(&near.what)));
+                text.push_str(&format!(
+                    "      nearest  {} is in it; the text that was asked for is not\n",
+                    shown(&near.what)
+                ));
             }
             if cite || (!cited && Some(answer.status) == best) {
                 cited = true;

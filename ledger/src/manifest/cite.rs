@@ -69,7 +69,9 @@ fn plain(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             // Signatures are put in before markup is read, also within nowiki on some wikis.
             '~' => out.push_str("&#126;"),
-            c if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
                 out.push(' ');
             }
             c => out.push(c),
@@ -134,7 +136,9 @@ mod tests {
         let text = citation.wikitext();
         assert_eq!(text.matches("<nowiki>").count(), 5);
         assert_eq!(text.matches("</nowiki>").count(), 5);
-        assert!(!text.contains('~') && !text.contains('\n') && !text.contains("<script>") && !text.contains('\u{202e}'));
+        assert!(
+            !text.contains('~') && !text.contains('\n') && !text.contains("<script>") && !text.contains('\u{202e}')
+        );
         assert!(text.contains("[https://x.example/r/1%5D%20%5B%5Bevil%5D%5D%0A record 1]"), "{text}");
     }
 }

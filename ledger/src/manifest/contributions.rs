@@ -65,8 +65,7 @@ impl Contributions {
         if bytes.len() > MAX_CONTRIBUTIONS {
             return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_CONTRIBUTIONS}", bytes.len())));
         }
-        let mut list =
-            Self { wiki: wiki.clone(), pages: BTreeSet::new(), revisions: BTreeSet::new(), left_out: 0 };
+        let mut list = Self { wiki: wiki.clone(), pages: BTreeSet::new(), revisions: BTreeSet::new(), left_out: 0 };
         match bytes.trim_ascii_start().first() {
             Some(b'{') => list.take(json::<Reply>(bytes)?.query.usercontribs),
             Some(b'[') => json::<Vec<Reply>>(bytes)?.into_iter().for_each(|reply| list.take(reply.query.usercontribs)),
@@ -103,7 +102,8 @@ impl Contributions {
 
     fn take(&mut self, rows: Vec<Row>) {
         for row in rows {
-            let of_account = row.ns.is_some_and(is_account_namespace) || row.title.is_some_and(|t| is_account_title(&t));
+            let of_account =
+                row.ns.is_some_and(is_account_namespace) || row.title.is_some_and(|t| is_account_title(&t));
             if of_account {
                 self.left_out += 1;
                 continue;
@@ -126,10 +126,8 @@ fn wrong(detail: &str) -> Error {
 fn columns(text: &str) -> Option<(char, [Option<usize>; 4])> {
     let first = text.trim_start_matches('\u{feff}').lines().next()?;
     [',', ';', '\t'].into_iter().find_map(|divider| {
-        let names: Vec<String> = cells(first, divider)?
-            .iter()
-            .map(|name| name.trim().to_lowercase().replace([' ', '-'], "_"))
-            .collect();
+        let names: Vec<String> =
+            cells(first, divider)?.iter().map(|name| name.trim().to_lowercase().replace([' ', '-'], "_")).collect();
         let of = |known: &[&str]| names.iter().position(|name| known.contains(&name.as_str()));
         let page = of(&["page_id", "pageid", "rev_page", "curid"]);
         let revision = of(&["rev_id", "revid", "revision_id", "revision", "oldid"]);

@@ -404,7 +404,8 @@ mod tests {
         let folder = build(dir.path(), 20_000);
         let files = open(&folder).unwrap();
         let t = files.keyspace().t();
-        let asked: Vec<(u8, u64)> = (0..=t).flat_map(|d| (0..(1u64 << d).min(7)).map(move |p| (d, (1 << d) - 1 - p))).collect();
+        let asked: Vec<(u8, u64)> =
+            (0..=t).flat_map(|d| (0..(1u64 << d).min(7)).map(move |p| (d, (1 << d) - 1 - p))).collect();
         let ask = |files: &KeyspaceFiles| -> Vec<Vec<u8>> {
             let modes = [MetaMode::Rows, MetaMode::Digests];
             modes.iter().flat_map(|m| asked.iter().map(|(d, p)| files.reply(*d, *p, *m).unwrap())).collect()

@@ -204,9 +204,8 @@ impl Question {
     /// A name in somebody's catalogue; `None` for what is not written as one.
     fn of_name(line: &str) -> Result<Option<Self>> {
         let lower = line.to_ascii_lowercase();
-        let wrong = |error: &dyn fmt::Display| {
-            Error::new(Code::Usage, format!("{} cannot be asked for: {error}", shown(line)))
-        };
+        let wrong =
+            |error: &dyn fmt::Display| Error::new(Code::Usage, format!("{} cannot be asked for: {error}", shown(line)));
         if lower.starts_with("swh:") {
             let id: Swhid = line.parse().map_err(|error| wrong(&error))?;
             return Ok(Some(Self::of(Part::new(Asked::Name(id.to_string()), Kind::Swhid, [key::swhid(&id)]))));
@@ -229,7 +228,8 @@ impl Question {
             return Ok(Some(text.and(Self::of(Part::new(asked(), Kind::MediaSha1, [key::media_sha1(&name)])))));
         }
         let wikidata = line.strip_prefix("wikidata:").unwrap_or(line);
-        let is_item = wikidata.strip_prefix(['Q', 'q']).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        let is_item =
+            wikidata.strip_prefix(['Q', 'q']).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         match wikidata.parse::<Qid>() {
             Ok(item) if is_item => Ok(Some(Self::of_item_of_wikidata(item))),
             _ => Ok(None),
@@ -314,7 +314,8 @@ impl Question {
         let (wiki, what, name) = match rest.split_once(':') {
             Some((what, name)) if known(what) && first.parse::<Wiki>().is_ok() => (first.parse().ok(), what, name),
             _ if known(first) => {
-                let named = rest.split_once(['/', ':']).and_then(|(wiki, name)| Some((wiki.trim().parse().ok()?, name)));
+                let named =
+                    rest.split_once(['/', ':']).and_then(|(wiki, name)| Some((wiki.trim().parse().ok()?, name)));
                 let named = named.filter(|(wiki, _)| hints.wiki.as_ref().is_none_or(|hint| hint == wiki));
                 match named {
                     Some((wiki, name)) => (Some(wiki), first, name),
@@ -372,13 +373,11 @@ impl Question {
         match self.parts.as_slice() {
             [] => "nothing".to_owned(),
             _ if self.local_only => format!("{} pages and revisions", self.parts.len()),
-            _ if self.form.is_some() => {
-                match self.parts.iter().filter(|part| part.kind == Kind::ParaN1).count() {
-                    0 => "a text".to_owned(),
-                    1 => "a paragraph".to_owned(),
-                    n => format!("a text of {n} paragraphs"),
-                }
-            }
+            _ if self.form.is_some() => match self.parts.iter().filter(|part| part.kind == Kind::ParaN1).count() {
+                0 => "a text".to_owned(),
+                1 => "a paragraph".to_owned(),
+                n => format!("a text of {n} paragraphs"),
+            },
             [only] => only.to_string(),
             [first, others @ ..] => format!("{first} and {} more", others.len()),
         }
@@ -531,7 +530,18 @@ mod tests {
 
     #[test]
     fn what_is_no_question_says_why() {
-        for text in ["", " \n ", "enwiki:page:twelve", "enwiki:rev:", "enwiki:title:a|b", "https://", "title:Tea", "sha256:ab", "sha1:ab", "swh:1:dir:00"] {
+        for text in [
+            "",
+            " \n ",
+            "enwiki:page:twelve",
+            "enwiki:rev:",
+            "enwiki:title:a|b",
+            "https://",
+            "title:Tea",
+            "sha256:ab",
+            "sha1:ab",
+            "swh:1:dir:00",
+        ] {
             assert_eq!(parse(text, None).unwrap_err().code(), Code::Usage, "{text:?}");
         }
     }
@@ -609,9 +619,8 @@ mod tests {
     fn a_plain_text_may_be_found_in_a_source_but_its_absence_there_says_nothing() {
         let long = "People who live on its banks measure time by the mud, and nobody hurries.";
         let spec = |text: &str| text.parse::<Spec>().unwrap();
-        let bearing = |question: &Question, place: usize, to: &str| {
-            question.bearing(&question.parts()[place], spec(to))
-        };
+        let bearing =
+            |question: &Question, place: usize, to: &str| question.bearing(&question.parts()[place], spec(to));
         let plain = parse(long, None).unwrap();
         assert_eq!(bearing(&plain, 0, "para-n1/unicode-16/wikitext"), Some(Bearing::Hints));
         assert_eq!(bearing(&plain, 0, "para-n1/unicode-16/plain"), Some(Bearing::Decides));

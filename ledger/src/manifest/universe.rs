@@ -124,8 +124,10 @@ impl Universe {
         let mut ids = Vec::with_capacity(n as usize);
         let mut next = 0u64;
         for _ in 0..n {
-            let step = take_leb128(&mut rest).ok_or_else(|| wrong("a number is cut off or not in its shortest form"))?;
-            let id = next.checked_add(step).filter(|id| *id < u64::MAX).ok_or_else(|| wrong("a number is too large"))?;
+            let step =
+                take_leb128(&mut rest).ok_or_else(|| wrong("a number is cut off or not in its shortest form"))?;
+            let id =
+                next.checked_add(step).filter(|id| *id < u64::MAX).ok_or_else(|| wrong("a number is too large"))?;
             ids.push(id);
             next = id + 1;
         }

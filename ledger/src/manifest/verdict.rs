@@ -49,7 +49,9 @@ impl Status {
                 "It does not mean that no model learnt it: it is not among the contents that this dataset's maker declared \
                  and signed as complete. Other datasets, copies with other words, and what nobody declared are not covered."
             }
-            Self::NotCovered => "It does not mean that the content is not there; the dataset cannot be asked for this kind.",
+            Self::NotCovered => {
+                "It does not mean that the content is not there; the dataset cannot be asked for this kind."
+            }
         }
     }
 

@@ -104,9 +104,12 @@ mod tests {
 
     #[test]
     fn what_was_built_is_accepted_and_every_change_of_it_refused() {
-        for (n, key_len, has_rows) in
-            [(0, KeyLen::Full, true), (700, KeyLen::Full, true), (700, KeyLen::Compact, false), (3, KeyLen::Full, false)]
-        {
+        for (n, key_len, has_rows) in [
+            (0, KeyLen::Full, true),
+            (700, KeyLen::Full, true),
+            (700, KeyLen::Compact, false),
+            (3, KeyLen::Full, false),
+        ] {
             let (keyspace, keys, rows) = built(n, key_len, has_rows);
             let verify = |keys: &[u8], rows: &[u8]| keyspace.verify_whole(&mut &keys[..], &mut &rows[..]);
             verify(&keys, &rows).unwrap();

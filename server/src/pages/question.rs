@@ -37,8 +37,9 @@ impl Asked {
             let hints = Hints { wiki: None, form: text_form(form.text("form")?)? };
             asked.add("text", Question::of_text(text, &hints), "@text.txt".to_owned())?;
             if !asked.question.has_paragraphs() {
-                let note =
-                    format!("No paragraph of the text has {MIN_PARAGRAPH} characters, so only the whole is looked for.");
+                let note = format!(
+                    "No paragraph of the text has {MIN_PARAGRAPH} characters, so only the whole is looked for."
+                );
                 asked.notes.push(note);
             }
         }
@@ -152,6 +153,10 @@ mod tests {
         let text: String = (0..1_000).map(|i| format!("{i} {LONG}\n")).collect();
         let question = read(&[("text", &text)]).unwrap().unwrap();
         assert_eq!(question.question.parts().len(), MAX_PARTS);
-        assert!(question.notes[0].contains("of 1003 parts") || question.notes[0].contains("of 1002 parts"), "{:?}", question.notes);
+        assert!(
+            question.notes[0].contains("of 1003 parts") || question.notes[0].contains("of 1002 parts"),
+            "{:?}",
+            question.notes
+        );
     }
 }

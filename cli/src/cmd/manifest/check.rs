@@ -150,10 +150,15 @@ fn against_source(args: &Args, source: &Path, found: &mut Findings, session: &Se
     if again != found.ids() {
         return Err(CliError::new(Code::BindingMismatch, "the manifest is not that of this source")
             .at(source.display().to_string())
-            .hint("Give the same --wiki, --license and --reader as the build; if it still differs, so does the data."));
+            .hint(
+                "Give the same --wiki, --license and --reader as the build; if it still differs, so does the data.",
+            ));
     }
     found.checks.push(format!("built again from {}: the same", source.display()));
-    found.holds("MANIFEST_REBUILT_FROM_SOURCE", "the manifest was built again from the published data and came out the same");
+    found.holds(
+        "MANIFEST_REBUILT_FROM_SOURCE",
+        "the manifest was built again from the published data and came out the same",
+    );
     Ok(())
 }
 

@@ -56,7 +56,8 @@ impl Numbers {
     /// names it in the rows for the signed record.
     pub fn write_universe(&self, dir: &Path) -> Result<Summary> {
         self.each(dir, &mut |files, summary| {
-            let (universe, file) = Universe::new(files.keyspace().kind(), &self.wiki, self.of(files.keyspace().kind()))?;
+            let (universe, file) =
+                Universe::new(files.keyspace().kind(), &self.wiki, self.of(files.keyspace().kind()))?;
             put(files, "universe.bin", &file)?;
             row(summary, files).universe = Some(universe.row());
             Ok(())

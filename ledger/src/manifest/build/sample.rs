@@ -101,9 +101,8 @@ mod tests {
         let options = BuildOptions::default();
         let out = dir.path().join("lacking");
         build(&lacking, &out, &options, &mut |_| {}).unwrap();
-        let check = |ordinals: &[u64]| {
-            sample(&whole, &options.read, &out, &ordinals.iter().copied().collect(), &mut |_| {})
-        };
+        let check =
+            |ordinals: &[u64]| sample(&whole, &options.read, &out, &ordinals.iter().copied().collect(), &mut |_| {});
         let fine = check(&[0, 7, 299]).unwrap();
         assert_eq!((fine.items, fine.dropped, fine.keys >= 6), (3, 0, true));
         let error = check(&[0, 7, 123, 299]).unwrap_err();

@@ -30,7 +30,8 @@ impl Question {
         let mut question = Self::default();
         for title in &self.near.0 {
             if let Ok(title) = Self::of_title(wiki, title)
-                && question.parts.iter().map(|part| part.keys.len()).sum::<usize>() + title.parts[0].keys.len() <= MAX_TITLES
+                && question.parts.iter().map(|part| part.keys.len()).sum::<usize>() + title.parts[0].keys.len()
+                    <= MAX_TITLES
             {
                 question = question.and(Self { near: Titles::default(), ..title });
             }
@@ -102,12 +103,18 @@ mod tests {
     #[test]
     fn the_beginning_of_a_text_suggests_its_page() {
         let titles = |text: &str| of_text(text).0;
-        assert_eq!(titles("The Lorn is a river in the north of the Arden country. It rises near Hale."), ["Lorn", "The Lorn"]);
+        assert_eq!(
+            titles("The Lorn is a river in the north of the Arden country. It rises near Hale."),
+            ["Lorn", "The Lorn"]
+        );
         assert_eq!(titles("'''Anarchism''' is a [[philosophy]]."), ["Anarchism"]);
         assert_eq!(titles("Skerry Estuary\n\nThe estuary was formed late.")[0], "Skerry Estuary");
         assert_eq!(titles("Ada Lovelace (1815–1852) wrote a program.")[0], "Ada Lovelace");
         assert!(titles("").is_empty());
-        assert!(titles("it goes on and on and on and on without any end that would be a title at all of anything").is_empty());
+        assert!(
+            titles("it goes on and on and on and on without any end that would be a title at all of anything")
+                .is_empty()
+        );
     }
 
     #[test]

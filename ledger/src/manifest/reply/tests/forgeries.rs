@@ -118,7 +118,13 @@ fn stage(n: u64, key_len: KeyLen, has_meta: bool) -> Stage {
 }
 
 /// What is forged: a name for the count, and the forged reply; `None` if the dice ask for what cannot be done here.
-fn forge(stage: &Stage, dice: &mut Dice, key: &ContentKey, depth: u8, mode: MetaMode) -> Option<(&'static str, Vec<u8>)> {
+fn forge(
+    stage: &Stage,
+    dice: &mut Dice,
+    key: &ContentKey,
+    depth: u8,
+    mode: MetaMode,
+) -> Option<(&'static str, Vec<u8>)> {
     let keyspace = stage.files.keyspace();
     let t = keyspace.t();
     let len = keyspace.key_len().bytes();
@@ -298,7 +304,8 @@ fn no_forged_answer_is_accepted() {
         let stage = &stages[dice.below(stages.len())];
         let keyspace = stage.files.keyspace();
         let present = dice.coin();
-        let key = key_of(if present { dice.below(stage.n as usize) as u64 } else { stage.n + 1 + dice.below(9_000) as u64 });
+        let key =
+            key_of(if present { dice.below(stage.n as usize) as u64 } else { stage.n + 1 + dice.below(9_000) as u64 });
         // Mostly the exact mode and ranges near it: those hold most of what can be forged a byte.
         let depth = keyspace.t() - dice.below(usize::from(keyspace.t().min(4)) + 1) as u8;
         let mode = if dice.coin() { MetaMode::Rows } else { MetaMode::Digests };
