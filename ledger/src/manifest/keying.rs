@@ -20,8 +20,8 @@ use crate::manifest::key;
 use crate::manifest::kind::{Form, Kind, Spec};
 use crate::manifest::kinds::Kinds;
 use crate::manifest::named::Named;
-use crate::manifest::normal::N1;
-use crate::manifest::paragraph::MIN_PARAGRAPH;
+use crate::manifest::normal::normalize;
+use crate::manifest::paragraph::is_long_enough;
 use crate::manifest::reader::{ItemPage, ItemText, ReadItem};
 use crate::manifest::sha1::Sha1Name;
 use crate::manifest::span::Winnow;
@@ -38,12 +38,14 @@ pub(super) type Push<'a> = dyn FnMut(Spec, ContentKey) -> Result<()> + 'a;
 pub(super) struct Keyer {
     kinds: Kinds,
     winnow: Winnow,
+    /// A line in normal form.
+    line: String,
 }
 
 impl Keyer {
     /// A maker of keys of these kinds.
     pub(super) const fn new(kinds: Kinds) -> Self {
-        Self { kinds, winnow: Winnow::new() }
+        Self { kinds, winnow: Winnow::new(), line: String::new() }
     }
 
     /// Hands over every key of an item; answers how many code points of its texts are unassigned.
@@ -115,30 +117,32 @@ impl Keyer {
         if whole.is_none() && paragraph.is_none() && span.is_none() {
             return Ok(0);
         }
+        let Self { winnow, line: n1, .. } = self;
+        winnow.clear();
         let mut hasher = Sha256::new();
         let (mut empty, mut unassigned) = (true, 0);
         let mut failed = Ok(());
-        self.winnow.clear();
         for line in text.text.split('\n') {
-            let n1 = N1::of(line);
-            unassigned += n1.unassigned();
-            if n1.as_str().is_empty() {
+            n1.clear();
+            unassigned += normalize(line, n1);
+            if n1.is_empty() {
                 continue;
             }
             let between = if empty { "" } else { " " };
             empty = false;
             if whole.is_some() {
                 hasher.update(between);
-                hasher.update(n1.as_str());
+                hasher.update(&n1);
             }
             if let Some(spec) = paragraph
-                && n1.as_str().chars().count() >= MIN_PARAGRAPH
+                && is_long_enough(n1)
+                && let Some(key) = key::of_digest(Kind::ParaN1, &Sha256::digest(&n1).into())
             {
-                push(spec, key::para_n1(&n1))?;
+                push(spec, key)?;
             }
             if let Some(spec) = span {
                 for part in [between, n1.as_str()] {
-                    self.winnow.push(part, &mut |span| {
+                    winnow.push(part, &mut |span| {
                         if failed.is_ok() {
                             failed = push(spec, key::span_n1(span));
                         }

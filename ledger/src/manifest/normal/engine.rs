@@ -13,7 +13,7 @@ use super::{is_white_space, map, mapped_to_several};
 const CHUNK: usize = 32;
 
 /// Appends the normal form of `text` to `out`, which is empty; answers how many code points are unassigned.
-pub(super) fn normalize(text: &str, out: &mut String) -> u64 {
+pub(in crate::manifest) fn normalize(text: &str, out: &mut String) -> u64 {
     let mut pass = Pass { out, owed: false, since: Mark { input: 0, output: 0, owed: false }, class: 0, unassigned: 0 };
     let bytes = text.as_bytes();
     let mut at = 0;
