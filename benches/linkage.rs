@@ -56,8 +56,12 @@ fn main() {
     let mut dice = Dice(2026);
     let histories: Vec<Vec<u32>> = (0..editors).map(|_| history(&mut dice, pages)).collect();
     let edits: usize = histories.iter().map(Vec::len).sum();
-    println!("{editors} editors of at least 5 pages, {pages} pages, {edits} pairs of editor and page; {ASKERS} askers\n");
-    println!("Median number of editors who edited a page under every prefix seen; in brackets, askers that were alone.\n");
+    println!(
+        "{editors} editors of at least 5 pages, {pages} pages, {edits} pairs of editor and page; {ASKERS} askers\n"
+    );
+    println!(
+        "Median number of editors who edited a page under every prefix seen; in brackets, askers that were alone.\n"
+    );
     println!("| bits told | pages a prefix | {} |", QUESTIONS.map(|m| format!("{m} linked")).join(" | "));
     println!("|---|---|{}", "---|".repeat(QUESTIONS.len()));
     let askers: Vec<usize> = (0..editors).filter(|e| (20..=2000).contains(&histories[*e].len())).take(ASKERS).collect();

@@ -12,7 +12,7 @@ use ledger::Code;
 use ledger::ids::{ContentKey, KeyspaceId, SubjectDigest};
 use ledger::manifest::{
     Answer as Membership, Asked as Thing, Bearing, Declaration, Header, Keyspace, Kind, MAX_BULK_DEPTH, MAX_SINGLE,
-    Meta, Part, Question, Status, UniverseRow, is_numbered,
+    Meta, Part, Question, SHARED_RUN, Status, UniverseRow, is_numbered,
 };
 use serde_json::{Value, json};
 
@@ -295,8 +295,12 @@ impl<'a> Asker<'a> {
         }
         let mut answer = judge(question, looks, unreadable);
         // What is near would be looked for in each dataset of a roll-up; whoever wants it asks that dataset alone.
-        if answer.status != Status::Present && !question.local_only() && !rolled_up {
-            answer.nearest = self.nearest(question, &rows)?;
+        if !question.local_only() && !rolled_up {
+            // Asked for whatever was found: that it is asked for must not tell the server that something is missing.
+            let nearest = self.nearest(question, &rows)?;
+            if answer.status != Status::Present {
+                answer.nearest = nearest;
+            }
         }
         Ok(answer)
     }
@@ -329,6 +333,10 @@ impl<'a> Asker<'a> {
             Ok(Way::Numbers) => self.in_numbers(keyspace, row, part)?,
             Ok(Way::Prefix(depth)) => self.by_prefix(keyspace, depth, key)?,
         };
+        // The header names licences and is needed only for a hit; that it is fetched must not tell the server of one.
+        if !matches!(&found, Err(cannot) if cannot.code == Code::BulkRefused) {
+            self.header(keyspace)?;
+        }
         match found {
             Err(cannot) => {
                 if cannot.code == Code::ProofInvalid {
@@ -469,6 +477,9 @@ fn judge(question: &Question, looks: Vec<Look>, unreadable: usize) -> DatasetAns
     let because = |status: Status| first(status).and_then(|look| look.reason.clone()).unwrap_or_default();
     let reason = match status {
         Status::Present if question.local_only() => counted(question, &hits),
+        Status::Present if hits.iter().all(|hit| question.parts()[*hit].kind() == Kind::SpanN1) => {
+            format!("a run of at least {SHARED_RUN} characters of it is in it; no paragraph as a whole")
+        }
         Status::Present if hits.len() == 1 => {
             first(Status::Present).map_or_else(String::new, |l| format!("{} is in it", l.what))
         }

@@ -4,7 +4,8 @@
 //! https://en.wikipedia.org/wiki/Anarchism     an address; of a known wiki also the page, title or revision behind it
 //! enwiki:page:12   enwiki:rev:5012            a wiki's page or revision, by number; also page:enwiki/12
 //! enwiki:title:Anarchism                      a wiki's page, by title; also title:enwiki/Anarchism
-//! sha256:<64 hex>                             the bytes of an item, by their digest
+//! sha256:<64 hex>                             the bytes of an item, by their digest; sha1:<40 hex> by MediaWiki's
+//! swh:1:cnt:…   Q42   ISCC:…   host:…         a name in others' catalogues
 //! @article.txt                                a file: its bytes, its whole text, and every paragraph
 //! @folder                                     every file of it: bytes and whole text
 //! @contributions.json                         what the API's list=usercontribs answered, or a table of it as CSV
@@ -172,17 +173,18 @@ mod tests {
         let asked = Asked::parse(&text, &none).unwrap();
         assert_eq!(
             (asked.shown.as_str(), kinds(&asked.question)),
-            ("@a.txt", vec![Kind::ParaN1, Kind::TextN1, Kind::RawSha256])
+            ("@a.txt", vec![Kind::ParaN1, Kind::TextN1, Kind::RawSha256, Kind::Swhid])
         );
         let asked = Asked::parse(&format!("@{}/text", dir.path().display()), &none).unwrap();
-        assert_eq!(kinds(&asked.question), [Kind::TextN1, Kind::RawSha256, Kind::RawSha256]);
-        assert_eq!(asked.question.parts()[2].to_string(), "the exact bytes of deep/b.bin");
+        let expected = [Kind::TextN1, Kind::RawSha256, Kind::Swhid, Kind::RawSha256, Kind::MediaSha1, Kind::Swhid];
+        assert_eq!(kinds(&asked.question), expected);
+        assert_eq!(asked.question.parts()[3].to_string(), "the exact bytes of deep/b.bin");
         let list = write("edits.csv", b"rev_id,page_id\n7,12\n");
         assert!(Asked::parse(&list, &none).unwrap_err().first_hint().contains("--wiki"));
         let asked = Asked::parse(&list, &wiki).unwrap();
         assert!(asked.question.local_only());
         assert_eq!(kinds(&asked.question), [Kind::MwPage, Kind::MwRev]);
-        assert_eq!(Asked::parse("@/nonexistent/file", &none).unwrap_err().code(), Code::FileAccess);
+        assert_eq!(Asked::parse("@/nonexistent/file", &none).unwrap_err().exit(), 2);
     }
 
     #[test]

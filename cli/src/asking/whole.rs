@@ -90,7 +90,7 @@ impl Asker<'_> {
         let temporary = files::beside(path, &format!(".{}.part", std::process::id()));
         let failed = |source| CliError::io(&temporary, "write", source);
         let progress = self.session.out.progress("fetching", Some(len), Unit::Bytes);
-        let mut fetch = || -> Result<()> {
+        let fetch = || -> Result<()> {
             let mut file = File::create(&temporary).map_err(failed)?;
             let mut at = 0;
             // An empty file is asked for as well: whether there is one says whether the log holds the keyspace.

@@ -56,6 +56,9 @@ pub(crate) struct Args {
     /// Ask roll-ups also where few datasets are declared; more than eight of a kind are asked by roll-ups anyway
     #[arg(long, conflicts_with_all = ["exact", "local"])]
     all: bool,
+    /// Ask every dataset itself, however many there are: a request for each, and every answer by its own proof
+    #[arg(long, conflicts_with = "all")]
+    each: bool,
     /// Print a citation in wikitext for every answer, not only for the first
     #[arg(long)]
     cite: bool,
@@ -94,7 +97,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let view = View::open(session, &source.client, &source.trust)?;
     let found = declared(&view)?;
     let questions: Vec<&Question> = asked.iter().map(|asked| &asked.question).collect();
-    let rollups = Rollups::of(&found, args.all);
+    let rollups = if args.each { Rollups::default() } else { Rollups::of(&found, args.all) };
     let mut asker = Asker::new(session, &source.client, mode, &questions, &found.datasets, &rollups)?;
     let mut answers = Vec::with_capacity(questions.len());
     for question in questions {

@@ -12,6 +12,8 @@
 //! enwiki:page:12      page:enwiki/12               a page
 //! enwiki:rev:4567     rev:enwiki/4567              a revision
 //! enwiki:title:Tea    title:enwiki/Tea             a title; a short line alone, if a wiki is named
+//! swh:1:cnt:…   Q42   ISCC:…   host:example.org    a name in others' catalogues, or all that a host serves
+//! 40 hexadecimal digits, sha1:<them>               a revision's text or a media file, by MediaWiki's SHA-1
 //! anything else                                    the text: the whole, and each paragraph
 //! ```
 
@@ -20,10 +22,15 @@ use core::fmt;
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, from_hex};
 use crate::manifest::contributions::Contributions;
+use crate::manifest::iscc::Iscc;
 use crate::manifest::kind::{Form, Kind, Spec};
 use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_title};
 use crate::manifest::paragraph::MIN_PARAGRAPH;
+use crate::manifest::sha1::Sha1Name;
+use crate::manifest::span::SHARED_RUN;
+use crate::manifest::swhid::Swhid;
 use crate::manifest::url::{CanonicalUrl, UrlRefused};
+use crate::manifest::wikidata::Qid;
 use crate::manifest::{key, shown};
 
 mod near;
@@ -81,6 +88,10 @@ pub enum Asked {
     Revision(Wiki, u64),
     /// A title on a wiki, as it was asked.
     Title(Wiki, String),
+    /// A run of characters somewhere in the text, counted from 1.
+    Run(usize),
+    /// A name in somebody's catalogue.
+    Name(String),
 }
 
 impl fmt::Display for Asked {
@@ -93,6 +104,8 @@ impl fmt::Display for Asked {
             Self::Page(wiki, id) => write!(f, "{wiki}:page:{id}"),
             Self::Revision(wiki, id) => write!(f, "{wiki}:rev:{id}"),
             Self::Title(wiki, title) => write!(f, "{wiki}:title:{title}"),
+            Self::Run(number) => write!(f, "run {number} of at least {SHARED_RUN} characters"),
+            Self::Name(name) => f.write_str(name),
         }
     }
 }
@@ -167,6 +180,9 @@ impl Question {
         if !line.contains(char::is_whitespace) && is_web_address(line) {
             return Self::of_url(line);
         }
+        if let Some(question) = Self::of_name(line)? {
+            return Ok(question);
+        }
         if let Some(question) = Self::of_wiki_id(line, hints)? {
             return Ok(question);
         }
@@ -183,6 +199,45 @@ impl Question {
     /// An item of which only the SHA-256 is known.
     pub fn of_digest(digest: &[u8; 32]) -> Self {
         Self::of(Part::new(Asked::Bytes, Kind::RawSha256, key::of_digest(Kind::RawSha256, digest)))
+    }
+
+    /// A name in somebody's catalogue; `None` for what is not written as one.
+    fn of_name(line: &str) -> Result<Option<Self>> {
+        let lower = line.to_ascii_lowercase();
+        let wrong =
+            |error: &dyn fmt::Display| Error::new(Code::Usage, format!("{} cannot be asked for: {error}", shown(line)));
+        if lower.starts_with("swh:") {
+            let id: Swhid = line.parse().map_err(|error| wrong(&error))?;
+            return Ok(Some(Self::of(Part::new(Asked::Name(id.to_string()), Kind::Swhid, [key::swhid(&id)]))));
+        }
+        if lower.starts_with("iscc:") {
+            let code: Iscc = line.parse().map_err(|error| wrong(&error))?;
+            return Ok(Some(Self::of(Part::new(Asked::Name(code.to_string()), Kind::Iscc, [key::iscc(&code)]))));
+        }
+        if let Some(host) = lower.strip_prefix("host:") {
+            let host = host.trim().parse::<CanonicalUrl>().or_else(|_| format!("https://{}/", host.trim()).parse());
+            let host = host.map_err(|error: UrlRefused| wrong(&error))?.to_host();
+            return Ok(Some(Self::of(Part::new(Asked::Name(host.to_string()), Kind::Host, [key::host(&host)]))));
+        }
+        let sha1 = lower.strip_prefix("sha1:");
+        let digits = |text: &str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if sha1.is_some() || digits(&lower) {
+            let name: Sha1Name = sha1.unwrap_or(&lower).trim().parse().map_err(|error| wrong(&error))?;
+            let asked = || Asked::Name(format!("sha1:{name}"));
+            let text = Self::of(Part::new(asked(), Kind::MwSha1, [key::mw_sha1(&name)]));
+            return Ok(Some(text.and(Self::of(Part::new(asked(), Kind::MediaSha1, [key::media_sha1(&name)])))));
+        }
+        let wikidata = line.strip_prefix("wikidata:").unwrap_or(line);
+        let is_item =
+            wikidata.strip_prefix(['Q', 'q']).is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        match wikidata.parse::<Qid>() {
+            Ok(item) if is_item => Ok(Some(Self::of_item_of_wikidata(item))),
+            _ => Ok(None),
+        }
+    }
+
+    fn of_item_of_wikidata(item: Qid) -> Self {
+        Self::of(Part::new(Asked::Name(item.to_string()), Kind::WikidataQid, [key::wikidata_qid(item)]))
     }
 
     /// A page of a wiki, by its number.
@@ -226,6 +281,9 @@ impl Question {
             other => Error::new(Code::Usage, format!("{} cannot be asked for: {other}", shown(text))),
         })?;
         let mut question = Self::of(Part::new(Asked::Url(url.to_string()), Kind::UrlC1, [key::url_c1(&url)]));
+        if let Ok(item) = text.trim().parse::<Qid>() {
+            question = question.and(Self::of_item_of_wikidata(item));
+        }
         if let Some(wiki) = Wiki::of_host(url.host()) {
             let number = |name: &str| url.parameter(name).and_then(|value| value.parse().ok());
             if let Some(id) = number("oldid") {
@@ -418,6 +476,16 @@ mod tests {
         assert_eq!(asked(" enwiki:page:12 ", None), [row("enwiki:page:12", Kind::MwPage, 1)]);
         assert_eq!(asked("enwiki:rev:4567", None), [row("enwiki:rev:4567", Kind::MwRev, 1)]);
         assert_eq!(asked("enwiki:title:tea time", None), [row("enwiki:title:tea time", Kind::MwTitle, 2)]);
+        let blob = "f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f";
+        let swhid = format!("swh:1:cnt:{blob}");
+        assert_eq!(asked(&format!("{swhid};origin=https://x.example"), None), [row(&swhid, Kind::Swhid, 1)]);
+        let sha1 = format!("sha1:{blob}");
+        assert_eq!(asked(blob, None), [row(&sha1, Kind::MwSha1, 1), row(&sha1, Kind::MediaSha1, 1)]);
+        assert_eq!(asked(&sha1, None), asked(&blob.to_uppercase(), None));
+        assert_eq!(asked("Q42", None), [row("Q42", Kind::WikidataQid, 1)]);
+        assert_eq!(asked("wikidata:Q42", Some(&wiki)), [row("Q42", Kind::WikidataQid, 1)]);
+        assert_eq!(asked("https://www.wikidata.org/wiki/Q42", None)[1], row("Q42", Kind::WikidataQid, 1));
+        assert_eq!(asked("host:WWW.Example.org", None), [row("example.org", Kind::Host, 1)]);
         assert_eq!(asked("page:enwiki/12", None), [row("enwiki:page:12", Kind::MwPage, 1)]);
         assert_eq!(asked("rev:4567", Some(&wiki)), [row("enwiki:rev:4567", Kind::MwRev, 1)]);
         assert_eq!(asked("title:enwiki:Tea", None), [row("enwiki:title:Tea", Kind::MwTitle, 1)]);
@@ -462,9 +530,18 @@ mod tests {
 
     #[test]
     fn what_is_no_question_says_why() {
-        for text in
-            ["", " \n ", "enwiki:page:twelve", "enwiki:rev:", "enwiki:title:a|b", "https://", "title:Tea", "sha256:ab"]
-        {
+        for text in [
+            "",
+            " \n ",
+            "enwiki:page:twelve",
+            "enwiki:rev:",
+            "enwiki:title:a|b",
+            "https://",
+            "title:Tea",
+            "sha256:ab",
+            "sha1:ab",
+            "swh:1:dir:00",
+        ] {
             assert_eq!(parse(text, None).unwrap_err().code(), Code::Usage, "{text:?}");
         }
     }
@@ -491,15 +568,33 @@ mod tests {
     }
 
     #[test]
+    fn a_copied_run_is_asked_for_inside_another_text() {
+        let original = "When the river froze in the winter of that year, the people of the lower town walked across it to the \
+                        market, and some of them drove their carts over the ice until the thaw came early in March.";
+        let spans = |text: &str| -> Vec<ContentKey> {
+            let question = parse(text, None).unwrap();
+            let runs = question.parts().iter().filter(|part| part.kind() == Kind::SpanN1);
+            runs.flat_map(|part| part.keys().to_vec()).collect()
+        };
+        let copied = format!("My own words stand here before it: {} And mine again behind it.", &original[20..140]);
+        assert!(spans(&copied).iter().any(|key| spans(original).contains(key)));
+        let paraphrase = "In a cold winter the inhabitants of the part of town near the water could go over the frozen river on \
+                          foot, or even with carts, to reach the market on the other side, for as long as the ice held.";
+        assert!(!spans(paraphrase).iter().any(|key| spans(original).contains(key)));
+        assert!(spans("too short").is_empty());
+    }
+
+    #[test]
     fn a_text_of_many_paragraphs_is_bulk() {
         let line = |i: usize| format!("Line number {i} is long enough to count as a paragraph of its own here.");
         let text = (0..4).map(line).collect::<Vec<_>>().join("\n\n");
         let question = Question::of_file(text.as_bytes(), &Hints::default()).unwrap();
         assert!(question.is_bulk(Kind::ParaN1));
         assert!(!question.is_bulk(Kind::TextN1));
-        assert_eq!(question.parts().len(), 6);
+        let parts = question.parts().iter().filter(|part| part.kind() != Kind::SpanN1 && part.kind() != Kind::Swhid);
+        assert_eq!(parts.count(), 6);
         assert!(!parse(&line(1), None).unwrap().is_bulk(Kind::ParaN1));
-        assert_eq!(Question::of_file(b"\xff\x00", &Hints::default()).unwrap().parts().len(), 1);
+        assert_eq!(Question::of_file(b"\xff\x00", &Hints::default()).unwrap().parts().len(), 3);
         // A bare title is not looked for in a long text.
         assert!(parse(&line(1), Some(&enwiki())).unwrap().parts().len() > 1);
     }
@@ -530,15 +625,17 @@ mod tests {
         assert_eq!(bearing(&plain, 0, "para-n1/unicode-16/wikitext"), Some(Bearing::Hints));
         assert_eq!(bearing(&plain, 0, "para-n1/unicode-16/plain"), Some(Bearing::Decides));
         // Whole text and bytes are no answer to who asks by paragraph.
-        assert_eq!(bearing(&plain, 1, "text-n1/unicode-16/plain"), Some(Bearing::Hints));
-        assert_eq!(bearing(&plain, 2, "raw-sha256"), Some(Bearing::Hints));
+        let last = plain.parts().len() - 1;
+        assert_eq!(bearing(&plain, last - 1, "text-n1/unicode-16/plain"), Some(Bearing::Hints));
+        assert_eq!(bearing(&plain, last, "raw-sha256"), Some(Bearing::Hints));
         assert_eq!(bearing(&plain, 0, "mw-page"), None);
         let wikitext = parse(&format!("'''A''' {long}"), None).unwrap();
         assert_eq!(bearing(&wikitext, 0, "para-n1/unicode-16/plain"), None);
         let short = parse("too short", None).unwrap();
         assert_eq!(bearing(&short, 0, "text-n1/unicode-16/plain"), Some(Bearing::Decides));
         let file = Question::of_file(long.as_bytes(), &Hints::default()).unwrap();
-        assert_eq!(bearing(&file, 2, "raw-sha256"), Some(Bearing::Decides));
+        let place = file.parts().iter().position(|part| part.kind() == Kind::RawSha256).unwrap();
+        assert_eq!(bearing(&file, place, "raw-sha256"), Some(Bearing::Decides));
     }
 
     #[test]

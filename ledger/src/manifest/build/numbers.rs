@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::manifest::disk::{io_error, write_file};
 use crate::manifest::file::{KeyspaceFiles, list, open};
 use crate::manifest::kind::Kind;
+use crate::manifest::kinds::Kinds;
 use crate::manifest::mediawiki::Wiki;
 use crate::manifest::reader::{Progress, Read, ReadOptions, read};
 use crate::manifest::universe::{Bitmap, MAX_UNIVERSE, Universe, is_numbered};
@@ -40,7 +41,9 @@ impl Numbers {
                 false => Ok(()),
             }
         };
-        read(source, options, &mut take, progress)?;
+        // Texts are not looked at, and digests of them not made.
+        let options = ReadOptions { kinds: Kinds::NONE.with(Kind::MwPage).with(Kind::MwRev), ..options.clone() };
+        read(source, &options, &mut take, progress)?;
         let wiki = wiki.ok_or_else(|| Error::new(Code::SourceInvalid, "the source has no page with a number"))?;
         Ok(Self { wiki, pages, revisions })
     }

@@ -7,31 +7,38 @@ use crate::error::{Code, Error, Result};
 use crate::manifest::kind::{Form, Kind};
 use crate::manifest::normal::N1;
 use crate::manifest::paragraph::paragraph;
+use crate::manifest::sha1::Sha1Name;
+use crate::manifest::span::spans;
+use crate::manifest::swhid::Swhid;
 use crate::manifest::{MAX_ITEM, key};
 
 impl Question {
     /// A file: its bytes, and its text if it is one.
     pub fn of_file(bytes: &[u8], hints: &Hints) -> Result<Self> {
+        let id = Swhid::of(bytes);
+        let blob = Self::of(Part::new(Asked::Name(id.to_string()), Kind::Swhid, [key::swhid(&id)]));
         let text = core::str::from_utf8(bytes).ok().filter(|text| bytes.len() <= MAX_ITEM && !text.trim().is_empty());
         let Some(text) = text else {
-            return Ok(Self::of(Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(bytes)])));
+            let media = Part::new(Asked::Bytes, Kind::MediaSha1, [key::media_sha1(&Sha1Name::of(bytes))]);
+            let raw = Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(bytes)]);
+            return Ok(Self::of(raw).and(Self::of(media)).and(blob));
         };
         let mut question = Self::of_text(text, hints)?;
         // Of a file the bytes are as good as any text in it.
         question.parts.iter_mut().filter(|part| part.asked == Asked::Bytes).for_each(|part| part.decides = true);
-        Ok(question)
+        Ok(question.and(blob))
     }
 
     /// A file among many: its bytes and its whole text, not its paragraphs.
     pub fn of_item(bytes: &[u8], hints: &Hints) -> Result<Self> {
         let mut question = Self::of_file(bytes, hints)?;
-        question.parts.retain(|part| part.kind != Kind::ParaN1);
+        question.parts.retain(|part| !matches!(part.kind, Kind::ParaN1 | Kind::SpanN1));
         question.parts.iter_mut().for_each(|part| part.decides = true);
         question.near = near::Titles::default();
         Ok(question)
     }
 
-    /// A text: each line that is long enough, each block of lines as one paragraph, because a text that was wrapped on its
+    /// A text: each line that is long enough, runs of characters that another text may share, each block of lines as one paragraph, because a text that was wrapped on its
     /// way here has line ends where the paragraph had spaces, the whole, and its bytes. The bytes of a pasted text are
     /// rarely those of an item, so that they are missing says nothing; nor does the whole, if there are paragraphs.
     pub fn of_text(text: &str, hints: &Hints) -> Result<Self> {
@@ -59,11 +66,17 @@ impl Question {
                 block.push('\n');
             }
         }
+        let mut runs = HashSet::new();
+        for span in spans(&N1::of(&without_footnotes(text))) {
+            if runs.insert(key::span_n1(&span)) {
+                parts.push(Part::new(Asked::Run(runs.len()), Kind::SpanN1, [key::span_n1(&span)]));
+            }
+        }
         let spellings = [N1::of(text), N1::of(&without_footnotes(text))];
         let spelled = spellings.iter().filter(|n1| !n1.as_str().is_empty());
         let whole = Part::new(Asked::Text, Kind::TextN1, spelled.map(key::text_n1));
         if !whole.keys.is_empty() {
-            parts.push(if parts.is_empty() { whole } else { whole.hint() });
+            parts.push(if number == 0 { whole } else { whole.hint() });
         }
         parts.push(Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(text.as_bytes())]).hint());
         let form = Some(hints.form.unwrap_or_else(|| guess(text)));
