@@ -227,6 +227,9 @@ class State:
         if kind == "log-policy":
             need(record.predicate["origin"] == policy.predicate["origin"], "wrong_log")
             return need(council if policy.threshold else set(policy.operators) <= speak, "threshold")
+        if kind in ("index-root", "run-root"):
+            need(issuer in policy.operators and issuer in speak, "role_refused", "not by an operator")
+            return need(record.predicate["to" if kind == "run-root" else "size"] <= index, "schema", "to")
         if kind == "party":
             need(council or (issuer in policy.operators and issuer in speak), "role_refused", "not by an operator")
             roles = {"anybody", "operator"}

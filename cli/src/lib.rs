@@ -25,6 +25,7 @@ mod passwords;
 mod pins;
 mod progress;
 mod question;
+mod rollups;
 mod screen;
 mod serving;
 mod session;

@@ -137,6 +137,8 @@ codes! {
     SourceInvalid = "source_invalid", Malformed, 422, 2, "A dataset file cannot be read.", "Mend or fetch again the file named; nothing was written.";
     WikiUnknown = "wiki_unknown", Malformed, 422, 2, "The dump does not say which wiki it is of.", "Name it with `--wiki NAME`, for example `--wiki enwiki`.";
     AccountRefused = "account_refused", Rejected, 422, 2, "The question names an account, and accounts are never keyed.", "Ask for pages, revisions or text; expand an account into them on your own side.";
+    BulkRefused = "bulk_refused", Rejected, 422, 2, "So many questions to one keyspace, asked so finely, would tell who asks.", "Ask for three keys at most, with prefixes of at most 12 bits (`--bits 12`), or with `--local`, which tells nobody anything.";
+    ManifestClosed = "manifest_closed", Rejected, 403, 2, "The manifest is closed: its keys are shown only among a thousand others.", "Ask by a shorter prefix, as `colophon ask` does by itself.";
     OutputExists = "output_exists", Rejected, 409, 2, "The output folder exists and is not empty.", "Choose a folder that does not exist yet.";
     FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";

@@ -9,6 +9,7 @@ mod activity;
 mod app;
 mod batch;
 pub mod body;
+mod closed;
 mod connection;
 mod crowd;
 pub mod index;

@@ -6,6 +6,7 @@ mod index_root;
 pub(crate) mod init;
 mod manifest;
 mod reindex;
+pub(crate) mod rollup;
 mod serve;
 mod stats;
 pub(crate) mod trust;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Fsck(fsck::Args),
     Reindex(reindex::Args),
+    Rollup(rollup::Args),
     Stats(stats::Args),
     Audit(audit::Args),
     IndexRoot(index_root::Args),
@@ -38,6 +40,7 @@ impl Command {
             Self::Serve(args) => serve::run(&args, session),
             Self::Fsck(args) => fsck::run(&args, session),
             Self::Reindex(args) => reindex::run(&args, session),
+            Self::Rollup(args) => rollup::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
             Self::Audit(args) => audit::run(&args, session),
             Self::IndexRoot(args) => index_root::run(&args, session),
