@@ -24,6 +24,7 @@ mod passwords;
 mod pins;
 mod progress;
 mod question;
+mod refusal;
 mod screen;
 mod serving;
 mod session;

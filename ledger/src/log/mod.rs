@@ -21,6 +21,7 @@ mod open;
 mod publisher;
 mod queue;
 mod reader;
+mod room;
 mod sequencer;
 mod snapshot;
 mod tail;
@@ -144,6 +145,8 @@ pub(crate) struct Shared {
     /// Why the log must stop, once it must.
     fatal: watch::Sender<Option<Error>>,
     read_only: AtomicBool,
+    /// Whether the index waits for room on the disk, with batches that it does not hold yet.
+    index_waits: AtomicBool,
     counters: AtomicCounters,
     manifests: Manifests,
 }
@@ -187,6 +190,9 @@ impl Log {
         if let Some(error) = self.fatal() {
             return Err(Error::new(Code::Stopping, error.to_string()));
         }
+        if self.is_read_only() {
+            return Err(full());
+        }
         let (answer, receiver) = oneshot::channel();
         self.shared.queue.push(Pending { validated, wait, answer })?;
         Ok(Ticket { answer: receiver })
@@ -194,7 +200,7 @@ impl Log {
 
     /// Whether a body of this length would be let in now. Asked before the body is read.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.fatal().is_none() && self.shared.queue.has_room_for(bytes)
+        self.fatal().is_none() && !self.is_read_only() && self.shared.queue.has_room_for(bytes)
     }
 
     /// The view that readers share at this moment; `None` until the first checkpoint that meets the policy.
@@ -282,6 +288,10 @@ impl Shared {
         });
         self.queue.close();
     }
+}
+
+fn full() -> Error {
+    Error::new(Code::DiskFull, "there is no room for a batch on the disk")
 }
 
 fn gone() -> Error {

@@ -4,7 +4,6 @@
 //! and disk may differ, and only a new start tells which is right.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
@@ -13,9 +12,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::clock::Timekeeper;
+use super::index::is_full;
+use super::open::refused;
 use super::publisher::Work;
 use super::queue::{Pending, Wait};
-use super::{Sequenced, Shared, Term};
+use super::{Sequenced, Shared, Term, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
@@ -143,6 +144,12 @@ impl Sequencer {
                 return Ok(());
             }
         };
+        let batch = if self.has_room()? {
+            batch
+        } else {
+            refuse(batch, &super::full());
+            Vec::new()
+        };
         let renew = now.0.saturating_sub(self.renewed.0) >= RENEW_EVERY;
         let draft = self.decide(batch, now)?;
         if draft.entries.is_empty() && !(renew && self.head.is_some()) {
@@ -170,7 +177,7 @@ impl Sequencer {
             }
             Err(EngineError::NotCommitted { what, source }) => {
                 // The batch is gone and nothing else: the speculative state and range are dropped with it.
-                let full = matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+                let full = is_full(&source);
                 self.shared.read_only.store(full, Ordering::Relaxed);
                 let code = if full { Code::DiskFull } else { Code::Overloaded };
                 fail(draft, &Error::new(code, format!("{what}: {source}")));
@@ -189,6 +196,27 @@ impl Sequencer {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the disk has room for a batch. A log that had none is asked at every idle moment, and so resumes by
+    /// itself. Checkpoints are renewed meanwhile: the guard is written in place.
+    fn has_room(&self) -> Result<bool> {
+        let (engine, read_only) = (&self.shared.engine, &self.shared.read_only);
+        let room = engine.room().map_err(refused)?.unwrap_or(u64::MAX);
+        if room < room::NONE {
+            // What cannot be given up makes no room; the log stays read-only either way.
+            give_or_take(engine.release_ballast())?;
+        }
+        if !read_only.load(Ordering::Relaxed) {
+            read_only.store(room < room::LOW, Ordering::Relaxed);
+            return Ok(room >= room::LOW);
+        }
+        if room < room::ENOUGH || self.shared.index_waits.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let resumes = give_or_take(engine.restore_ballast())?;
+        read_only.store(!resumes, Ordering::Relaxed);
+        Ok(resumes)
     }
 
     /// Decides every submission in order, on a state that includes the batch's earlier entries.
@@ -321,6 +349,15 @@ fn now_or_later(waiting: impl IntoIterator<Item = (Wait, Waiting)>) -> Vec<Waiti
         }
     }
     later
+}
+
+/// Whether the ballast was given up or taken. That the disk has no room for it is an answer too.
+pub(super) fn give_or_take(outcome: Result<(), EngineError>) -> Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(EngineError::NotCommitted { .. }) => Ok(false),
+        Err(other) => Err(refused(other)),
+    }
 }
 
 fn refuse(batch: Vec<Pending>, error: &Error) {
