@@ -60,8 +60,12 @@ impl Client {
         let base = base.trim_end_matches('/');
         let host = base.strip_prefix("https://").or_else(|| base.strip_prefix("http://"));
         if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', ' '])) {
-            return Err(CliError::usage(format!("{base:?} is not the address of a log"))
-                .hint("Write it with its scheme, such as https://log.example.org."));
+            let error = CliError::usage(format!("{base:?} is not the address of a log"));
+            return Err(if std::path::Path::new(base).is_dir() {
+                error.hint(format!("This is a folder: pass it as --dir {base}, or serve it and pass the address."))
+            } else {
+                error.hint("Write it with its scheme, such as https://log.example.org.")
+            });
         }
         let timeout = config.timeout.value;
         let agent = ureq::Agent::config_builder()
@@ -214,7 +218,11 @@ pub(crate) fn problem(status: u16, bytes: &[u8]) -> CliError {
 }
 
 fn unreachable(error: &ureq::Error) -> CliError {
-    CliError::new(Code::Unreachable, error.to_string())
+    let found = match error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    CliError::new(Code::Unreachable, found)
 }
 
 /// Half of the wait for certain, half by chance, so that many clients do not come back at once.

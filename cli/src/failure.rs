@@ -45,6 +45,7 @@ impl CliError {
         let hints = match source.kind() {
             io::ErrorKind::NotFound => vec![format!("Check the path: {place} is not there.")],
             io::ErrorKind::PermissionDenied => vec![format!("See who may do that: ls -ld {place}")],
+            io::ErrorKind::IsADirectory => vec![format!("{place} is a folder; name a file in it.")],
             io::ErrorKind::AlreadyExists => vec![format!("{place} exists already; choose another name.")],
             _ => Vec::new(),
         };
@@ -56,6 +57,7 @@ impl CliError {
     pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
         let outer = place.into();
         self.place = Some(match self.place {
+            Some(inner) if inner == outer => outer,
             Some(inner) => format!("{outer}: {inner}"),
             None => outer,
         });
@@ -185,6 +187,12 @@ mod tests {
         assert_eq!(json["hint"], Code::SignerUnknown.hint());
         assert!(json["message"].as_str().unwrap().starts_with("The signer"));
         assert_eq!(json["found"], "key 7f is not registered");
+    }
+
+    #[test]
+    fn a_place_that_was_named_already_is_not_named_twice() {
+        let json = CliError::usage("x").at("card.json").at("card.json").to_json();
+        assert_eq!(json["place"], "card.json");
     }
 
     #[test]

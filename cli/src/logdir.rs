@@ -106,6 +106,12 @@ impl LogDir {
         if !file.is_file() {
             return Err(missing(path));
         }
+        // What `demo` leaves is a folder above the log's, and has settings of its own.
+        let within = path.join("log");
+        if within.join(CONFIG).is_file() && !path.join("journal").exists() {
+            return Err(CliError::new(Code::StoreMissing, format!("there is no log in {}", path.display()))
+                .hint(format!("There is one in {}: pass --dir {}.", within.display(), within.display())));
+        }
         let place = file.display();
         Self::read(path, &file).at(&place).map_err(|error| error.hint(refusal::config(path)))
     }

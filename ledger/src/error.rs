@@ -120,6 +120,8 @@ codes! {
     NoPolicy = "no_policy", Rejected, 422, 14, "No log is pinned, so nothing can be trusted.", "Pin one with `colophon log trust --policy FILE`, or pass --policy.";
     DisputedKey = "disputed_key", Rejected, 422, 15, "The signer's key may have been stolen before it signed.", "See the key-event that revokes the key; ask the issuer to sign again with a new one.";
     TimeDoubtful = "time_doubtful", Unverified, 422, 15, "The log says that it received the record later than a witness saw it.", "Rely on the order of the entries, not on the times that this log claims.";
+    IndexRootRefused = "index_root_refused", Rejected, 422, 11, "The root is not the one that follows from the entries of this log.", "Rebuild the index with `colophon log audit`; sign what `colophon log index-root` offers.";
+    IndexUnavailable = "index_unavailable", Unavailable, 503, 20, "The log has no root of its index to prove an answer with.", "Follow the log instead: an answer from all of its entries needs no index.";
     Withdrawn = "withdrawn", Rejected, 422, 15, "The record was withdrawn, or its signer's key revoked.", "See the record that withdraws it.";
 
     // Manifests.

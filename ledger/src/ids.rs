@@ -140,6 +140,14 @@ digest_type! {
     /// SHA-256 of a keyspace's `header.json` bytes.
     KeyspaceId
 }
+digest_type! {
+    /// SHA-256 of a term: where the verifiable index has it.
+    TrieKey
+}
+digest_type! {
+    /// The root of the verifiable index, as an `index-root` record states it.
+    TrieRoot
+}
 
 impl RecordId {
     /// The prefix of a record id inside a predicate.

@@ -19,6 +19,7 @@ pub mod record;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod trie;
 pub mod verify;
 
 pub use error::{Code, Error, Result};

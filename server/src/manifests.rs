@@ -168,7 +168,7 @@ pub(crate) mod tests {
     pub(crate) fn built(dir: &Path, n: u64) -> (PathBuf, Keyspace, Vec<u8>) {
         let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
         for i in 0..n {
-            builder.push(item(i), Item { license: 0, ordinal: i });
+            builder.push(item(i), Item { license: 0, ordinal: i }).unwrap();
         }
         let source = Source { sha256: "00".repeat(32), bytes: 1, items: n, reader: "digests".into(), wiki: None };
         let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };

@@ -1,4 +1,5 @@
-//! Every block of `docs/TUTORIAL.md` is run, top to bottom, in one folder, and its output held against the page.
+//! Every block of `docs/TUTORIAL.md` is run, top to bottom, in one folder, and its output held against the page. So are
+//! the README's first two commands, with the program that is built already in the place of `cargo run`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -75,11 +76,30 @@ fn run(dir: &Path, step: &Step) {
     assert_eq!(missing(&output, &step.lines), None, "$ {}\n{output}", step.command);
 }
 
-#[test]
-fn every_block_of_the_tutorial_does_what_the_page_says() {
+/// A folder with the program in `bin`.
+fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("bin")).unwrap();
     symlink(env!("CARGO_BIN_EXE_colophon-under-test"), dir.path().join("bin/colophon")).unwrap();
+    dir
+}
+
+#[test]
+fn u1_the_readme_shows_what_its_first_commands_print() {
+    const CARGO: &str = "cargo run --release --bin colophon --";
+    let page = std::fs::read_to_string(Path::new(REPOSITORY).join("README.md")).unwrap();
+    let first = steps(&page).into_iter().filter(|step| step.command.starts_with(CARGO));
+    let first: Vec<_> =
+        first.map(|step| Step { command: step.command.replacen(CARGO, "colophon", 1), ..step }).collect();
+    assert_eq!(first.len(), 2);
+    assert!(first.iter().all(|step| step.lines.len() > 10), "the page shows real output");
+    let dir = folder();
+    first.iter().for_each(|step| run(dir.path(), step));
+}
+
+#[test]
+fn every_block_of_the_tutorial_does_what_the_page_says() {
+    let dir = folder();
     symlink(Path::new(REPOSITORY).join("examples").canonicalize().unwrap(), dir.path().join("examples")).unwrap();
     let page = std::fs::read_to_string(Path::new(REPOSITORY).join("docs/TUTORIAL.md")).unwrap();
     let steps = steps(&page);

@@ -177,6 +177,9 @@ fn clear(dir: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) if source.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(CliError::io(dir, "open", source).hint("Name a folder that is empty or not there yet."));
+        }
         Err(source) => return Err(CliError::io(dir, "open", source)),
     };
     if entries.count() == 0 {

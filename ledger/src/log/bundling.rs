@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::index::Term;
+use super::Term;
 use super::reader::{Body, EntryView, Filter, Order};
 use super::{Log, Published};
 use crate::bundle::{Bundle, Link, MAX_KEY_HISTORY};

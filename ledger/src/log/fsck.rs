@@ -7,6 +7,7 @@
 //! | the root over all entries | the signed checkpoint in the guard |
 //! | every entry | the rules of admission at its index |
 //! | every tile, place and posting of the index | what the entries say |
+//! | every `index-root`, and the rows of the verifiable index | what the entries below it say |
 //! | the snapshot's state | the fold of all entries up to its size |
 //!
 //! It goes on behind a damage and names them all. It mends nothing: [`reindex`] fills the index again, and damage to
@@ -15,7 +16,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use super::index::{Index, Term};
+use super::Term;
+use super::index::Index;
 use super::open::{INDEX_DIR, Options, SNAPSHOT_FILE, refill, refused};
 use super::snapshot::Snapshot;
 use super::tail::Tail;
@@ -26,7 +28,9 @@ use crate::ids::{LeafIndex, TreeSize, UnixMillis};
 use crate::merkle::LeafHash;
 use crate::note::SignedNote;
 use crate::record::Record;
+use crate::record::kinds::Predicate;
 use crate::state::State;
+use crate::trie::Rebuild;
 
 /// Entries whose postings are compared at once: 65,536 entries with some eight terms each are a few dozen MiB.
 const WINDOW: u64 = 65_536;
@@ -140,6 +144,7 @@ struct Check<'a> {
     window: HashMap<Term, Vec<u64>>,
     erased: Vec<(LeafIndex, Header)>,
     retracted: HashSet<crate::ids::RecordId>,
+    rebuilt: Rebuild,
     /// Whether an entry could not be read, so that nothing after it can be compared with a root.
     broken: bool,
 }
@@ -159,6 +164,7 @@ impl<'a> Check<'a> {
             window: HashMap::new(),
             erased: Vec::new(),
             retracted: HashSet::new(),
+            rebuilt: Rebuild::default(),
             broken: false,
         }
     }
@@ -210,6 +216,7 @@ impl<'a> Check<'a> {
         if entry.header.kind == "retraction" {
             self.retracted.extend(entry.header.refs.iter().copied());
         }
+        self.rebuilt.take(index, &entry.header);
         self.body(index, entry, places, body);
         if (index.0 + 1).is_multiple_of(WINDOW) {
             self.compare_postings((index.0 + 1) - WINDOW);
@@ -252,7 +259,9 @@ impl<'a> Check<'a> {
             Err(error) => self.damage("bodies", index, error.to_string()),
         }
         // An entry that changes who may sign is folded before the next one is looked at.
-        if self.waiting.len() == CHUNK || self.waiting.last().is_some_and(|last| State::concerns(&last.header)) {
+        if self.waiting.len() == CHUNK
+            || self.waiting.last().is_some_and(|last| State::concerns(&last.header) || last.header.kind == "index-root")
+        {
             self.verify_waiting();
         }
     }
@@ -274,7 +283,14 @@ impl<'a> Check<'a> {
             self.report.bodies += 1;
             self.compare_snapshot(waiting.index);
             match verified.and_then(|record| self.state.admit(&record, waiting.index).map(|()| record)) {
-                Ok(record) => self.state.apply(waiting.index, &waiting.header, Some(&record)),
+                Ok(record) => {
+                    self.state.apply(waiting.index, &waiting.header, Some(&record));
+                    if let Predicate::IndexRoot(root) = &record.predicate
+                        && let Err(error) = self.rebuilt.judge(waiting.index, record.id, root)
+                    {
+                        self.damage("bodies", waiting.index, error.to_string());
+                    }
+                }
                 Err(error) => self.damage("bodies", waiting.index, error.to_string()),
             }
         }
@@ -312,11 +328,26 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The rows of the verifiable index must be those of the newest root, as far as the snapshot says they were written.
+    fn compare_terms(&mut self, options: &Options) {
+        let (Some(held), Some((index, _, size, _))) = (self.index, self.rebuilt.honest()) else { return };
+        // Rows of an older root are brought up by the next start.
+        if Snapshot::load(&options.dir.join(SNAPSHOT_FILE)).is_none_or(|snapshot| snapshot.terms != size) {
+            return;
+        }
+        match held.differs_from(self.rebuilt.rows()) {
+            Ok(None) => {}
+            Ok(Some(what)) => self.index_damage(Some(index), what),
+            Err(error) => self.index_damage(None, error.to_string()),
+        }
+    }
+
     fn finish(mut self, options: &Options) -> Result<FsckReport> {
         self.verify_waiting();
         let size = self.tail.size();
         self.compare_postings(size.0 / WINDOW * WINDOW);
         self.compare_snapshot(LeafIndex(size.0));
+        self.compare_terms(options);
         for (index, header) in std::mem::take(&mut self.erased) {
             if self.retracted.contains(&header.record) {
                 self.report.redacted += 1;

@@ -12,9 +12,12 @@
 //! | `posting` | term, 16 bytes ‖ chunk u32 | up to 256 indices, u64 each |
 //! | `body` | first 16 bytes of the body's digest | index u64 |
 //!
+//! The rows of the verifiable index are in [`terms`](self).
+//!
 //! All numbers are big-endian. No value is over 4 KiB: sled moves larger ones to files that it never syncs.
 
 mod folder;
+mod terms;
 
 use std::collections::HashMap;
 use std::io;
@@ -22,14 +25,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-
 use super::tail::{FullTile, TILE_WIDTH, TileTree};
 use crate::engine::{Place, Places};
 use crate::entry::Header;
 use crate::error::{Code, Error, Result};
-use crate::ids::{BodyDigest, LeafIndex, RecordId, TreeSize};
+use crate::ids::{BodyDigest, LeafIndex, TreeSize};
 use crate::merkle::NodeHash;
+use crate::trie::Term;
 
 /// 128 pairs of places are 4,096 bytes, the largest value that sled keeps in its own file.
 const PLACES_PER_ROW: u64 = 128;
@@ -45,65 +47,6 @@ const READERS_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Terms whose last chunk is kept in memory, 2 KiB each at the most.
 const HOT_TERMS: usize = 4096;
-
-/// A way to ask for entries. Only headers are indexed, so every answer stays provable when a body is redacted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Term {
-    /// Entries of this record id: the first, and its co-signatures.
-    Record(RecordId),
-    /// Entries of this kind.
-    Kind(String),
-    /// Entries by this issuer.
-    Issuer(String),
-    /// Entries signed by this key.
-    Signer(crate::ids::KeyId),
-    /// Entries that register, rotate or revoke this key.
-    Key(crate::ids::KeyId),
-    /// Entries about this artefact.
-    Subject(crate::ids::SubjectDigest),
-    /// Entries that refer to this record.
-    Ref(RecordId),
-}
-
-impl Term {
-    /// Every term of an entry.
-    pub fn of(header: &Header) -> Vec<Self> {
-        let mut terms =
-            vec![Self::Record(header.record), Self::Kind(header.kind.clone()), Self::Issuer(header.issuer.clone())];
-        terms.extend(header.signers.iter().copied().map(Self::Signer));
-        terms.extend(header.keys.iter().copied().map(Self::Key));
-        terms.extend(header.subjects.iter().copied().map(Self::Subject));
-        terms.extend(header.refs.iter().copied().map(Self::Ref));
-        terms
-    }
-
-    /// Whether an entry with this header belongs under this term.
-    pub fn matches(&self, header: &Header) -> bool {
-        match self {
-            Self::Record(id) => header.record == *id,
-            Self::Kind(kind) => header.kind == *kind,
-            Self::Issuer(issuer) => header.issuer == *issuer,
-            Self::Signer(key) => header.signers.binary_search(key).is_ok(),
-            Self::Key(key) => header.keys.binary_search(key).is_ok(),
-            Self::Subject(digest) => header.subjects.binary_search(digest).is_ok(),
-            Self::Ref(id) => header.refs.binary_search(id).is_ok(),
-        }
-    }
-
-    /// Sixteen bytes of a hash: two terms that share a row by accident are told apart by [`Term::matches`].
-    fn row(&self) -> [u8; 16] {
-        let text = match self {
-            Self::Record(id) => format!("record:{id}"),
-            Self::Kind(kind) => format!("kind:{kind}"),
-            Self::Issuer(issuer) => format!("issuer:{issuer}"),
-            Self::Signer(key) => format!("signer:{key}"),
-            Self::Key(key) => format!("key:{key}"),
-            Self::Subject(digest) => format!("subject:{digest}"),
-            Self::Ref(id) => format!("ref:{id}"),
-        };
-        first_16(&Sha256::digest(text.as_bytes()).into())
-    }
-}
 
 /// One entry as the index takes it in.
 #[derive(Debug)]
@@ -129,6 +72,9 @@ struct Trees {
     places: sled::Tree,
     postings: sled::Tree,
     bodies: sled::Tree,
+    lists: sled::Tree,
+    branches: sled::Tree,
+    list_nodes: sled::Tree,
 }
 
 /// The one who may write to an [`Index`], with the ends of the rows that grow.
@@ -150,7 +96,16 @@ impl Trees {
     fn open(dir: &Path) -> Result<Self> {
         let db = folder::open(dir)?;
         let tree = |name: &str| db.open_tree(name).map_err(|source| failed(&source));
-        Ok(Self { tiles: tree("tile")?, places: tree("place")?, postings: tree("posting")?, bodies: tree("body")?, db })
+        Ok(Self {
+            tiles: tree("tile")?,
+            places: tree("place")?,
+            postings: tree("posting")?,
+            bodies: tree("body")?,
+            lists: tree("list")?,
+            branches: tree("branch")?,
+            list_nodes: tree("list-node")?,
+            db,
+        })
     }
 }
 
@@ -182,24 +137,24 @@ impl Index {
     }
 
     fn replace(&self, open: impl FnOnce(&Path) -> Result<Trees>) -> Result<bool> {
-        let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
-        while let Some(held) = trees.take() {
+        loop {
+            let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
             // sled lets go of its files when the last handle is gone.
-            match Arc::try_unwrap(held) {
-                Ok(last) => drop(last),
-                Err(held) if start.elapsed() < READERS_DEADLINE => {
-                    *trees = Some(held);
-                    std::thread::sleep(Duration::from_millis(5));
+            match trees.take().map(Arc::try_unwrap) {
+                None | Some(Ok(_)) => {
+                    *trees = Some(Arc::new(open(&self.dir)?));
+                    return Ok(true);
                 }
-                Err(held) => {
-                    *trees = Some(held);
-                    return Ok(false);
-                }
+                // Not waited for under the lock: who walks through a list looks other things up on the way.
+                Some(Err(held)) => *trees = Some(held),
             }
+            drop(trees);
+            if start.elapsed() >= READERS_DEADLINE {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
-        *trees = Some(Arc::new(open(&self.dir)?));
-        Ok(true)
     }
 
     fn trees(&self) -> Result<Arc<Trees>> {
@@ -259,7 +214,7 @@ impl Index {
 
     /// The indices under a term from `from` on, in ascending order.
     pub fn ascending(&self, term: &Term, from: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
-        let row = term.row();
+        let row = row_of(term);
         walk(self.trees(), move |trees| {
             // A chunk is found by its number, which says nothing about its indices; the first chunk that may hold
             // `from` is found by bisection over the last index of each.
@@ -271,7 +226,7 @@ impl Index {
 
     /// The indices under a term below `before`, in descending order.
     pub fn descending(&self, term: &Term, before: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
-        let row = term.row();
+        let row = row_of(term);
         walk(self.trees(), move |trees| {
             let end = trees.chunk_that_reaches(&row, before.0);
             let chunks = trees.postings.range(chunk_row(&row, 0).to_vec()..=chunk_row(&row, end).to_vec());
@@ -376,7 +331,7 @@ impl Indexer {
             let body = first_16(entry.body.as_bytes()).to_vec();
             rows.put(&trees.bodies, body, entry.index.0.to_be_bytes().to_vec());
             for term in Term::of(entry.header) {
-                let row = term.row();
+                let row = row_of(&term);
                 if self.post(row, entry.index.0, &trees, &mut rows)? {
                     touched.push(row);
                 }
@@ -480,6 +435,11 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+/// Sixteen bytes of a term's hash: two terms that share a row by accident are told apart by [`Term::matches`].
+fn row_of(term: &Term) -> [u8; 16] {
+    first_16(term.key().as_bytes())
 }
 
 fn first_16(digest: &[u8; 32]) -> [u8; 16] {

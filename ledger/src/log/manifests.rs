@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
-use super::index::Term;
+use super::Term;
 use super::reader::{Filter, Order};
 use super::{Log, Published};
 use crate::error::{Code, Error, Result};

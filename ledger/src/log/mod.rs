@@ -22,6 +22,7 @@ mod publisher;
 mod queue;
 mod reader;
 mod room;
+mod roots;
 mod sequencer;
 mod snapshot;
 mod tail;
@@ -39,13 +40,15 @@ use tokio::sync::{oneshot, watch};
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::door::Validated;
 
-pub use self::index::{Index, Term};
+pub use self::index::Index;
+pub use crate::trie::Term;
 
 pub use self::fsck::{Damage, FsckReport, fsck, reindex};
 pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
 pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
+pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
 use self::queue::{Pending, Queue};
@@ -149,6 +152,7 @@ pub(crate) struct Shared {
     index_waits: AtomicBool,
     counters: AtomicCounters,
     manifests: Manifests,
+    roots: roots::Roots,
 }
 
 impl std::fmt::Debug for Shared {
@@ -277,6 +281,12 @@ impl Shared {
 
     fn indexed(&self) -> TreeSize {
         TreeSize(self.indexed.load(Ordering::Acquire))
+    }
+
+    /// The index met the end of the disk: nothing is taken in until the publisher has opened it again.
+    fn wait_for_room(&self) {
+        self.index_waits.store(true, Ordering::Release);
+        self.read_only.store(true, Ordering::Relaxed);
     }
 
     /// Stops the log for good. The first reason is kept.

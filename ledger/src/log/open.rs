@@ -18,6 +18,7 @@ use super::clock::{Clock, Timekeeper};
 use super::index::{Index, Indexed, Indexer, is_full};
 use super::manifests::Manifests;
 use super::publisher::Publisher;
+use super::roots::{Keeper, Roots};
 use super::sequencer::{Sequencer, Signers, give_or_take, same_root};
 use super::snapshot::Snapshot;
 use super::tail::FullTile;
@@ -108,6 +109,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
     let shared = Arc::new(Shared {
         manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
+        roots: Roots::new(snapshot.terms),
         dir: options.dir,
         origin: options.origin,
         engine,
@@ -124,6 +126,8 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         counters: AtomicCounters::default(),
     });
 
+    let last_root = shared.newest_index_root(size)?.map(|root| (root.record, root.size));
+    let (bell, rung) = mpsc::sync_channel(1);
     let (to_publisher, work) = mpsc::sync_channel(BATCHES_AHEAD);
     let mut publisher = Publisher {
         shared: Arc::clone(&shared),
@@ -137,6 +141,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         durable: (durable, Instant::now()),
         reopened: durable,
         waiting: Vec::new(),
+        bell,
     };
     if publisher.tail.size() != durable {
         match publisher.make_durable() {
@@ -155,8 +160,10 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         time: Timekeeper::new(clock.as_ref(), snapshot.received),
         renewed: UnixMillis(0),
         recent: Default::default(),
+        last_root,
         publisher: to_publisher,
     };
+    let keeper = Keeper { shared: Arc::clone(&shared), signed: shared.clock.now(), sent: None };
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -165,7 +172,8 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     };
     let sequencer = spawn("sequencer", Box::new(move || sequencer.run()))?;
     let publisher = spawn("publisher", Box::new(move || publisher.run(&work)))?;
-    Ok(Log { shared, threads: Mutex::new(vec![sequencer, publisher]) })
+    let keeper = spawn("index", Box::new(move || keeper.run(&rung)))?;
+    Ok(Log { shared, threads: Mutex::new(vec![sequencer, publisher, keeper]) })
 }
 
 /// The keys must be this log's: nobody who pinned it would take a checkpoint by another. A wrong key would otherwise

@@ -50,6 +50,8 @@ pub(super) struct Publisher {
     /// The size at which the index was last opened.
     pub(super) reopened: TreeSize,
     pub(super) waiting: Vec<Waiting>,
+    /// Wakes whoever keeps the verifiable index.
+    pub(super) bell: mpsc::SyncSender<()>,
 }
 
 impl Publisher {
@@ -135,8 +137,7 @@ impl Publisher {
     fn or_wait(&self, outcome: Result<()>) -> Result<()> {
         match outcome {
             Err(error) if error.code() == Code::DiskFull => {
-                self.shared.index_waits.store(true, Ordering::Release);
-                self.shared.read_only.store(true, Ordering::Relaxed);
+                self.shared.wait_for_room();
                 Ok(())
             }
             other => other,
@@ -161,6 +162,7 @@ impl Publisher {
             Err(error) => return Err(error),
         };
         self.shared.indexed.store(snapshot.tail.size().0, Ordering::Release);
+        self.shared.roots.reopened(snapshot.terms);
         (self.indexer, self.position, self.received) = (indexer, snapshot.position, snapshot.received);
         (self.tail, self.state, self.head) = (Arc::new(snapshot.tail), Arc::new(snapshot.state), head);
         self.durable = (durable, Instant::now());
@@ -220,6 +222,8 @@ impl Publisher {
             tail: Arc::clone(&self.tail),
         };
         self.shared.published.send_replace(Some(Arc::new(view)));
+        // If it rings already, that is enough; if nobody listens, the log is stopping.
+        let _ = self.bell.try_send(());
         Ok(())
     }
 
@@ -245,12 +249,14 @@ impl Publisher {
     /// Syncs the index, then writes down how far it is durable. In this order: the mark must never be ahead.
     pub(super) fn make_durable(&mut self) -> Result<()> {
         let size = self.tail.size();
+        let terms = self.shared.roots.written();
         self.shared.index.make_durable()?;
         let snapshot = Snapshot {
             position: self.position,
             received: self.received,
             tail: Tail::clone(&self.tail),
             state: State::clone(&self.state),
+            terms,
         };
         snapshot.save(&self.shared.dir.join(SNAPSHOT_FILE))?;
         self.durable = (size, Instant::now());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::index::Term;
+use super::Term;
 use super::open::refused;
 use super::tail::TileTree;
 use super::{Log, Published, Shared};
@@ -103,9 +103,15 @@ impl TileCache {
 }
 
 /// The nodes of the tree that a view shows.
-struct ViewNodes<'a> {
+pub(super) struct ViewNodes<'a> {
     shared: &'a Shared,
     view: &'a Published,
+}
+
+impl<'a> ViewNodes<'a> {
+    pub(super) const fn of(shared: &'a Shared, view: &'a Published) -> Self {
+        Self { shared, view }
+    }
 }
 
 impl Nodes for ViewNodes<'_> {

@@ -23,6 +23,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash, RootHash};
 use crate::note::{Checkpoint, Cosigner, NoteSigner, SignedNote, UnixSeconds, sign_checkpoint};
+use crate::record::kinds::Predicate;
 use crate::state::State;
 
 /// The log's own cosignature says how fresh a checkpoint is; it is renewed this often when nothing else happens.
@@ -78,6 +79,8 @@ pub(super) struct Sequencer {
     /// Records committed and perhaps not indexed yet, with their signers.
     pub(super) recent: Recent,
     pub(super) publisher: mpsc::SyncSender<Work>,
+    /// The newest `index-root`, and how many entries it covers.
+    pub(super) last_root: Option<(RecordId, TreeSize)>,
 }
 
 /// Where the records of the newest batches stand, until the index has them.
@@ -115,6 +118,7 @@ struct Draft {
     waiting: Vec<(Wait, Waiting)>,
     /// Answers about records that were there before.
     settled: Vec<(Wait, Waiting)>,
+    last_root: Option<(RecordId, TreeSize)>,
 }
 
 impl Sequencer {
@@ -228,6 +232,7 @@ impl Sequencer {
             entries: Vec::with_capacity(batch.len()),
             waiting: Vec::new(),
             settled: Vec::new(),
+            last_root: self.last_root,
         };
         let mut in_batch = Recent::default();
         for Pending { validated, wait, answer } in batch {
@@ -251,7 +256,12 @@ impl Sequencer {
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
             let header = validated.header_at(now);
-            let entry = match draft.state.admit(validated.record(), index) {
+            let admitted =
+                draft.state.admit(validated.record(), index).and_then(|()| match validated.record().predicate {
+                    Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
+                    _ => Ok(()),
+                });
+            let entry = match admitted {
                 Ok(()) => Entry { header, body: validated.body_digest() }.encode().map(|bytes| (bytes, validated)),
                 Err(error) => Err(error),
             };
@@ -267,6 +277,9 @@ impl Sequencer {
             let header = validated.header_at(now);
             if State::concerns(&header) {
                 Arc::make_mut(&mut draft.state).apply(index, &header, Some(validated.record()));
+            }
+            if let Predicate::IndexRoot(root) = &validated.record().predicate {
+                draft.last_root = Some((validated.id(), TreeSize(root.size)));
             }
             let leaf = LeafHash::of_entry(&bytes);
             draft.range.append(leaf, &mut |_, _, _| {});
@@ -317,6 +330,7 @@ impl Sequencer {
         counters.commits.fetch_add(1, Ordering::Relaxed);
         self.renewed = now;
         self.range = draft.range;
+        self.last_root = draft.last_root;
         self.state = Arc::clone(&draft.state);
         self.head = Some((head.clone(), committed.version));
         *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = (head.size, Arc::clone(&draft.state));

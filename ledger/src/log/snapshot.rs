@@ -37,13 +37,15 @@ pub(super) struct Snapshot {
     pub(super) tail: Tail,
     /// The effective state.
     pub(super) state: State,
+    /// The size of the verifiable index whose rows are durable.
+    pub(super) terms: TreeSize,
 }
 
 impl Snapshot {
     /// The log before entry 0.
     pub(super) fn empty() -> Self {
         let (tail, state) = (Tail::default(), State::default());
-        Self { position: Position::START, received: UnixMillis(0), tail, state }
+        Self { position: Position::START, received: UnixMillis(0), tail, state, terms: TreeSize(0) }
     }
 
     /// Reads the snapshot; `None` if there is none or it is not whole, which only makes the start slower.
@@ -61,6 +63,7 @@ impl Snapshot {
             received: UnixMillis(stored.received),
             tail: Tail::restore(TreeSize(stored.size), tiles)?,
             state: stored.state,
+            terms: TreeSize(stored.terms),
         })
     }
 
@@ -86,6 +89,7 @@ impl Snapshot {
                 .map(|tile| tile.iter().map(|hash| STANDARD.encode(hash.as_bytes())).collect())
                 .collect(),
             state: self.state.clone(),
+            terms: self.terms.0,
         };
         let line = serde_json::to_string(&stored)?;
         let mut file = File::create(temporary)?;
@@ -104,6 +108,8 @@ struct Stored {
     received: u64,
     tiles: Vec<Vec<String>>,
     state: State,
+    #[serde(default)]
+    terms: u64,
 }
 
 fn node(text: &str) -> Option<NodeHash> {

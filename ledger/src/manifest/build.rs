@@ -179,27 +179,27 @@ impl<'a> Keyspaces<'a> {
         {
             // A list of digests of texts does not say which form; a publisher of text digests has plain text.
             let spec = Spec::of_kind(*kind).or(Spec::of_text(*kind, Form::Plain));
-            self.push(spec, key, about);
+            self.push(spec, key, about)?;
         }
         if let Some(url) = &item.url {
-            self.push(Spec::of_kind(Kind::UrlC1), key::url_c1(url), about);
+            self.push(Spec::of_kind(Kind::UrlC1), key::url_c1(url), about)?;
         }
         if let Some(page) = &item.page {
-            self.push(Spec::of_kind(Kind::MwPage), key::mw_page(&page.wiki, page.page), about);
+            self.push(Spec::of_kind(Kind::MwPage), key::mw_page(&page.wiki, page.page), about)?;
             if let Some(revision) = page.revision {
-                self.push(Spec::of_kind(Kind::MwRev), key::mw_rev(&page.wiki, revision), about);
+                self.push(Spec::of_kind(Kind::MwRev), key::mw_rev(&page.wiki, revision), about)?;
             }
             if let Some(title) = &page.title {
-                self.push(Spec::of_kind(Kind::MwTitle), key::mw_title(&page.wiki, title), about);
+                self.push(Spec::of_kind(Kind::MwTitle), key::mw_title(&page.wiki, title), about)?;
             }
         }
         for text in &item.texts {
-            self.text(text, about);
+            self.text(text, about)?;
         }
         Ok(())
     }
 
-    fn text(&mut self, text: &ItemText, about: Item) {
+    fn text(&mut self, text: &ItemText, about: Item) -> Result<()> {
         let spec = |kind| match text.rendering {
             Some(rendering) => Spec::of_rendering(kind, rendering),
             None => Spec::of_text(kind, text.form),
@@ -207,17 +207,18 @@ impl<'a> Keyspaces<'a> {
         let whole = N1::of(&text.text);
         self.report.unassigned += whole.unassigned();
         if !whole.as_str().is_empty() {
-            self.push(spec(Kind::TextN1), key::text_n1(&whole), about);
+            self.push(spec(Kind::TextN1), key::text_n1(&whole), about)?;
         }
         for paragraph in paragraphs(&text.text) {
-            self.push(spec(Kind::ParaN1), key::para_n1(&paragraph), about);
+            self.push(spec(Kind::ParaN1), key::para_n1(&paragraph), about)?;
         }
+        Ok(())
     }
 
-    fn push(&mut self, spec: Option<Spec>, key: crate::ids::ContentKey, about: Item) {
-        let Some(spec) = spec else { return };
+    fn push(&mut self, spec: Option<Spec>, key: crate::ids::ContentKey, about: Item) -> Result<()> {
+        let Some(spec) = spec else { return Ok(()) };
         let key_len = self.options.key_len;
-        self.builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(key_len)).push(key, about);
+        self.builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(key_len)).push(key, about)
     }
 
     fn license(&mut self, stated: Option<&str>) -> Result<u16> {

@@ -1,7 +1,7 @@
 //! Writing a folder so that it is whole or not there: into a temporary sibling, synced, then renamed.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
@@ -75,6 +75,21 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn create(path: PathBuf) -> Result<Self> {
         let file = File::options().write(true).create_new(true).open(&path).map_err(|e| io_error(&path, &e))?;
+        Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file) })
+    }
+
+    /// Goes on after the first `len` bytes of a file, which is made if it is not there; what stands beyond is cut off.
+    pub(super) fn resume(path: PathBuf, len: u64) -> Result<Self> {
+        let open = || {
+            let mut file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            if file.metadata()?.len() < len {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was"));
+            }
+            file.set_len(len)?;
+            file.seek(io::SeekFrom::Start(len))?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| io_error(&path, &e))?;
         Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file) })
     }
 

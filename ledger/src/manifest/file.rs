@@ -20,11 +20,11 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, KeyspaceId, from_hex};
 use crate::manifest::bucket::{MAX_BUCKET, meta_digest};
 use crate::manifest::disk::io_error;
-use crate::manifest::header::{Header, MAX_HEADER, padded_lengths};
+use crate::manifest::header::{Header, MAX_HEADER, PaddedLengths};
 use crate::manifest::keyspace::{Keyspace, prefix_of};
 use crate::manifest::meta::Meta;
 use crate::manifest::reply::{MAX_REPLY_BUCKETS, MetaMode, Parts, encode};
-use crate::manifest::tree::{TILE_HEIGHT, fold, siblings, stored_count, stored_levels, stored_under};
+use crate::manifest::tree::{Growing, TILE_HEIGHT, fold, siblings, stored_count, stored_under};
 use crate::merkle::NodeHash;
 
 /// The files of one keyspace, open for reading. Shared freely between threads: every read names its place.
@@ -184,8 +184,9 @@ impl KeyspaceFiles {
         let licenses = self.header.licenses().len();
         let mut items = 0u64;
         let mut end = 0;
-        let mut counts = Vec::with_capacity(1 << t);
-        let mut level = Vec::with_capacity(1 << t);
+        let mut lengths = PaddedLengths::new(layout);
+        let mut tree = Growing::new(t);
+        let mut stored = Stored::of(&self.tree);
         for i in 0..1u64 << t {
             let starts = self.starts(i, 1)?;
             if starts[0] != end {
@@ -213,36 +214,27 @@ impl KeyspaceFiles {
                 }
             };
             let leaf = layout.leaf(i, &keys, digest.as_ref());
-            level
-                .push(NodeHash::from(leaf.map_err(|broken| self.wrong("keys.bin", &format!("bucket {i}: {broken}")))?));
-            counts.push(count as u32);
+            let leaf = leaf.map_err(|broken| self.wrong("keys.bin", &format!("bucket {i}: {broken}")))?;
+            lengths.push(count as u64);
+            tree.push(leaf.into(), &mut |level, node| {
+                let name = || format!("tree/{level}");
+                match stored.next_is(level, node).map_err(|e| io_error(&self.path.join(name()), &e))? {
+                    true => Ok(()),
+                    false => Err(self.wrong(&name(), &format!("a node above bucket {i} is not what the buckets give"))),
+                }
+            })?;
         }
         if end != n {
             return Err(self.wrong("offs.bin", "the buckets end before the keys"));
         }
-        if padded_lengths(&layout, &counts) != self.header.max_reply() {
+        if lengths.finish() != self.header.max_reply() {
             return Err(self.wrong("header.json", "maxReply is not what the buckets give"));
         }
         // The largest multiplicity stands for itself and more, so only what is too small is wrong for sure.
         if self.meta.is_some() && items > n + self.header.duplicates() {
             return Err(self.wrong("header.json", "the rows count more items than keys and duplicates"));
         }
-        self.compare_tree(level)
-    }
-
-    fn compare_tree(&self, leaves: Vec<NodeHash>) -> Result<()> {
-        let levels = stored_levels(leaves);
-        for (number, (nodes, file)) in levels.iter().zip(&self.tree).enumerate() {
-            let name = format!("tree/{number}");
-            for (place, tile) in nodes.chunks(1 << TILE_HEIGHT).enumerate() {
-                let bytes = self.read(file, &name, (place as u64) << (5 + TILE_HEIGHT), 32 * tile.len())?;
-                if !bytes.chunks_exact(32).eq(tile.iter().map(|node| node.as_bytes().as_slice())) {
-                    return Err(self.wrong(&name, &format!("tile {place} is not what the buckets give")));
-                }
-            }
-        }
-        let root = levels.last().and_then(|top| fold(top.clone()));
-        if root.map(Into::into) == Some(self.keyspace.root()) {
+        if tree.root().map(Into::into) == Some(self.keyspace.root()) {
             Ok(())
         } else {
             Err(self.wrong("header.json", "the root is not what the buckets give"))
@@ -251,6 +243,48 @@ impl KeyspaceFiles {
 
     fn wrong(&self, name: &str, detail: &str) -> Error {
         Error::new(Code::ManifestInvalid, detail).at(self.path.join(name).display().to_string())
+    }
+}
+
+/// The stored levels of a tree, each read from its beginning and a tile at a time.
+struct Stored<'a> {
+    levels: Vec<StoredLevel<'a>>,
+}
+
+struct StoredLevel<'a> {
+    file: &'a File,
+    /// Where the next tile begins.
+    next: u64,
+    tile: Vec<u8>,
+    /// How much of the tile was compared.
+    at: usize,
+}
+
+impl<'a> Stored<'a> {
+    fn of(files: &'a [File]) -> Self {
+        let level = |file| StoredLevel { file, next: 0, tile: Vec::new(), at: 0 };
+        Self { levels: files.iter().map(level).collect() }
+    }
+
+    /// Whether the next node of a level is this one.
+    fn next_is(&mut self, level: u8, node: &NodeHash) -> io::Result<bool> {
+        let Some(level) = self.levels.get_mut(usize::from(level)) else { return Ok(false) };
+        if level.at == level.tile.len() {
+            level.tile.resize(32 << TILE_HEIGHT, 0);
+            let mut len = 0;
+            while len < level.tile.len() {
+                match level.file.read_at(&mut level.tile[len..], level.next + len as u64)? {
+                    0 => break,
+                    more => len += more,
+                }
+            }
+            level.tile.truncate(len);
+            level.next += len as u64;
+            level.at = 0;
+        }
+        let found = level.tile.get(level.at..level.at + 32);
+        level.at += 32;
+        Ok(found == Some(node.as_bytes().as_slice()))
     }
 }
 
@@ -281,7 +315,7 @@ mod tests {
     fn build(dir: &Path, n: u64) -> PathBuf {
         let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
         for i in 0..n {
-            builder.push(key::raw_sha256(&i.to_be_bytes()), Item { license: 0, ordinal: i });
+            builder.push(key::raw_sha256(&i.to_be_bytes()), Item { license: 0, ordinal: i }).unwrap();
         }
         let source = Source { sha256: "00".repeat(32), bytes: 1, items: n, reader: "digests".into(), wiki: None };
         let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };

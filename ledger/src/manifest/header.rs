@@ -83,16 +83,15 @@ pub struct About {
 }
 
 /// What placing the keys found out.
-pub(super) struct Placed<'a> {
+pub(super) struct Placed {
     pub(super) declaration: Declaration,
     pub(super) duplicates: u64,
-    /// How many keys each bucket has.
-    pub(super) counts: &'a [u32],
+    pub(super) max_reply: Vec<u64>,
 }
 
 impl Header {
-    pub(super) fn new(about: About, placed: Placed<'_>, layout: &Layout) -> Self {
-        let Placed { declaration, duplicates, counts } = placed;
+    pub(super) fn new(about: About, placed: Placed) -> Self {
+        let Placed { declaration, duplicates, max_reply } = placed;
         Self {
             format: FORMAT.into(),
             kind: declaration.kind,
@@ -102,7 +101,7 @@ impl Header {
             key_len: declaration.key_len,
             has_meta: declaration.has_meta,
             root: declaration.root,
-            max_reply: padded_lengths(layout, counts),
+            max_reply,
             duplicates,
             source: about.source,
             coverage: about.coverage,
@@ -213,15 +212,65 @@ impl Header {
 }
 
 /// The length of the longest reply with rows at each depth, to which every reply of that depth is padded: a reply must not
-/// tell by its length which prefix was asked for.
-pub(super) fn padded_lengths(layout: &Layout, counts: &[u32]) -> Vec<u64> {
-    let mut sums: Vec<u64> = counts.iter().map(|count| u64::from(*count)).collect();
-    let mut lengths = Vec::new();
-    for depth in (0..=layout.t).rev() {
-        let most = sums.iter().copied().max().unwrap_or(0);
-        lengths.push(reply_len(layout, depth, most, MetaMode::Rows));
-        sums = sums.chunks(2).map(|pair| pair.iter().sum()).collect();
+/// tell by its length which prefix was asked for. Counts of buckets go in one after another; two numbers a depth are held.
+pub(super) struct PaddedLengths {
+    layout: Layout,
+    /// For each depth from 0 to t: the most keys under a node so far, and those under a left node that waits for its right.
+    depths: Vec<(u64, Option<u64>)>,
+}
+
+impl PaddedLengths {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self { layout, depths: vec![(0, None); usize::from(layout.t) + 1] }
     }
-    lengths.reverse();
-    lengths
+
+    /// The number of keys in the next bucket.
+    pub(super) fn push(&mut self, count: u64) {
+        let mut count = count;
+        for (most, waiting) in self.depths.iter_mut().rev() {
+            *most = (*most).max(count);
+            match waiting.take() {
+                Some(left) => count += left,
+                None => {
+                    *waiting = Some(count);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The lengths, once all buckets are counted.
+    pub(super) fn finish(self) -> Vec<u64> {
+        let layout = self.layout;
+        let depths = self.depths.into_iter().zip(0..);
+        depths.map(|((most, _), depth)| reply_len(&layout, depth, most, MetaMode::Rows)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::manifest::keyspace::KeyLen;
+    use crate::manifest::kind::Kind;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn padded_lengths_are_those_of_the_fullest_node_of_each_depth(
+            counts in (0u8..7).prop_flat_map(|t| prop::collection::vec(0u64..90, 1 << t)),
+        ) {
+            let t = counts.len().trailing_zeros() as u8;
+            let layout = Layout { kind: Kind::MwPage, key_len: KeyLen::Full, has_meta: true, t };
+            let mut lengths = PaddedLengths::new(layout);
+            counts.iter().for_each(|count| lengths.push(*count));
+            let expected: Vec<u64> = (0..=t)
+                .map(|depth| {
+                    let most = counts.chunks(1 << (t - depth)).map(|under| under.iter().sum()).max().unwrap();
+                    reply_len(&layout, depth, most, MetaMode::Rows)
+                })
+                .collect();
+            prop_assert_eq!(lengths.finish(), expected);
+        }
+    }
 }

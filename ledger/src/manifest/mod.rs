@@ -32,7 +32,7 @@ mod url;
 
 pub use bucket::MAX_BUCKET;
 pub use build::{BuildOptions, KeyCount, Report, Summary, build, read_summary};
-pub use builder::{Builder, Item};
+pub use builder::{Builder, Item, OrderedBuilder};
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
 pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};

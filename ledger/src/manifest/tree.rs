@@ -19,16 +19,45 @@ pub(super) const fn stored_count(t: u8) -> u8 {
     t / TILE_HEIGHT + 1
 }
 
-/// The stored levels over these leaves, lowest first. The number of leaves is a power of two.
-pub(super) fn stored_levels(leaves: Vec<NodeHash>) -> Vec<Vec<NodeHash>> {
-    let mut levels = vec![leaves];
-    while let Some(level) = levels.last()
-        && level.len() >> TILE_HEIGHT > 0
-    {
-        let above = level.chunks(1 << TILE_HEIGHT).filter_map(|tile| fold(tile.to_vec())).collect();
-        levels.push(above);
+/// A tree of 2^t leaves that is made from left to right: it holds one tile a stored level and hands every node on.
+pub(super) struct Growing {
+    /// The newest tile of each stored level, lowest first.
+    tiles: Vec<Vec<NodeHash>>,
+}
+
+impl Growing {
+    /// A tree that will have 2^t leaves.
+    pub(super) fn new(t: u8) -> Self {
+        Self { tiles: vec![Vec::new(); usize::from(stored_count(t))] }
     }
-    levels
+
+    /// Appends a leaf. `store` gets it, and every node of a stored level that it completes, with the number of the level.
+    pub(super) fn push<E>(
+        &mut self,
+        leaf: NodeHash,
+        store: &mut dyn FnMut(u8, &NodeHash) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut node = leaf;
+        for level in 0..self.tiles.len() {
+            store(level as u8, &node)?;
+            let tile = &mut self.tiles[level];
+            tile.push(node);
+            // The topmost level never fills a tile: it has 2^(t mod 8) nodes.
+            if tile.len() < 1 << TILE_HEIGHT {
+                break;
+            }
+            match fold(core::mem::take(tile)) {
+                Some(above) => node = above,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The root, once all leaves are there.
+    pub(super) fn root(self) -> Option<NodeHash> {
+        self.tiles.into_iter().next_back().and_then(fold)
+    }
 }
 
 /// The root of the perfect tree over these nodes; `None` if there are none.
@@ -78,8 +107,15 @@ mod tests {
             for leaf in &leaves {
                 range.append(*leaf, &mut |_, _, _| {});
             }
-            let levels = stored_levels(leaves.iter().map(|leaf| NodeHash::from(*leaf)).collect());
-            assert_eq!(levels.len(), usize::from(stored_count(t)));
+            let mut levels = vec![Vec::new(); usize::from(stored_count(t))];
+            let mut growing = Growing::new(t);
+            for leaf in &leaves {
+                let mut store = |level: u8, node: &NodeHash| {
+                    levels[usize::from(level)].push(*node);
+                    Ok::<(), ()>(())
+                };
+                growing.push(NodeHash::from(*leaf), &mut store).unwrap();
+            }
             for (level, nodes) in levels.iter().enumerate() {
                 assert_eq!(nodes.len(), 1 << (usize::from(t) - 8 * level));
             }
@@ -89,6 +125,7 @@ mod tests {
             };
             let root = node((t, 0));
             assert_eq!(range.root(), root.into());
+            assert_eq!(growing.root(), Some(root));
             for index in [0, 1, (1 << t) / 2, (1 << t) - 1] {
                 let index = index.min((1 << t) - 1);
                 let path: Vec<_> = siblings(t, t, index).map(node).collect();

@@ -42,13 +42,15 @@ pub enum Kind {
     LicenseClaim,
     /// An auditor's verdict.
     AuditAttestation,
+    /// The root of the verifiable index.
+    IndexRoot,
     /// A kind without a type of its own here. Never one of the names above: made by [`Kind::parse`] only.
     Other(String),
 }
 
 /// Kinds with a type of their own, in the order in which they are listed to people. A kind that gets a type is added here,
 /// in [`Kind::as_str`] and in `kinds::Predicate`; nothing else lists them.
-const TYPED: [Kind; 10] = [
+const TYPED: [Kind; 11] = [
     Kind::LogPolicy,
     Kind::Party,
     Kind::PartyProfile,
@@ -59,10 +61,11 @@ const TYPED: [Kind; 10] = [
     Kind::Manifest,
     Kind::LicenseClaim,
     Kind::AuditAttestation,
+    Kind::IndexRoot,
 ];
 
 /// Structural kinds whose types come later; they are never redacted all the same.
-const STRUCTURAL_LATER: [&str; 4] = ["governance-event", "retraction", "index-root", "run-root"];
+const STRUCTURAL_LATER: [&str; 3] = ["governance-event", "retraction", "run-root"];
 
 /// Kinds whose subjects in the header are record ids only, so that the entry, which is never erased, does not tie a
 /// person's key to the content that the person asks about.
@@ -87,6 +90,7 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::LicenseClaim => "license-claim",
             Self::AuditAttestation => "audit-attestation",
+            Self::IndexRoot => "index-root",
             Self::Other(name) => name,
         }
     }
@@ -127,7 +131,7 @@ impl Kind {
     /// Whether records of this kind hold the log together: closed schema, no free text, never redacted.
     pub fn is_structural(&self) -> bool {
         match self {
-            Self::LogPolicy | Self::Party | Self::KeyEvent => true,
+            Self::LogPolicy | Self::Party | Self::KeyEvent | Self::IndexRoot => true,
             Self::Other(name) => STRUCTURAL_LATER.contains(&name.as_str()),
             _ => false,
         }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 use super::kinds::{
-    AuditAttestation, DatasetCard, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
-    TrainingSource,
+    AuditAttestation, DatasetCard, IndexRoot, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party,
+    PartyProfile, TrainingSource,
 };
 use super::limits::MAX_SUBJECTS;
 use super::members::Common;
@@ -49,6 +49,7 @@ pub fn schema(kind: &Kind) -> Value {
         Kind::Manifest => Manifest::json_schema(&mut generator),
         Kind::LicenseClaim => LicenseClaim::json_schema(&mut generator),
         Kind::AuditAttestation => AuditAttestation::json_schema(&mut generator),
+        Kind::IndexRoot => IndexRoot::json_schema(&mut generator),
         Kind::Other(_) => open(&mut generator),
     };
     merge(&mut predicate, own);
@@ -169,7 +170,7 @@ mod tests {
         /// Whatever the reader takes fits the schema.
         #[test]
         fn the_reader_is_stricter_than_the_schema(
-            kind in 0..10_usize,
+            kind in 0..Kind::typed().len(),
             at in any::<prop::sample::Index>(),
             value in prop::sample::select(vec![
                 json!(null), json!(0), json!(-1), json!("x"), json!([]), json!({}), json!(["x"]), json!("noAssertion"),

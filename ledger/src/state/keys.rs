@@ -43,6 +43,9 @@ pub struct KeyState {
     pub public_key: String,
     /// Whose it is.
     pub owner: Owner,
+    /// Whether it signs roots that follow from the entries, and nothing else.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub roots_only: bool,
     /// The entry that registered it.
     pub registered: LeafIndex,
     /// The entry that revoked it, if one did.
@@ -69,7 +72,7 @@ pub enum Standing {
 
 impl KeyState {
     pub(super) fn new(public_key: &str, owner: Owner, registered: LeafIndex) -> Self {
-        Self { public_key: public_key.to_owned(), owner, registered, revoked: None }
+        Self { public_key: public_key.to_owned(), owner, roots_only: false, registered, revoked: None }
     }
 
     /// The key itself. `None` cannot happen for a key that was admitted.

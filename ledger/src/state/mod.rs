@@ -18,7 +18,7 @@ use crate::entry::Header;
 use crate::ids::{KeyId, LeafIndex};
 use crate::record::Record;
 use crate::record::kind::Kind;
-use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
+use crate::record::kinds::{KeyEvent, KeyUse, LogPolicy, Party, PartyKey, Predicate, Registrant, Role};
 
 /// The state after some entry. The default is the state before entry 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ impl State {
             let party = self.parties.entry(id.to_owned()).or_insert(PartyState { index, roles: BTreeSet::new() });
             party.roles.insert(Role::Operator);
             for key in &operator.keys {
-                self.register(index, key.keyid, &key.public_key, Owner::Party(id.to_owned()));
+                self.register_for(index, key, id);
             }
         }
         let operators: BTreeSet<String> = policy.operators.iter().map(|o| o.id.as_str().to_owned()).collect();
@@ -152,7 +152,7 @@ impl State {
         }
         self.parties.insert(id.to_owned(), PartyState { index, roles });
         for key in &party.keys {
-            self.register(index, key.keyid, &key.public_key, Owner::Party(id.to_owned()));
+            self.register_for(index, key, id);
         }
     }
 
@@ -167,6 +167,17 @@ impl State {
                 reason: event.reason,
                 compromised_from: event.compromised_from_index.map(LeafIndex),
             });
+        }
+    }
+
+    /// Adds a party's key with what it is for.
+    fn register_for(&mut self, index: LeafIndex, key: &PartyKey, party: &str) {
+        let new = !self.keys.contains_key(&key.keyid);
+        self.register(index, key.keyid, &key.public_key, Owner::Party(party.to_owned()));
+        if let Some(key_state) = self.keys.get_mut(&key.keyid)
+            && new
+        {
+            key_state.roots_only = key.key_use == KeyUse::Roots;
         }
     }
 

@@ -6,6 +6,7 @@
 //! | `log-policy` later | the council's threshold of the policy in force; without a council, every operator in force |
 //! | `party` | an operator, or the council's threshold; and every key that it adds |
 //! | `key-event` | an older key of the party, or the council's threshold; and the key that it adds |
+//! | `index-root` | an operator in force; it covers no entry at or above its own index |
 //! | any other | a key of the party that it names as issuer, whose role the policy lets register this kind |
 //!
 //! Besides that, every signer must be known and in force; a second signature by the same key counts once, because an
@@ -19,7 +20,7 @@ use crate::ids::{KeyId, LeafIndex};
 use crate::record::Record;
 use crate::record::key::PublicKey;
 use crate::record::kind::Kind;
-use crate::record::kinds::{KeyEvent, LogPolicy, Party, Predicate, Registrant, Role};
+use crate::record::kinds::{KeyEvent, KeyUse, LogPolicy, Party, Predicate, Registrant, Role};
 
 impl State {
     /// Verifies every signature of a record with the key of its id: a registered one, or one that the record brings.
@@ -53,6 +54,10 @@ impl State {
                 self.all_known(&signers, record, next)?;
                 self.key_change(event, policy, record, &signers, next)
             }
+            (Predicate::IndexRoot(root), Some(policy)) => {
+                self.all_known(&signers, record, next)?;
+                self.root_of_an_operator(root.size, policy, record, &signers, next)
+            }
             (_, Some(policy)) if record.own_key().is_some() => self.unvouched(policy, record, &signers, next),
             (_, Some(policy)) => {
                 self.all_known(&signers, record, next)?;
@@ -64,6 +69,10 @@ impl State {
     /// Every signer is registered and in force at `next`, or is a key that the record itself brings.
     fn all_known(&self, signers: &BTreeSet<KeyId>, record: &Record, next: LeafIndex) -> Result<()> {
         for signer in signers {
+            if self.key(signer).is_some_and(|key| key.roots_only) && record.kind != Kind::IndexRoot {
+                let detail = format!("key {signer} signs roots of the log and nothing else");
+                return Err(Error::new(Code::RoleRefused, detail));
+            }
             match self.standing(signer, next) {
                 Standing::InForce { .. } | Standing::Disputed(_) => {}
                 Standing::Revoked(revocation) => {
@@ -180,6 +189,27 @@ impl State {
         self.brings_its_keys(record, signers, party)
     }
 
+    /// The root of something that the log's operators derive from its entries below `to`.
+    fn root_of_an_operator(
+        &self,
+        to: u64,
+        policy: &PolicyState,
+        record: &Record,
+        signers: &BTreeSet<KeyId>,
+        next: LeafIndex,
+    ) -> Result<()> {
+        let issuer = record.issuer();
+        if !policy.operators.contains(issuer) || !self.signs_for(issuer, signers, next) {
+            let detail = format!("a {} is signed by an operator of the log", record.kind);
+            return Err(Error::new(Code::RoleRefused, detail));
+        }
+        if to > next.0 {
+            let detail = format!("it speaks of {to} entries, and this would be entry {next}");
+            return Err(Error::new(Code::Schema, detail).at("/predicate"));
+        }
+        Ok(())
+    }
+
     fn issued_by_a_party(
         &self,
         policy: &PolicyState,
@@ -282,7 +312,7 @@ fn first_policy(policy: &LogPolicy, signers: &BTreeSet<KeyId>, next: LeafIndex) 
         return Err(Error::new(Code::RoleRefused, "only entry 0 begins a log"));
     }
     for operator in &policy.operators {
-        if !operator.keys.iter().any(|key| signers.contains(&key.keyid)) {
+        if !operator.keys.iter().any(|key| key.key_use == KeyUse::Sign && signers.contains(&key.keyid)) {
             return Err(Error::new(Code::Threshold, format!("operator {} did not sign", operator.id)));
         }
     }

@@ -18,6 +18,8 @@
 //! signature holds. Trust comes from the caller alone: a bundle carries none. What this does not do: read files, fetch
 //! anything, know the time, or remember; the newest checkpoint that was ever seen is the caller's to keep, see [`Seen`].
 //!
+//! Lists of entries, and that nothing is left out of them, are in [`look_up`].
+//!
 //! Start reading at [`verify`].
 
 mod artifact;
@@ -25,6 +27,7 @@ mod envelope_signature;
 mod history;
 mod inclusion;
 mod log_signature;
+mod lookup;
 mod record;
 mod report;
 mod seen;
@@ -35,6 +38,7 @@ mod witnesses;
 mod tests;
 
 pub use artifact::{Artifact, FileDigest};
+pub use lookup::{CompleteList, VerifiedList, look_up};
 pub use record::VerifiedRecord;
 pub use report::{LinkName, LinkReport, Report, Status, Verdict, Warning};
 pub use seen::{Seen, check_advance};

@@ -6,6 +6,7 @@ mod chain;
 mod changes;
 mod history;
 mod keys;
+mod lookup;
 mod record;
 
 use serde_json::{Value, json};

@@ -312,7 +312,9 @@ fn unknown(record: &Record) -> BTreeSet<String> {
         Predicate::AuditAttestation(kind) => names(&kind.other),
         // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
         // every member is.
-        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
+        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) | Predicate::IndexRoot(_) => {
+            BTreeSet::new()
+        }
         Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
     }
 }

@@ -111,7 +111,12 @@ fn draft(args: &Args, defaults: &Defaults, session: &Session) -> Result<Draft> {
     };
     let mut targets = Vec::new();
     for target in &args.targets {
-        let id: RecordId = target.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(target).parse()?;
+        let id = target.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(target).parse::<RecordId>();
+        let id = id.map_err(|error| {
+            CliError::from(error)
+                .at(format!("--target {target}"))
+                .hint("Write a record's id; `colophon record show INDEX` and `colophon verify` print it.")
+        })?;
         targets.push(json!(id.to_reference()));
     }
     predicate.insert("target".to_owned(), Value::Array(targets));

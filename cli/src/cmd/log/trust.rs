@@ -65,7 +65,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
                 .parse()
                 .map_err(|error: ledger::note::KeyError| CliError::usage(error.to_string()))
                 .at("--vkey")?;
-            let found = introduce(url, Policy::of_log(&key, &[])?, genesis.as_deref(), session)?;
+            let found = introduce(url, Policy::of_log(&key, &[])?, genesis.as_deref(), session);
+            let found = found.map_err(|error| match error.code() {
+                Code::OriginMismatch => {
+                    error.hint(format!("The key is that of {}; ask who gave it for the address.", key.name()))
+                }
+                _ => error,
+            })?;
             genesis = Some(found.genesis);
             found.policy
         }

@@ -38,6 +38,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    super::present(&args.dir)?;
     let folders = list(&args.dir).at(args.dir.display())?;
     if folders.is_empty() {
         return Err(CliError::new(Code::ManifestInvalid, "there is no keyspace in this folder")

@@ -19,6 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    super::present(&args.dir)?;
     let summary = read_summary(&args.dir).at(args.dir.display())?;
     let source = &summary.source;
     let wiki = source.wiki.as_ref().map(|wiki| format!(", wiki {wiki}")).unwrap_or_default();

@@ -6,7 +6,9 @@ mod inspect;
 mod prove;
 mod push;
 
-use crate::failure::Result;
+use std::path::Path;
+
+use crate::failure::{CliError, Result};
 use crate::output::Answer;
 use crate::session::Session;
 
@@ -33,3 +35,13 @@ impl Command {
 }
 
 pub(crate) use build::{SourceArgs, table};
+
+/// A folder that is not there is the user's slip, not a damaged manifest.
+fn present(dir: &Path) -> Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    Err(CliError::usage("there is no such folder")
+        .at(dir.display().to_string())
+        .hint(format!("Make a manifest with `colophon manifest build SOURCE --out {}`.", dir.display())))
+}

@@ -36,6 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
+    super::present(&args.dir)?;
     let question = Question::parse(&args.question, &Hints { wiki: args.wiki.clone(), form: args.form })?;
     let mut text = String::new();
     let mut proofs: Vec<Value> = Vec::new();

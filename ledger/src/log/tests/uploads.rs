@@ -21,7 +21,7 @@ fn content(i: u64) -> ContentKey {
 fn build(dir: &Path, n: u64) -> (PathBuf, Keyspace, serde_json::Value) {
     let mut builder = Builder::new(Spec::of_kind(crate::manifest::Kind::RawSha256).unwrap());
     for i in 0..n {
-        builder.push(content(i), Item { license: 0, ordinal: i });
+        builder.push(content(i), Item { license: 0, ordinal: i }).unwrap();
     }
     let source = Source { sha256: "00".repeat(32), bytes: 1, items: n, reader: "digests".into(), wiki: None };
     let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };

@@ -23,7 +23,7 @@ fn numbers(n: u64, key_len: KeyLen, has_meta: bool) -> (TempDir, KeyspaceFiles) 
     let builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap()).key_len(key_len);
     let mut builder = if has_meta { builder } else { builder.without_meta() };
     for i in 0..n {
-        builder.push(key_of(i), Item { license: (i % 2) as u16, ordinal: i });
+        builder.push(key_of(i), Item { license: (i % 2) as u16, ordinal: i }).unwrap();
     }
     let (_, keyspace) = builder.finish(dir.path(), about()).unwrap();
     let files = open(&dir.path().join(keyspace.id().to_hex())).unwrap();
@@ -66,7 +66,7 @@ fn vectors() {
         let builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
         let mut builder = if has_meta { builder } else { builder.without_meta() };
         for (ordinal, item) in (0..).zip(items) {
-            builder.push(key::raw_sha256(item.as_bytes()), Item { license: 0, ordinal });
+            builder.push(key::raw_sha256(item.as_bytes()), Item { license: 0, ordinal }).unwrap();
         }
         let (_, keyspace) = builder.finish(dir.path(), about()).unwrap();
         let files = open(&dir.path().join(keyspace.id().to_hex())).unwrap();

@@ -7,7 +7,9 @@
 //! Each file becomes one `training-source` about the model's card. Nobody holds the bytes, so there is no digest but
 //! `noAssertion`; `lines` is the number of pairs. An address is given where one can be derived, and `basis` says from what:
 //! from the entry itself; from the row of a table in the card's prose that has the same number of pairs, if it is the only
-//! one and no other file has that number; or from the name of the host after which a file is called.
+//! one and no other file has that number; or from the name of the host after which a file is called. Where there is none,
+//! nothing is made up: the `uri` is then the entry of `data_config.json` in which the claim stands, named by the file's
+//! SHA-256 [RFC 6920] and the entry's place [RFC 6901 §6]: `ni:///sha-256;<base64url>#/12`.
 //!
 //! ```text
 //! {"relation":"finetunedOn","category":"noAssertion","pairs":582261,"weight":1,
@@ -18,7 +20,10 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::fit::Members;
 use super::foreign_json::{self, step};
@@ -48,6 +53,7 @@ pub fn import(config: &[u8], card: Option<&[u8]>, model: RecordId, relation: Rel
     for lines in entries.iter().filter_map(lines) {
         *counts.entry(lines).or_default() += 1;
     }
+    let named = format!("ni:///sha-256;{}", URL_SAFE_NO_PAD.encode(Sha256::digest(config)));
     let evidence = descriptor("data_config.json", "application/json", config);
     let source = |(i, entry): (usize, &Value)| {
         let place = || format!("/{i}{}", step("name"));
@@ -55,12 +61,20 @@ pub fn import(config: &[u8], card: Option<&[u8]>, model: RecordId, relation: Rel
         let name = name.ok_or_else(|| invalid(place(), "expected the name of a file"))?;
         let row =
             lines(entry).filter(|lines| counts.get(lines) == Some(&1)).and_then(|lines| table.get(&lines)?.as_ref());
-        Ok(training_source(entry, name, row, relation, &evidence).about(vec![Subject::record(model)]))
+        let claim = format!("{named}#/{i}");
+        Ok(training_source(entry, name, row, &claim, relation, &evidence).about(vec![Subject::record(model)]))
     };
     entries.iter().enumerate().map(source).collect()
 }
 
-fn training_source(entry: &Value, name: &str, row: Option<&Row>, relation: Relation, evidence: &Value) -> Imported {
+fn training_source(
+    entry: &Value,
+    name: &str,
+    row: Option<&Row>,
+    claim: &str,
+    relation: Relation,
+    evidence: &Value,
+) -> Imported {
     let mut dataset = Map::new();
     let mut put = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -85,7 +99,10 @@ fn training_source(entry: &Value, name: &str, row: Option<&Row>, relation: Relat
             put("uri", Some(uri));
             "data_config.json; address from the host that the file is called after"
         }
-        (None, None, None) => "data_config.json",
+        (None, None, None) => {
+            put("uri", Some(claim));
+            "data_config.json; no address is known, and the uri is the entry of that file that makes the claim"
+        }
     };
     let mut members = Members::new();
     members.add("relation", json!(relation));
@@ -186,7 +203,10 @@ mod tests {
             (&sources[1]["dataset"]["uri"], &sources[1]["weight"]),
             (&json!("https://b.example"), &json!("0.5"))
         );
-        assert_eq!((&sources[2]["pairs"], sources[2]["dataset"].get("uri")), (&json!("noAssertion"), None));
+        assert_eq!(sources[2]["pairs"], "noAssertion");
+        let claim = sources[2]["dataset"]["uri"].as_str().unwrap();
+        assert!(claim.starts_with("ni:///sha-256;") && claim.ends_with("#/2"), "the entry that says so: {claim}");
+        assert!(sources[2]["basis"].as_str().unwrap().contains("no address is known"));
         assert_eq!(sources[3]["dataset"]["uri"], "https://example.org/d");
         assert_eq!((&sources[3]["relation"], &sources[3]["pairs"]), (&json!("finetunedOn"), &json!(7)));
     }
@@ -195,7 +215,8 @@ mod tests {
     fn an_equal_number_decides_nothing_when_it_stands_there_twice() {
         let card = "| [B](https://b.example) | 5,000 |\n| [C](https://c.example) | 5,000 |\n| [D](https://d.example) | 6,000 |";
         let config = r#"[{"name":"b","lines":5000},{"name":"d","lines":6000},{"name":"e","lines":6000}]"#;
-        assert!(sources(config, Some(card)).iter().all(|source| source["dataset"].get("uri").is_none()));
+        let sources = sources(config, Some(card));
+        assert!(sources.iter().all(|source| source["dataset"]["uri"].as_str().unwrap().starts_with("ni:///sha-256;")));
     }
 
     #[test]
@@ -219,8 +240,10 @@ mod tests {
         let dataset = |source: &Imported| source.predicate["dataset"].clone();
         assert!(sources.iter().all(|source| dataset(source)["digest"] == "noAssertion"));
         let titled = sources.iter().filter(|source| dataset(source).get("title").is_some()).count();
-        let addressed = sources.iter().filter(|source| dataset(source).get("uri").is_some()).count();
-        assert_eq!((titled, addressed), (28, 279));
+        let starts = |source: &&Imported, with: &str| dataset(source)["uri"].as_str().unwrap().starts_with(with);
+        let addressed = sources.iter().filter(|source| starts(source, "https://")).count();
+        let claims = sources.iter().filter(|source| starts(source, "ni:///sha-256;")).count();
+        assert_eq!((titled, addressed, claims), (28, 279, 11));
     }
 
     proptest::proptest! {

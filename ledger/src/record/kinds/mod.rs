@@ -1,6 +1,6 @@
 //! What each kind of record says: one file per kind, each with its members, their JSON, and the rules between them.
 //!
-//! Structural kinds (`log-policy`, `party`, `key-event`) are closed: a member that they do not have is refused, and none of
+//! Structural kinds (`log-policy`, `party`, `key-event`, `index-root`) are closed: a member that they do not have is refused, and none of
 //! theirs holds free text. All others keep the members that this version does not know.
 //!
 //! **A new kind** gets a file here, a variant in [`Predicate`] and in [`Kind`], and a line in `schema`. Until then its
@@ -8,6 +8,7 @@
 
 mod audit_attestation;
 mod dataset_card;
+mod index_root;
 mod key_event;
 mod license_claim;
 mod log_policy;
@@ -24,6 +25,7 @@ use serde_json::{Map, Value};
 
 pub use audit_attestation::{Assessment, AuditAttestation, Verdict, Verifier};
 pub use dataset_card::DatasetCard;
+pub use index_root::IndexRoot;
 pub use key_event::{KeyEvent, KeyEventKind, KeyEventReason};
 pub use license_claim::{Acknowledgement, Attribution, LicenseClaim, LicenseScope, Licensed};
 pub use log_policy::{Council, CouncilKey, LogPolicy, Operator, Registrant};
@@ -61,6 +63,7 @@ pub enum Predicate {
     Manifest(Box<Manifest>),
     LicenseClaim(Box<LicenseClaim>),
     AuditAttestation(Box<AuditAttestation>),
+    IndexRoot(Box<IndexRoot>),
     /// A kind without a type of its own here. Its members are in `Statement::predicate`.
     Other,
 }
@@ -122,6 +125,11 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
             let attestation: AuditAttestation = rest(members)?;
             attestation.check()?;
             Predicate::AuditAttestation(attestation.into())
+        }
+        Kind::IndexRoot => {
+            let root: IndexRoot = rest(members)?;
+            root.check(statement)?;
+            Predicate::IndexRoot(root.into())
         }
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),

@@ -48,6 +48,9 @@ pub enum Role {
 pub enum KeyUse {
     /// Signs records.
     Sign,
+    /// Signs roots that anybody can compute from the entries (`index-root`, `run-root`) and nothing else: such a key may
+    /// stand on the machine that serves the log.
+    Roots,
 }
 
 /// A key that comes into force after the entry of the record that lists it.
@@ -65,6 +68,11 @@ pub struct PartyKey {
 }
 
 impl PartyKey {
+    /// The entry for a key that signs roots and nothing else.
+    pub fn for_roots(key: &PublicKey) -> Self {
+        Self { key_use: KeyUse::Roots, ..Self::signing(key) }
+    }
+
     /// The entry for a key that signs records.
     pub fn signing(key: &PublicKey) -> Self {
         Self { keyid: key.key_id(), public_key: key.to_base64(), key_use: KeyUse::Sign }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{KeyEvent, LogPolicy, Manifest};
+use super::{IndexRoot, KeyEvent, LogPolicy, Manifest};
 use crate::ids::{KeyspaceId, RecordId, SubjectDigest};
 use crate::note::{KeyName, NoteSigner};
 use crate::record::dsse::Envelope;
@@ -129,6 +129,11 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
                 "conformance": { "score": "0.9", "rationale": "one source without digest" }, "supersedes": [reference(6)],
             }),
         ),
+        Kind::IndexRoot => {
+            let members = json!({ "size": 1024, "root": "56".repeat(32), "previous": reference(4) });
+            let root: IndexRoot = serde_json::from_value(members.clone()).unwrap();
+            ("example-log", root.subjects(), members)
+        }
         Kind::Other(_) => ("example-org", card(), json!({ "anything": [reference(1)], "target": reference(2) })),
     };
     statement(kind.clone(), issuer, subjects, members)

@@ -69,6 +69,7 @@ fn b07_unknown_members_are_kept() {
             Predicate::Party(members) => serde_json::to_value(members),
             Predicate::PartyProfile(members) => serde_json::to_value(members),
             Predicate::KeyEvent(members) => serde_json::to_value(members),
+            Predicate::IndexRoot(members) => serde_json::to_value(members),
             Predicate::ModelCard(members) => serde_json::to_value(members),
             Predicate::DatasetCard(members) => serde_json::to_value(members),
             Predicate::TrainingSource(members) => serde_json::to_value(members),
@@ -129,7 +130,7 @@ fn b07_common_members_of_every_kind() {
 
 #[test]
 fn b07_structural_kinds_are_closed_and_hold_no_free_text() {
-    for kind in [Kind::LogPolicy, Kind::Party, Kind::KeyEvent] {
+    for kind in [Kind::LogPolicy, Kind::Party, Kind::KeyEvent, Kind::IndexRoot] {
         assert_eq!(refused(&kind, set("comment", json!("hello"))), schema("/comment"), "{kind}");
         assert_eq!(refused(&kind, set("evidence", json!([]))), schema("/evidence"));
         let named = |s: &mut Statement| {
@@ -403,4 +404,16 @@ fn a_signer_that_no_party_owns_shows_its_key() {
 #[test]
 fn the_sample_origin_is_its_subject() {
     assert_eq!(sample(&Kind::LogPolicy).subjects, [LogPolicy::subject(ORIGIN)]);
+}
+
+#[test]
+fn index_root() {
+    let kind = Kind::IndexRoot;
+    assert_eq!(refused(&kind, set("size", json!(0))), schema("/size"));
+    assert_eq!(refused(&kind, set("root", json!("56"))), schema("/root"));
+    assert_eq!(refused(&kind, set("previous", json!("56".repeat(32)))), schema("/previous"));
+    assert_eq!(refused(&kind, set("root", json!("57".repeat(32)))), (Code::Schema, "/subject".to_owned()));
+    let mut first = sample(&kind);
+    first.predicate.remove("previous");
+    assert!(contents(&first).is_ok());
 }

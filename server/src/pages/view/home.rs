@@ -25,7 +25,7 @@ pub struct Home {
 }
 
 /// The kinds that a reader may list on their own.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "model-card",
     "dataset-card",
     "training-source",
@@ -36,6 +36,7 @@ pub const KINDS: [&str; 10] = [
     "party-profile",
     "key-event",
     "log-policy",
+    "index-root",
 ];
 
 /// What was found for a search.

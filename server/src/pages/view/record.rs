@@ -195,6 +195,7 @@ fn first_members(kind: &str) -> &'static [&'static str] {
         "party" => &["id", "roles", "keys"],
         "party-profile" => &["name", "contact"],
         "key-event" => &["event", "keyid", "replaces", "reason"],
+        "index-root" => &["size", "root", "previous"],
         "log-policy" => &["origin", "operators", "rules"],
         _ => &[],
     }

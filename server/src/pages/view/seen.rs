@@ -140,6 +140,7 @@ impl Seen {
             "party" => text(&["id"]),
             "log-policy" => text(&["origin"]),
             "key-event" => text(&["event"]).map(|event| format!("{event} a key")),
+            "index-root" => Some("the index of this log".to_owned()),
             _ => None,
         };
         Some(about.or_else(first_subject).unwrap_or_else(|| kind_words(&self.kind).to_owned()))
@@ -189,6 +190,7 @@ pub fn kind_words(kind: &str) -> &str {
         "manifest" => "manifest",
         "license-claim" => "licence claim",
         "audit-attestation" => "audit",
+        "index-root" => "index root",
         other => other,
     }
 }
@@ -206,6 +208,7 @@ pub fn kinds_words(kind: &str) -> &str {
         "manifest" => "manifests",
         "license-claim" => "licence claims",
         "audit-attestation" => "audits",
+        "index-root" => "index roots",
         other => other,
     }
 }
