@@ -82,6 +82,8 @@ pub struct Sequenced {
     pub index: LeafIndex,
     /// Whether the log had it already.
     pub duplicate: bool,
+    /// The entry's bytes, of one that was made just now; those of a duplicate are read from the log.
+    pub entry: Option<Bytes>,
     /// The view that covers it, if the submission waited for one.
     pub published: Option<Arc<Published>>,
 }

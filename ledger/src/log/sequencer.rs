@@ -175,10 +175,7 @@ impl Sequencer {
 
         // A crash up to the guard's swap inside of `commit` leaves the log as it was; after it, as it will be.
         match self.shared.engine.commit(&plan, self.head.as_ref().map(|(_, version)| *version)) {
-            Ok(committed) => {
-                self.shared.read_only.store(false, Ordering::Relaxed);
-                self.accept(draft, head, committed, now)
-            }
+            Ok(committed) => self.accept(draft, head, committed, now),
             Err(EngineError::NotCommitted { what, source }) => {
                 // The batch is gone and nothing else: the speculative state and range are dropped with it.
                 let full = is_full(&source);
@@ -246,7 +243,8 @@ impl Sequencer {
             };
             if let Some(index) = known {
                 self.shared.counters.duplicates.fetch_add(1, Ordering::Relaxed);
-                let waiting = Waiting { sequenced: Sequenced { index, duplicate: true, published: None }, answer };
+                let sequenced = Sequenced { index, duplicate: true, entry: None, published: None };
+                let waiting = Waiting { sequenced, answer };
                 if self.size().covers(index) {
                     draft.settled.push((wait, waiting));
                 } else {
@@ -284,9 +282,10 @@ impl Sequencer {
             let leaf = LeafHash::of_entry(&bytes);
             draft.range.append(leaf, &mut |_, _, _| {});
             in_batch.add(validated.id(), index, validated.signers().to_vec());
-            draft.planned.push(PlannedEntry { entry: Bytes::from(bytes), leaf, body: validated.body().clone() });
+            let bytes = Bytes::from(bytes);
+            draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body: validated.body().clone() });
             draft.entries.push(BatchEntry { index, body: validated.body_digest(), header, leaf });
-            let sequenced = Sequenced { index, duplicate: false, published: None };
+            let sequenced = Sequenced { index, duplicate: false, entry: Some(bytes), published: None };
             draft.waiting.push((wait, Waiting { sequenced, answer }));
         }
         Ok(draft)
