@@ -25,6 +25,7 @@ mod passwords;
 mod pins;
 mod progress;
 mod question;
+mod refusal;
 mod rollups;
 mod screen;
 mod serving;

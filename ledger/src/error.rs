@@ -156,6 +156,8 @@ codes! {
     StoreMissing = "store_missing", NotFound, 503, 2, "There is no log in this folder.", "Create one with `colophon log init --dir LOG`.";
     StoreExists = "store_exists", Rejected, 409, 2, "There is a log in this folder already.", "Serve it with `colophon log serve --dir LOG`, or choose another folder.";
     StoreLocked = "store_locked", Unavailable, 503, 2, "Another process has this log open.", "Stop the other process first.";
+    IndexHangs = "index_hangs", Corrupt, 503, 1, "The index does not open.", "Fill it again from the journal with `colophon log reindex --dir LOG`.";
+    LogKeyMismatch = "log_key_mismatch", Rejected, 503, 14, "The key is not the one that signed this log's checkpoints.", "Bring back the log's own key; a log never changes it.";
     GuardMissing = "guard_missing", Corrupt, 503, 1, "The commit guard is missing.", "Restore the guard folder from where it was moved; never make a new one.";
     GuardRolledBack = "guard_rolled_back", Corrupt, 503, 13, "The commit guard is older than what this log has shown.", "Restore the newest guard; signing on would fork the log.";
     StoreBehindGuard = "store_behind_guard", Corrupt, 503, 13, "The data is older than the commit guard.", "Restore the newest data; signing on would fork the log.";

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::failure::{CliError, Result};
 use crate::logdir::LogDir;
 use crate::output::Answer;
+use crate::refusal;
 use crate::serving::Running;
 use crate::session::Session;
 
@@ -46,10 +47,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let dir = LogDir::open(&args.dir.dir)?;
     let listen = args.listen.as_deref().or(dir.config().listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
-    let address = parse(listen)?;
-    trace(&args.trace)?;
+    let serve = format!("colophon log serve --dir {}", refusal::shell(dir.path()));
+    let address =
+        parse(listen).map_err(|error| error.hint(format!("Let the system choose: `{serve} --listen 127.0.0.1:0`")))?;
+    trace(&args.trace)
+        .map_err(|error| error.hint(format!("Say error, warn, info or debug: `{serve} --trace warn`")))?;
     let mut running = Running::start_behind(&dir, address, args.proxies.clone())?;
     sign_index_roots(&running, &dir, args, session)?;
+    dir.keep_config();
     let size = running.log().published().map_or(0, |view| view.size.0);
     let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
     let json = json!({ "origin": dir.origin().as_str(), "url": running.url(), "size": size.to_string() });
@@ -74,8 +79,7 @@ fn sign_index_roots(running: &Running, dir: &LogDir, args: &Args, session: &Sess
 
 /// Writes what the server has to say to standard error.
 fn trace(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| CliError::usage(format!("--trace: {error}")).hint("Say error, warn, info or debug."))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| CliError::usage(format!("--trace: {error}")))?;
     // A second server in one process, as in tests, keeps the first one's.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     Ok(())
@@ -89,10 +93,7 @@ fn parse(text: &str) -> Result<SocketAddr> {
         name if name.starts_with("localhost:") => name.replacen("localhost", "127.0.0.1", 1),
         other => other.to_owned(),
     };
-    full.parse().map_err(|_| {
-        CliError::usage(format!("{text:?} is not an address to listen on"))
-            .hint(format!("Write an IP address and a port, such as {DEFAULT_LISTEN}."))
-    })
+    full.parse().map_err(|_| CliError::usage(format!("{text:?} is not an IP address and a port to listen on")))
 }
 
 #[cfg(test)]
