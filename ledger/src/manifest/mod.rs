@@ -44,6 +44,7 @@ pub use builder::{Builder, Item, OrderedBuilder};
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
 pub use iscc::{Iscc, NotIscc};
+pub use keying::{Keyer, Push};
 pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};
 pub use kind::{Form, Kind, Rendering, Spec};
 pub use kinds::Kinds;
@@ -69,3 +70,6 @@ fn shown(text: &str) -> String {
     let cut: String = text.chars().take(60).collect();
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
 }
+
+#[cfg(test)]
+mod tests;
