@@ -10,7 +10,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::time::Instant;
 
 use ledger::manifest::{Form, Keyer, Kind, Kinds, N1, key, paragraphs};
