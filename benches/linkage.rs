@@ -11,7 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What the real wiki has, so that prefixes have as many pages as there: 7 million articles.
 const ARTICLES: f64 = 7.0e6;
@@ -72,6 +72,10 @@ fn main() {
         let of = |page: u32| mixed(u64::from(page) ^ 0x5bd1_e995) % prefixes;
         let seen: Vec<HashSet<u64>> =
             histories.iter().map(|pages| pages.iter().map(|page| of(*page)).collect()).collect();
+        let mut editors_of: HashMap<u64, Vec<u32>> = HashMap::new();
+        for (editor, prefixes) in (0..).zip(&seen) {
+            prefixes.iter().for_each(|prefix| editors_of.entry(*prefix).or_default().push(editor));
+        }
         let mut cells = Vec::new();
         for m in QUESTIONS {
             let mut candidates: Vec<usize> = askers
@@ -80,7 +84,10 @@ fn main() {
                     let mut dice = Dice(*asker as u64);
                     let own = &histories[*asker];
                     let asked: Vec<u64> = (0..m).map(|_| of(own[dice.next() as usize % own.len()])).collect();
-                    seen.iter().filter(|seen| asked.iter().all(|prefix| seen.contains(prefix))).count()
+                    // Whoever fits is among the editors of the prefix that has the fewest.
+                    let fewest = asked.iter().map(|prefix| &editors_of[prefix]).min_by_key(|list| list.len()).unwrap();
+                    let fits = |editor: &&u32| asked.iter().all(|prefix| seen[**editor as usize].contains(prefix));
+                    fewest.iter().filter(fits).count()
                 })
                 .collect();
             candidates.sort_unstable();

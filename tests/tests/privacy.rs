@@ -84,7 +84,7 @@ fn head(stream: &mut TcpStream) -> Option<String> {
 struct Place {
     program: Program,
     dir: tempfile::TempDir,
-    _server: ServedByProgram,
+    server: ServedByProgram,
     recorder: Recorder,
     keyspace: Keyspace,
 }
@@ -123,7 +123,7 @@ fn place() -> Place {
     let line = ["record", "publish", "manifest", "--from", &manifest, "--key", "lab", "--issuer", "lab"];
     program.json(&[&line[..], &["--out", &path("manifest.colophon.json")], &at[..]].concat());
     program.json(&[&["manifest", "push", &manifest, "--key", "lab"], &at[..]].concat());
-    Place { program, dir, _server: server, recorder, keyspace }
+    Place { program, dir, server, recorder, keyspace }
 }
 
 fn text(path: &Path) -> String {
@@ -282,7 +282,7 @@ fn a_list_of_contributions_is_never_told_to_the_server() {
     place.program.json(&["manifest", "build", &rows, "--wiki", "enwiki", "--out", &dump, "--universe"]);
     place.program.json(&["manifest", "build", &drawn, "--wiki", "enwiki", "--out", &dataset, "--over", &dump]);
     place.program.json(&["manifest", "check", &dataset, "--universe", &dump]);
-    let at = ["--key", "lab", "--log", &place.recorder.url];
+    let at = ["--key", "lab", "--log", &place.server.url];
     for (folder, name) in [(&dump, "dump"), (&dataset, "dataset")] {
         let out = path(&format!("{name}.colophon.json"));
         let line = ["record", "publish", "manifest", "--from", folder, "--issuer", "lab", "--out", &out];

@@ -106,11 +106,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     }
     let answered: Vec<Answered> =
         asked.into_iter().zip(answers).map(|(asked, answers)| Answered { asked, answers }).collect();
+    // What is said about a dataset is read for all of them, found or not: what is requested must not depend on what was found.
+    // Whoever tells the server whole keys has told it that much already.
     let hit = |place: usize| answered.iter().any(|a| a.answers.get(place).is_some_and(|a| a.status == Status::Present));
-    let hits: Vec<usize> = (0..found.datasets.len()).filter(|place| hit(*place)).collect();
-    let present: Vec<&Dataset> = hits.iter().filter_map(|place| found.datasets.get(*place)).collect();
-    let said = said_about(&view, &present)?;
-    let said: Vec<(usize, Said)> = hits.into_iter().zip(said).collect();
+    let read: Vec<usize> = (0..found.datasets.len()).filter(|place| mode != Mode::Exact || hit(*place)).collect();
+    let about: Vec<&Dataset> = read.iter().filter_map(|place| found.datasets.get(*place)).collect();
+    let said = said_about(&view, &about)?;
+    let said: Vec<(usize, Said)> = read.into_iter().zip(said).collect();
     let mut coverage = Coverage::new(&view, session.now(), &answered, &found, source.public_base());
     if matches!(mode, Mode::Automatic | Mode::Range(_)) {
         coverage.rolled_up = (rollups.to_text(coverage.size), rollups.to_json(coverage.size));

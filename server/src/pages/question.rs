@@ -153,10 +153,6 @@ mod tests {
         let text: String = (0..1_000).map(|i| format!("{i} {LONG}\n")).collect();
         let question = read(&[("text", &text)]).unwrap().unwrap();
         assert_eq!(question.question.parts().len(), MAX_PARTS);
-        assert!(
-            question.notes[0].contains("of 1003 parts") || question.notes[0].contains("of 1002 parts"),
-            "{:?}",
-            question.notes
-        );
+        assert!(question.notes[0].starts_with("This page looked for the first 300 of "), "{:?}", question.notes);
     }
 }
