@@ -53,6 +53,7 @@ pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, NO_ASSERTION, Source};
 pub use iscc::{Iscc, NotIscc};
+pub use keying::{Keyer, Push};
 pub use keyspace::{Declaration, KeyLen, Keyspace, MAX_N, MAX_T, flattest_t};
 pub use kind::{Form, Kind, Rendering, Spec};
 pub use kinds::Kinds;
@@ -82,3 +83,6 @@ fn shown(text: &str) -> String {
     let cut: String = text.chars().take(60).collect();
     if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
 }
+
+#[cfg(test)]
+mod tests;
