@@ -39,7 +39,7 @@ pub(crate) struct Args {
     #[arg(
         id = "folder",
         value_name = "DIR",
-        default_value = "",
+        default_value = ".",
         hide_default_value = true,
         required_unless_present = "rollups",
         conflicts_with = "rollups"
