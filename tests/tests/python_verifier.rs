@@ -161,6 +161,16 @@ fn b13_a_verifier_that_shares_no_code_reaches_the_same_verdict_at_each_link() {
     let idle = story.log.bundle(story.card, &[story.party, LeafIndex(2), LeafIndex(4)]);
     run("a longer history", &idle, &policy, FILE, None);
 
+    // The same party at the same index, in a tree of the same size that holds another card.
+    let mut fork = MemoryLog::new();
+    let p256 = PrivateKey::from_p256_scalar([11; 32]).unwrap();
+    let again = fork.register(PARTY, &["partner"], &[&key(10), &p256]);
+    fork.register("example-audit", &["auditor"], &[&key(20)]);
+    let another = fork.append(card(PARTY, "another", &[&key(10), &p256]));
+    fork.register("example-later", &["partner"], &[&key(30)]);
+    let forked = fork.bundle(another, &[again]);
+    run("a fork", &with(&|b| b.key_history = forked.key_history.clone()), &policy, FILE, Some("signer-key"));
+
     run("body", &with(&|b| b.record.envelope.push(b'\n')), &policy, FILE, Some("record"));
     run("artifact", &good, &policy, b"other", Some("artifact"));
 }
@@ -199,6 +209,12 @@ fn b10_both_verifiers_fold_the_history_of_keys_alike() {
     let disputed = log.append(card(PARTY, "disputed", &[&key(10)]));
     let stolen = log.revoke(PARTY, &key(10), Some(disputed), &key(11));
     check("disputed", &log, disputed, &[party, stolen], None);
+
+    let mut log = MemoryLog::new();
+    let party = log.register(PARTY, &["partner"], &[&key(10)]);
+    let signed = log.append(card(PARTY, "signed", &[&key(10)]));
+    let thief = log.register("example-thief", &["partner"], &[&key(10)]);
+    check("a key that another party has", &log, signed, &[party, thief], Some("signer-key"));
 
     // A comment by a key of no party.
     let own = key(60);

@@ -18,12 +18,11 @@ use crate::ids::KeyspaceId;
 use crate::manifest::builder::{Builder, Item};
 use crate::manifest::disk::{Staging, io_error, write_file};
 use crate::manifest::header::{About, Source};
+use crate::manifest::keying::Keyer;
 use crate::manifest::keyspace::{Declaration, KeyLen};
 use crate::manifest::kind::{Form, Kind, Spec};
-use crate::manifest::normal::N1;
-use crate::manifest::paragraph::paragraphs;
-use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, Skip, read};
-use crate::manifest::{key, shown};
+use crate::manifest::reader::{Progress, Read, ReadItem, ReadOptions, Skip, read};
+use crate::manifest::shown;
 
 /// The largest `manifest.json`: 256 keyspaces of 2 KiB each are a half.
 const MAX_SUMMARY: u64 = 1 << 20;
@@ -129,6 +128,7 @@ pub fn read_summary(folder: &Path) -> Result<Summary> {
 /// The keyspaces of one source while it is read.
 struct Keyspaces<'a> {
     options: &'a BuildOptions,
+    keyer: Keyer,
     builders: BTreeMap<Spec, Builder>,
     /// Licenses in the order of their first item, with their places.
     licenses: BTreeMap<String, u16>,
@@ -142,6 +142,7 @@ impl<'a> Keyspaces<'a> {
     fn new(options: &'a BuildOptions) -> Self {
         Self {
             options,
+            keyer: Keyer::new(options.read.kinds),
             builders: BTreeMap::new(),
             licenses: BTreeMap::from([(options.read.license.clone(), 0)]),
             items: 0,
@@ -174,51 +175,12 @@ impl<'a> Keyspaces<'a> {
         let about = Item { license, ordinal: self.items };
         self.items += 1;
         self.report.items += 1;
-        if let Some((kind, digest)) = &item.digest
-            && let Some(key) = key::of_digest(*kind, digest)
-        {
-            // A list of digests of texts does not say which form; a publisher of text digests has plain text.
-            let spec = Spec::of_kind(*kind).or(Spec::of_text(*kind, Form::Plain));
-            self.push(spec, key, about)?;
-        }
-        if let Some(url) = &item.url {
-            self.push(Spec::of_kind(Kind::UrlC1), key::url_c1(url), about)?;
-        }
-        if let Some(page) = &item.page {
-            self.push(Spec::of_kind(Kind::MwPage), key::mw_page(&page.wiki, page.page), about)?;
-            if let Some(revision) = page.revision {
-                self.push(Spec::of_kind(Kind::MwRev), key::mw_rev(&page.wiki, revision), about)?;
-            }
-            if let Some(title) = &page.title {
-                self.push(Spec::of_kind(Kind::MwTitle), key::mw_title(&page.wiki, title), about)?;
-            }
-        }
-        for text in &item.texts {
-            self.text(text, about)?;
-        }
+        let Self { keyer, builders, options, .. } = self;
+        self.report.unassigned += keyer.item(item, &mut |spec, key| {
+            let builder = builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(options.key_len));
+            builder.push(key, about)
+        })?;
         Ok(())
-    }
-
-    fn text(&mut self, text: &ItemText, about: Item) -> Result<()> {
-        let spec = |kind| match text.rendering {
-            Some(rendering) => Spec::of_rendering(kind, rendering),
-            None => Spec::of_text(kind, text.form),
-        };
-        let whole = N1::of(&text.text);
-        self.report.unassigned += whole.unassigned();
-        if !whole.as_str().is_empty() {
-            self.push(spec(Kind::TextN1), key::text_n1(&whole), about)?;
-        }
-        for paragraph in paragraphs(&text.text) {
-            self.push(spec(Kind::ParaN1), key::para_n1(&paragraph), about)?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, spec: Option<Spec>, key: crate::ids::ContentKey, about: Item) -> Result<()> {
-        let Some(spec) = spec else { return Ok(()) };
-        let key_len = self.options.key_len;
-        self.builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(key_len)).push(key, about)
     }
 
     fn license(&mut self, stated: Option<&str>) -> Result<u16> {
@@ -279,11 +241,22 @@ const fn coverage(spec: Spec) -> &'static str {
         (Kind::ParaN1, Some(Form::Wikitext), _) => "Every line of at least 50 characters of the source of every page.",
         (Kind::TextN1, ..) => "The whole text of every item that is text.",
         (Kind::ParaN1, ..) => "Every line of at least 50 characters of every item that is text.",
+        (Kind::SpanN1, _, Some(_)) => {
+            "Of every wikitext page as a reader would copy it, without what templates, tables, footnotes and formulas show, \
+             a piece of every run of 99 characters."
+        }
+        (Kind::SpanN1, Some(Form::Wikitext), _) => "A piece of every run of 99 characters of the source of every page.",
+        (Kind::SpanN1, ..) => "A piece of every run of 99 characters of every item that is text.",
+        (Kind::Host, ..) => "The host of every item that has an address; pages of accounts are left out.",
         (Kind::UrlC1, ..) => "The address of every item that has one; pages of accounts are left out.",
         (Kind::MwPage, ..) => "The page of every revision; pages of accounts are left out.",
         (Kind::MwRev, ..) => "Every revision in the source; pages of accounts are left out.",
         (Kind::MwTitle, ..) => "The title of every page at the time of the source; pages of accounts are left out.",
-        _ => "Every item.",
+        (Kind::MwSha1, ..) => "The text of every revision that has one; pages of accounts are left out.",
+        (Kind::WikidataQid, ..) => "The Wikidata item of every item that has one.",
+        (Kind::Swhid, ..) => "The content of every file that has a Software Heritage identifier.",
+        (Kind::MediaSha1, ..) => "The bytes of every file that is not text.",
+        (Kind::Iscc, ..) => "The content code of every item that has one.",
     }
 }
 

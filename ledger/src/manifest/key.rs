@@ -6,9 +6,13 @@
 //! kind                     canonical bytes
 //! raw-sha256               SHA-256 of the item's bytes
 //! text-n1, para-n1         SHA-256 of the text or paragraph in normal form n1, as UTF-8
-//! url-c1                   the canonical URL, ASCII
+//! span-n1                  SHA-256 of a span, as UTF-8
+//! url-c1, host             the canonical URL or its host, ASCII
 //! mw-page, mw-rev          u8 length ‖ wiki ‖ u64 number
 //! mw-title                 u8 length ‖ wiki ‖ i32 namespace ‖ title, UTF-8
+//! mw-sha1, media-sha1      the 20 bytes of the SHA-1
+//! wikidata-qid             Q and the number, ASCII
+//! swhid, iscc              the canonical identifier, ASCII
 //! ```
 //!
 //! The kinds that hold content take its digest, so that published lists of digests and streams are enough to make a
@@ -17,10 +21,14 @@
 use sha2::{Digest, Sha256};
 
 use crate::ids::ContentKey;
+use crate::manifest::iscc::Iscc;
 use crate::manifest::kind::Kind;
 use crate::manifest::mediawiki::{Title, Wiki};
 use crate::manifest::normal::N1;
-use crate::manifest::url::CanonicalUrl;
+use crate::manifest::sha1::Sha1Name;
+use crate::manifest::swhid::Swhid;
+use crate::manifest::url::{CanonicalUrl, Host};
+use crate::manifest::wikidata::Qid;
 
 /// The key of an item's bytes as they stand in the data file.
 pub fn raw_sha256(item: &[u8]) -> ContentKey {
@@ -37,6 +45,11 @@ pub fn para_n1(paragraph: &N1) -> ContentKey {
     hash(Kind::ParaN1, &Sha256::digest(paragraph.as_str()))
 }
 
+/// The key of one span, as [`super::spans`] picks it.
+pub fn span_n1(span: &str) -> ContentKey {
+    hash(Kind::SpanN1, &Sha256::digest(span))
+}
+
 /// The key of content of which only the digest is known: of an item's bytes, or of a text in normal form. `None` for a
 /// kind whose canonical bytes are not a digest.
 pub fn of_digest(kind: Kind, digest: &[u8; 32]) -> Option<ContentKey> {
@@ -46,6 +59,11 @@ pub fn of_digest(kind: Kind, digest: &[u8; 32]) -> Option<ContentKey> {
 /// The key of a URL.
 pub fn url_c1(url: &CanonicalUrl) -> ContentKey {
     hash(Kind::UrlC1, url.as_str().as_bytes())
+}
+
+/// The key of a host.
+pub fn host(host: &Host) -> ContentKey {
+    hash(Kind::Host, host.as_str().as_bytes())
 }
 
 /// The key of a wiki's page, by its number.
@@ -61,6 +79,31 @@ pub fn mw_rev(wiki: &Wiki, revision: u64) -> ContentKey {
 /// The key of a wiki's page, by its title. A [`Title`] is never an account's.
 pub fn mw_title(wiki: &Wiki, title: &Title) -> ContentKey {
     hash(Kind::MwTitle, &wiki_bytes(wiki, &title.namespace().to_be_bytes(), title.text().as_bytes()))
+}
+
+/// The key of a revision's text, by the SHA-1 that MediaWiki gives it.
+pub fn mw_sha1(name: &Sha1Name) -> ContentKey {
+    hash(Kind::MwSha1, name.as_bytes())
+}
+
+/// The key of a Wikidata item.
+pub fn wikidata_qid(item: Qid) -> ContentKey {
+    hash(Kind::WikidataQid, item.to_string().as_bytes())
+}
+
+/// The key of a file content, by its Software Heritage identifier.
+pub fn swhid(id: &Swhid) -> ContentKey {
+    hash(Kind::Swhid, id.to_string().as_bytes())
+}
+
+/// The key of a media file, by its SHA-1.
+pub fn media_sha1(name: &Sha1Name) -> ContentKey {
+    hash(Kind::MediaSha1, name.as_bytes())
+}
+
+/// The key of an International Standard Content Code.
+pub fn iscc(code: &Iscc) -> ContentKey {
+    hash(Kind::Iscc, code.as_str().as_bytes())
 }
 
 fn wiki_bytes(wiki: &Wiki, number: &[u8], text: &[u8]) -> Vec<u8> {

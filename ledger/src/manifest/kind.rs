@@ -20,7 +20,7 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// Every kind that has a number, also those for which this version makes no keys yet.
+            /// Every kind that has a number.
             pub const ALL: &'static [Kind] = &[$(Kind::$name,)*];
 
             /// The number that is hashed into every key of this kind.
@@ -43,11 +43,11 @@ kinds! {
     TextN1 = 2, "text-n1";
     /// One paragraph of at least 50 code points in normal form n1.
     ParaN1 = 3, "para-n1";
-    /// A span picked by winnowing; no keys are made yet.
+    /// A span of 50 code points of a text in normal form n1, picked by winnowing.
     SpanN1 = 4, "span-n1";
     /// A canonical URL.
     UrlC1 = 5, "url-c1";
-    /// The host of a URL; no keys are made yet.
+    /// The host of a URL.
     Host = 6, "host";
     /// A page of a wiki, by its number.
     MwPage = 7, "mw-page";
@@ -55,15 +55,15 @@ kinds! {
     MwRev = 8, "mw-rev";
     /// A page of a wiki, by namespace and title.
     MwTitle = 9, "mw-title";
-    /// MediaWiki's own SHA-1 of a revision; no keys are made yet.
+    /// MediaWiki's own SHA-1 of a revision.
     MwSha1 = 10, "mw-sha1";
-    /// A Wikidata item; no keys are made yet.
+    /// A Wikidata item.
     WikidataQid = 11, "wikidata-qid";
-    /// A Software Heritage identifier of a file; no keys are made yet.
+    /// A Software Heritage identifier of a file.
     Swhid = 12, "swhid";
-    /// The SHA-1 of a media file; no keys are made yet.
+    /// The SHA-1 of a media file.
     MediaSha1 = 13, "media-sha1";
-    /// An ISCC unit; no keys are made yet.
+    /// An ISCC unit.
     Iscc = 14, "iscc";
 }
 

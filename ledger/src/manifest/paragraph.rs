@@ -22,7 +22,12 @@ pub fn paragraphs(text: &str) -> impl Iterator<Item = N1> + '_ {
 /// One paragraph in normal form, if it is long enough to have a key. Line ends inside it are white space.
 pub fn paragraph(text: &str) -> Option<N1> {
     let n1 = N1::of(text);
-    (n1.as_str().chars().count() >= MIN_PARAGRAPH).then_some(n1)
+    is_long_enough(n1.as_str()).then_some(n1)
+}
+
+/// Whether a paragraph in normal form has a key.
+pub(super) fn is_long_enough(n1: &str) -> bool {
+    n1.len() >= MIN_PARAGRAPH && n1.chars().count() >= MIN_PARAGRAPH
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use std::path::Path;
 use crate::error::{Code, Error, Result};
 use crate::manifest::disk::io_error;
 use crate::manifest::kind::{Form, Kind, Rendering};
+use crate::manifest::kinds::Kinds;
 use crate::manifest::mediawiki::{Title, Wiki};
+use crate::manifest::named::Named;
 use crate::manifest::url::CanonicalUrl;
 use crate::manifest::{NO_ASSERTION, Source};
 use input::{Input, Sniffed};
@@ -28,6 +30,8 @@ pub(super) struct ReadItem {
     pub(super) texts: Vec<ItemText>,
     /// Its address.
     pub(super) url: Option<CanonicalUrl>,
+    /// Its names in others' catalogues.
+    pub(super) names: Vec<Named>,
     /// Its page on a wiki.
     pub(super) page: Option<ItemPage>,
     /// Its license, where the source says one.
@@ -136,6 +140,8 @@ impl core::str::FromStr for ReaderKind {
 /// How a source is to be read.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
+    /// The kinds of which keys are made; a reader may leave out work that none of them needs.
+    pub kinds: Kinds,
     /// The reader; `None` looks at the source.
     pub reader: Option<ReaderKind>,
     /// The wiki, for a dump that does not say, and for JSONL whose rows are pages of one.
@@ -155,6 +161,7 @@ pub struct ReadOptions {
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
+            kinds: Kinds::default(),
             reader: None,
             wiki: None,
             license: NO_ASSERTION.into(),

@@ -20,13 +20,15 @@
 //! that it could be asked by. This parser reads what is asked; nothing here ever opens a URL. DESIGN §7.
 
 use core::fmt;
-use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 use crate::manifest::mediawiki::is_account_title;
-use crate::manifest::normal::{nfc, nfkc_casefold};
 
+mod host;
 mod punycode;
+
+pub use host::Host;
+use host::canonical_host;
 
 /// The longest canonical URL in bytes: what servers and crawlers commonly accept as a request line.
 pub const MAX_URL: usize = 8 * 1024;
@@ -74,6 +76,11 @@ impl CanonicalUrl {
     /// The host, without `www.`.
     pub fn host(&self) -> &str {
         &self.text[..self.host]
+    }
+
+    /// The host by itself.
+    pub fn to_host(&self) -> Host {
+        Host::of_canonical(self.host())
     }
 
     /// The path, percent-decoded; `None` if that is not UTF-8.
@@ -160,55 +167,6 @@ fn split_port(authority: &str) -> (&str, &str) {
         Some(colon) => (&authority[..after_address + colon], &authority[after_address + colon + 1..]),
         None => (authority, ""),
     }
-}
-
-fn canonical_host(host: &str) -> Result<String, UrlRefused> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address: Ipv6Addr = address.strip_suffix(']').and_then(|a| a.parse().ok()).ok_or(UrlRefused::Host)?;
-        return Ok(format!("[{address}]"));
-    }
-    let host = map_host(&decode(host).ok_or(UrlRefused::Host)?);
-    let labels: Vec<String> = host
-        .strip_suffix('.')
-        .unwrap_or(&host)
-        .split('.')
-        .map(|label| match label.is_ascii() {
-            true => Some(label.to_owned()),
-            false => punycode::encode(label).map(|code| format!("xn--{code}")),
-        })
-        .collect::<Option<_>>()
-        .ok_or(UrlRefused::Host)?;
-    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    if labels.iter().any(|label| label.is_empty() || label.len() > 63 || !label.bytes().all(fine)) {
-        return Err(UrlRefused::Host);
-    }
-    let mut labels = labels.as_slice();
-    while let [first, rest @ ..] = labels
-        && first == "www"
-        && rest.len() > 1
-    {
-        labels = rest;
-    }
-    let host = labels.join(".");
-    // RFC 1035: a name is at most 255 octets on the wire, which leaves 253 characters.
-    if host.len() > 253 { Err(UrlRefused::Host) } else { Ok(host) }
-}
-
-/// The mapping of a host before punycode. The four characters that are valid in names today although case folding
-/// would change them stay as they are (UTS 46, non-transitional).
-fn map_host(host: &str) -> String {
-    let kept = |c: char| matches!(c, 'ß' | 'ς' | '\u{200c}' | '\u{200d}');
-    let host = host.replace('ẞ', "ß");
-    let mut mapped = String::with_capacity(host.len());
-    let mut rest = host.as_str();
-    while let Some(at) = rest.find(kept) {
-        mapped.push_str(&nfkc_casefold(&rest[..at]));
-        let next = at + rest[at..].chars().next().map_or(0, char::len_utf8);
-        mapped.push_str(&rest[at..next]);
-        rest = &rest[next..];
-    }
-    mapped.push_str(&nfkc_casefold(rest));
-    nfc(&mapped).replace('\u{3002}', ".")
 }
 
 /// What stands for itself although it may be written as a percent code.

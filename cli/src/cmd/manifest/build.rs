@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledger::manifest::mediawiki::Wiki;
-use ledger::manifest::{BuildOptions, KeyLen, Kind, ReadOptions, ReaderKind, Summary, build};
+use ledger::manifest::{BuildOptions, KeyLen, Kind, Kinds, ReadOptions, ReaderKind, Summary, build};
 use serde_json::json;
 
 use crate::failure::{At, Result};
@@ -54,6 +54,11 @@ pub(crate) struct SourceArgs {
     /// Digests: what they are digests of: raw-sha256, text-n1 or para-n1
     #[arg(long, value_name = "KIND", default_value = "raw-sha256")]
     digest_kind: Kind,
+    /// The kinds of key to make, with commas: names of kinds, `default` or `all`
+    ///
+    /// `default` is all that the items have, without span-n1, which gives a key for every 25 characters.
+    #[arg(long, value_name = "KINDS", default_value = "default")]
+    kinds: Kinds,
     /// Keep 16 bytes of each key in the place of 32
     #[arg(long)]
     compact: bool,
@@ -67,6 +72,7 @@ impl SourceArgs {
         };
         BuildOptions {
             read: ReadOptions {
+                kinds: self.kinds,
                 reader: self.reader,
                 wiki: self.wiki.clone(),
                 license,

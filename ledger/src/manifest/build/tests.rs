@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::ids::ContentKey;
 use crate::manifest::mediawiki::{Title, Wiki};
-use crate::manifest::{Answer, KeyspaceFiles, MetaMode, check, list, paragraph};
+use crate::manifest::{Answer, KeyspaceFiles, MetaMode, check, key, list, paragraph};
 
 fn wiki_options(wiki: Option<&str>) -> BuildOptions {
     let read = ReadOptions {

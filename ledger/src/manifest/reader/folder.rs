@@ -12,13 +12,16 @@ use sha2::{Digest, Sha256};
 use crate::error::{Code, Error, Result};
 use crate::ids::to_hex;
 use crate::manifest::disk::io_error;
+use crate::manifest::keying::ByteNames;
 use crate::manifest::kind::{Form, Kind};
+use crate::manifest::kinds::Kinds;
+use crate::manifest::named::Named;
 use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, ReaderKind, Sink, Skip};
 use crate::manifest::{MAX_ITEM, Source};
 
 pub(super) fn read(
     root: &Path,
-    _options: &ReadOptions,
+    options: &ReadOptions,
     sink: &mut Sink<'_>,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Source> {
@@ -29,7 +32,7 @@ pub(super) fn read(
     let (mut bytes, mut items) = (0, 0);
     let mut only = None;
     for path in &files {
-        let (digest, len, text) = contents(path)?;
+        let Contents { digest, names, len, text } = Contents::read(path, options.kinds)?;
         // `<sha256>  <path>\n`, as sha256sum writes it, with paths from the folder on.
         listing.update(to_hex(&digest));
         listing.update(b"  ");
@@ -38,7 +41,7 @@ pub(super) fn read(
         only = Some(digest);
         bytes += len;
         items += 1;
-        let mut item = ReadItem { digest: Some((Kind::RawSha256, digest)), ..ReadItem::default() };
+        let mut item = ReadItem { digest: Some((Kind::RawSha256, digest)), names, ..ReadItem::default() };
         match text {
             Ok(text) => item.texts.push(ItemText { form: form_of(path), rendering: None, text }),
             Err(skip) => sink(Read::Without(skip))?,
@@ -74,33 +77,44 @@ fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The digest and length of a file, and its text if it is one.
-fn contents(path: &Path) -> Result<([u8; 32], u64, Result<String, Skip>)> {
-    let mut file = File::open(path).map_err(|e| io_error(path, &e))?;
-    let mut hasher = Sha256::new();
-    let mut kept = Some(Vec::new());
-    let mut len = 0;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| io_error(path, &e))?;
-        if read == 0 {
-            break;
+/// What is read of a file.
+struct Contents {
+    digest: [u8; 32],
+    names: Vec<Named>,
+    len: u64,
+    /// Its text, if it is one.
+    text: Result<String, Skip>,
+}
+
+impl Contents {
+    fn read(path: &Path, kinds: Kinds) -> Result<Self> {
+        let mut file = File::open(path).map_err(|e| io_error(path, &e))?;
+        let promised = file.metadata().map_err(|e| io_error(path, &e))?.len();
+        let mut bytes = ByteNames::new(kinds, promised);
+        let mut kept = Some(Vec::new());
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let read = file.read(&mut buffer).map_err(|e| io_error(path, &e))?;
+            if read == 0 {
+                break;
+            }
+            bytes.update(&buffer[..read]);
+            if let Some(kept) = &mut kept {
+                kept.extend_from_slice(&buffer[..read]);
+            }
+            if bytes.len() > MAX_ITEM as u64 {
+                kept = None;
+            }
         }
-        hasher.update(&buffer[..read]);
-        len += read as u64;
-        if let Some(bytes) = &mut kept {
-            bytes.extend_from_slice(&buffer[..read]);
-        }
-        if len > MAX_ITEM as u64 {
-            kept = None;
-        }
+        let text = match kept {
+            None => Err(Skip::TooLarge),
+            Some(bytes) if bytes.contains(&0) => Err(Skip::NotText),
+            Some(bytes) => String::from_utf8(bytes).map_err(|_| Skip::NotText),
+        };
+        let len = bytes.len();
+        let (digest, names) = bytes.finish(text.is_ok());
+        Ok(Self { digest, names, len, text })
     }
-    let text = match kept {
-        None => Err(Skip::TooLarge),
-        Some(bytes) if bytes.contains(&0) => Err(Skip::NotText),
-        Some(bytes) => String::from_utf8(bytes).map_err(|_| Skip::NotText),
-    };
-    Ok((hasher.finalize().into(), len, text))
 }
 
 /// The form of a file's text, by the ending of its name.

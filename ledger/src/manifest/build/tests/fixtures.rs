@@ -1,7 +1,7 @@
 //! Sources written here.
 
 use super::*;
-use crate::manifest::{Kind, Meta, N1, ReaderKind};
+use crate::manifest::{Kind, Kinds, Meta, N1, ReaderKind, Sha1Name, Swhid, spans};
 
 const LONG: &str = "A paragraph that is certainly long enough to be recognised when quoted.";
 const OTHER: &str = "Another paragraph of more than fifty characters, which stands elsewhere.";
@@ -96,8 +96,10 @@ fn a_dump_answers_for_pages_revisions_titles_and_texts() {
             "mw-page",
             "mw-rev",
             "mw-title/unicode-16",
+            "mw-sha1",
         ]
     );
+    assert!(built.has("mw-sha1", &key::mw_sha1(&Sha1Name::of(b"&lt; short"))));
     let wiki: Wiki = "testwiki".parse().unwrap();
     for id in 1..=9 {
         let keyed = !matches!(id, 3..=5);
@@ -139,6 +141,26 @@ fn a_dump_answers_for_pages_revisions_titles_and_texts() {
             assert!(!bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
         }
     }
+}
+
+#[test]
+fn only_the_kinds_that_were_asked_for_are_built() {
+    let mut options = wiki_options(None);
+    options.read.kinds = "span-n1,mw-page".parse().unwrap();
+    let built = Built::of_bytes("dump.xml", small_dump().as_bytes(), &options);
+    assert_eq!(built.specs(), ["span-n1/unicode-16/wikitext", "span-n1/unicode-16/plain/mediawiki-1", "mw-page"]);
+    // A run of 99 characters over two paragraphs of the page, inside other words.
+    let page = format!("{LONG} {OTHER}");
+    let copied = format!("So it says: {} (end)", &page[20..20 + crate::manifest::SHARED_RUN]);
+    let hit = |text: &str| {
+        spans(&N1::of(text)).iter().any(|s| built.has("span-n1/unicode-16/plain/mediawiki-1", &key::span_n1(s)))
+    };
+    assert!(hit(&copied));
+    assert!(!hit(&"Other words that nobody has written on any page of this wiki before. ".repeat(3)));
+
+    options.read.kinds = Kinds::NONE.with(Kind::Iscc);
+    let error = refused_bytes("dump.xml", small_dump().as_bytes(), &options);
+    assert_eq!(error.code(), Code::SourceInvalid);
 }
 
 #[test]
@@ -246,6 +268,7 @@ fn rows_of_json() {
             "text-n1/unicode-16/plain",
             "para-n1/unicode-16/plain",
             "url-c1/unicode-16",
+            "host/unicode-16",
             "mw-page",
             "mw-title/unicode-16"
         ]
@@ -284,10 +307,15 @@ fn a_folder_of_files() {
             "text-n1/unicode-16/plain",
             "text-n1/unicode-16/html",
             "para-n1/unicode-16/plain",
-            "para-n1/unicode-16/html"
+            "para-n1/unicode-16/html",
+            "swhid",
+            "media-sha1"
         ]
     );
     assert!(built.has("raw-sha256", &key::raw_sha256(b"\x89PNG\0\0")));
+    assert!(built.has("swhid", &key::swhid(&Swhid::of(b"\x89PNG\0\0"))));
+    assert!(built.has("media-sha1", &key::media_sha1(&Sha1Name::of(b"\x89PNG\0\0"))));
+    assert!(!built.has("media-sha1", &key::media_sha1(&Sha1Name::of(format!("{LONG}\r\n").as_bytes()))));
     assert!(built.has("para-n1/unicode-16/plain", &para(LONG)));
     assert!(built.has("text-n1/unicode-16/html", &key::text_n1(&N1::of(&format!("<p>{OTHER}</p>")))));
     assert_eq!(built.summary.report.without, BTreeMap::from([("notText".into(), 1)]));
