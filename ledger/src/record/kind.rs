@@ -107,7 +107,6 @@ const TYPED: [Kind; 25] = [
     Kind::RunRoot,
 ];
 
-
 /// Kinds whose subjects in the header are record ids only, so that the entry, which is never erased, does not tie a
 /// person's key to the content that the person asks about.
 const RECORD_SUBJECTS_ONLY: [Kind; 4] = [Kind::UsagePreference, Kind::PreferenceResponse, Kind::Comment, Kind::Dispute];

@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use super::*;
 use crate::manifest::mediawiki::{Namespaces, plain};
-use crate::manifest::{Kind, N1, Question, SHARED_RUN, Sha1Name, paragraphs, spans};
+use crate::manifest::{Hints, Kind, N1, Question, SHARED_RUN, Sha1Name, paragraphs, spans};
 
 const LARGE: &str = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2";
 const SMALL: &str = "enwiki-table-markup.xml.bz2";
@@ -230,7 +230,7 @@ fn a_real_article_is_found_wrapped_otherwise_and_a_copied_run_by_its_spans() {
         if text.is_empty() {
             continue;
         }
-        let question = Question::of_text(&wrapped(&text)).unwrap();
+        let question = Question::of_text(&wrapped(&text), &Hints::default()).unwrap();
         let whole = question.parts().iter().find(|part| part.kind() == Kind::TextN1).unwrap();
         let whole_found = whole.keys().iter().any(|key| built.has("text-n1/unicode-16/plain/mediawiki-1", key));
         assert!(whole_found, "page {at} as a whole");
