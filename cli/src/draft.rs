@@ -17,7 +17,7 @@ use std::path::Path;
 use ledger::Code;
 use ledger::ids::RecordId;
 use ledger::record::kind::Kind;
-use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party, UsagePreference};
+use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party, RunRoot, UsagePreference};
 use ledger::record::limits::MAX_STATEMENT;
 use ledger::record::statement::{Statement, Subject};
 use ledger::record::terms::{Nonce, PartyId, Timestamp};
@@ -160,6 +160,7 @@ impl Draft {
                 .map(|party| party.keys.iter().map(|key| Subject::key(key.keyid)).collect()),
             Kind::KeyEvent => typed::<KeyEvent>(&self.predicate).map(|event| event.subjects()),
             Kind::IndexRoot => typed::<IndexRoot>(&self.predicate).map(|root| root.subjects()),
+            Kind::RunRoot => typed::<RunRoot>(&self.predicate).map(|run| run.subjects()),
             Kind::Manifest => typed::<Manifest>(&self.predicate).map(|manifest| manifest.subjects()),
             Kind::UsagePreference => {
                 typed::<UsagePreference>(&self.predicate).map(|preference| preference.subjects())

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::body::Bodies;
 use crate::effective::Kept;
+use crate::closed::Disclosures;
 use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -60,6 +61,7 @@ pub struct App {
     pub started: Instant,
     pub(crate) checks: Checks,
     pub(crate) findings: Kept,
+    pub(crate) disclosures: Disclosures,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -74,6 +76,7 @@ impl App {
             replies: Replies::default(),
             checks: Checks::default(),
             findings: Kept::default(),
+            disclosures: Disclosures::default(),
             metrics: Arc::default(),
             started: Instant::now(),
             draining: watch::Sender::new(false),

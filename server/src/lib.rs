@@ -9,9 +9,11 @@ mod activity;
 mod app;
 mod batch;
 pub mod body;
+mod closed;
 mod connection;
 mod crowd;
 pub mod effective;
+pub mod index;
 pub mod limits;
 mod manifests;
 pub mod metrics;
@@ -55,6 +57,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
+        .unify()
+        .or(index::routes(&app))
         .unify()
         .or(manifests::routes(&app))
         .unify()
