@@ -162,9 +162,7 @@ impl Draft {
             Kind::IndexRoot => typed::<IndexRoot>(&self.predicate).map(|root| root.subjects()),
             Kind::RunRoot => typed::<RunRoot>(&self.predicate).map(|run| run.subjects()),
             Kind::Manifest => typed::<Manifest>(&self.predicate).map(|manifest| manifest.subjects()),
-            Kind::UsagePreference => {
-                typed::<UsagePreference>(&self.predicate).map(|preference| preference.subjects())
-            }
+            Kind::UsagePreference => typed::<UsagePreference>(&self.predicate).map(|preference| preference.subjects()),
             _ => self.predicate.get(self.about()).map(|targets| {
                 let texts = targets.as_array().map_or(std::slice::from_ref(targets), Vec::as_slice).iter();
                 texts.filter_map(Value::as_str).filter_map(RecordId::from_reference).map(Subject::record).collect()

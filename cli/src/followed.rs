@@ -91,8 +91,7 @@ impl<'a> Followed<'a> {
         session: &Session,
         find: impl FnOnce(&Asked<'_>) -> ledger::Result<T>,
     ) -> Result<(T, Memberships<'_>)> {
-        let memberships =
-            Memberships { client: self.client, keyspaces: self.keyspaces()?, known: RefCell::default() };
+        let memberships = Memberships { client: self.client, keyspaces: self.keyspaces()?, known: RefCell::default() };
         let contains = |id: KeyspaceId, key: &ContentKey| memberships.contains(id, key);
         let found = find(&Asked { records: self, state: &self.state, now: session.now(), contains: &contains })?;
         Ok((found, memberships))

@@ -220,7 +220,9 @@ pub(crate) fn set(draft: &mut Draft, name: &str, value: Option<impl Into<Value>>
 pub(crate) fn needs(draft: &Draft, name: &str, flag: &str) -> Result<()> {
     match draft.predicate.contains_key(name) {
         true => Ok(()),
-        false => Err(CliError::new(Code::Usage, format!("the statement has no `{name}`")).hint(format!("Pass {flag}."))),
+        false => {
+            Err(CliError::new(Code::Usage, format!("the statement has no `{name}`")).hint(format!("Pass {flag}.")))
+        }
     }
 }
 

@@ -23,15 +23,18 @@ pub(crate) fn scope(text: &str) -> std::result::Result<Scope, String> {
     {
         return Ok(Scope::of_key(kind, key));
     }
-    let (word, rest) = text.split_once(':').ok_or("expected an address, page:WIKI/ID, title:WIKI/TITLE or sha256:HEX")?;
+    let (word, rest) =
+        text.split_once(':').ok_or("expected an address, page:WIKI/ID, title:WIKI/TITLE or sha256:HEX")?;
     let of = |kind: Kind, key: ContentKey| Ok(Scope::of_key(kind.as_str(), key));
     match word {
         "http" | "https" => {
-            let url: CanonicalUrl = text.parse().map_err(|error| not("this address cannot be a content key", &error))?;
+            let url: CanonicalUrl =
+                text.parse().map_err(|error| not("this address cannot be a content key", &error))?;
             of(Kind::UrlC1, key::url_c1(&url))
         }
         "prefix" => {
-            let url: CanonicalUrl = rest.parse().map_err(|error| not("this is not the beginning of an address", &error))?;
+            let url: CanonicalUrl =
+                rest.parse().map_err(|error| not("this is not the beginning of an address", &error))?;
             Ok(Scope::of_prefix(url.as_str()))
         }
         "page" | "rev" => {

@@ -7,8 +7,8 @@ use ledger::log::{Log, Published};
 use tokio::sync::watch;
 
 use crate::body::Bodies;
-use crate::effective::Kept;
 use crate::closed::Disclosures;
+use crate::effective::Kept;
 use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;

@@ -14,7 +14,7 @@ mod connection;
 mod crowd;
 pub mod effective;
 pub mod index;
-pub mod limits;
+mod limits;
 mod manifests;
 pub mod metrics;
 mod openapi;

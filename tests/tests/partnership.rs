@@ -164,7 +164,8 @@ impl Stage {
         let folded = self.ask(&["agreement", "status", agreement]);
         assert_eq!(folded["status"], status, "{folded}");
         let served = self.server.get(&format!("/api/v1/agreements/{agreement}")).json();
-        for member in ["status", "terms", "steps", "commentPeriod", "comments", "uses", "reports", "audits", "findings"] {
+        for member in ["status", "terms", "steps", "commentPeriod", "comments", "uses", "reports", "audits", "findings"]
+        {
             assert_eq!(served[member], folded[member], "{member}");
         }
         let page = self.page(&format!("/a/{agreement}"));
@@ -226,13 +227,28 @@ fn a_partnership_from_its_proposal_to_its_end() {
     stage.refused(&texts(&stage.council("ratify", &agreement, 3)), "comment_period");
     stage.pass_days(3);
     let comment = stage.say_with(&[
-        "agreement", "comment", &agreement, "--fresh-key", "--text", "The summary should say how objections are answered.",
+        "agreement",
+        "comment",
+        &agreement,
+        "--fresh-key",
+        "--text",
+        "The summary should say how objections are answered.",
     ]);
     stage.pass_days(2);
-    stage.say(STEWARDS, &[
-        "record", "correct", &agreement, "--pointer", "/summary", "--reason", "Objections are answered in public records.",
-        "--answers", &comment,
-    ]);
+    stage.say(
+        STEWARDS,
+        &[
+            "record",
+            "correct",
+            &agreement,
+            "--pointer",
+            "/summary",
+            "--reason",
+            "Objections are answered in public records.",
+            "--answers",
+            &comment,
+        ],
+    );
     let commented = stage.stands(&agreement, "commentOpen");
     assert_eq!(commented["comments"][0]["marks"], json!(["unvouched"]));
     assert_eq!(commented["comments"][0]["answers"][0]["kind"], "correction");
@@ -256,9 +272,20 @@ fn a_partnership_from_its_proposal_to_its_end() {
     let dataset = stage.say(STEWARDS, &["record", "publish", "dataset-card", "--from", &card, "--subject", &dump]);
     let built = stage.path("manifest");
     stage.ok(&["manifest", "build", &dump, "--out", &built]);
-    let manifest = stage.say(STEWARDS, &[
-        "record", "publish", "manifest", "--from", &built, "--dataset-name", "harbourwiki-pages", "--dataset-record", &dataset,
-    ]);
+    let manifest = stage.say(
+        STEWARDS,
+        &[
+            "record",
+            "publish",
+            "manifest",
+            "--from",
+            &built,
+            "--dataset-name",
+            "harbourwiki-pages",
+            "--dataset-record",
+            &dataset,
+        ],
+    );
     stage.server.app.log.manifests().add(built.as_ref()).unwrap();
     let model = |version: &str, before: Option<&str>| {
         let weights = stage.path(&format!("heron-{version}.bin"));
@@ -292,10 +319,21 @@ fn a_partnership_from_its_proposal_to_its_end() {
     assert!(stage.found().contains("audit_overdue"));
     assert!(stage.page(&format!("/a/{agreement}")).contains("An audit is overdue"));
     let (manifest_ref, first_ref) = (reference(&manifest), reference(&first));
-    stage.say(AUDIT, &[
-        "audit", "attest", "--target", &manifest_ref, "--target", &first_ref, "--verdict", "conformant", "--method",
-        "the manifest was rebuilt from the dump",
-    ]);
+    stage.say(
+        AUDIT,
+        &[
+            "audit",
+            "attest",
+            "--target",
+            &manifest_ref,
+            "--target",
+            &first_ref,
+            "--verdict",
+            "conformant",
+            "--method",
+            "the manifest was rebuilt from the dump",
+        ],
+    );
     let found = stage.found();
     assert!(!found.contains("audit_overdue") && !found.contains("manifest_unchecked"), "{found:?}");
     assert_eq!(stage.stands(&agreement, "active")["audits"]["due"], stage.in_months(3));
@@ -303,7 +341,15 @@ fn a_partnership_from_its_proposal_to_its_end() {
     // An editor opts out. Nobody vouches for the key at first, so it decides nothing; then a steward does.
     let page = "page:harbourwiki/11";
     let opt_out = stage.say_with(&[
-        "preference", "declare", page, "title:harbourwiki/Skerry Estuary", "--disallow", "train-ai", "--to", LAB, "--fresh-key",
+        "preference",
+        "declare",
+        page,
+        "title:harbourwiki/Skerry Estuary",
+        "--disallow",
+        "train-ai",
+        "--to",
+        LAB,
+        "--fresh-key",
     ]);
     let unvouched = stage.ask(&["preference", "status", page]);
     assert_eq!(unvouched["preferences"]["train-ai"]["preference"], "unknown");
@@ -322,9 +368,20 @@ fn a_partnership_from_its_proposal_to_its_end() {
     stage.say(LAB, &["preference", "respond", &opt_out, "--status", "received", "--due-by", &promise]);
     stage.pass_days(21);
     assert!(stage.found().contains("response_overdue"));
-    stage.say(LAB, &[
-        "preference", "respond", &opt_out, "--status", "honoured", "--from-version", "2.0", "--already-used-in", &first,
-    ]);
+    stage.say(
+        LAB,
+        &[
+            "preference",
+            "respond",
+            &opt_out,
+            "--status",
+            "honoured",
+            "--from-version",
+            "2.0",
+            "--already-used-in",
+            &first,
+        ],
+    );
     assert!(!stage.found().contains("response_overdue"));
     assert_eq!(stage.ask(&["preference", "status", &opt_out])["clocks"][0]["answered"], true);
 
@@ -359,15 +416,27 @@ fn a_partnership_from_its_proposal_to_its_end() {
     assert!(stage.page("/findings").contains(id));
 
     // The stewards dispute it, and an auditor resolves that; the lab takes the use back, and nothing is found any more.
-    let dispute = stage.say(STEWARDS, &[
-        "dispute", "open", &second_use, "--grounds", "The page was opted out before.", "--remedy", "Train without it.",
-    ]);
+    let dispute = stage.say(
+        STEWARDS,
+        &[
+            "dispute",
+            "open",
+            &second_use,
+            "--grounds",
+            "The page was opted out before.",
+            "--remedy",
+            "Train without it.",
+        ],
+    );
     assert_eq!(stage.ask(&["log", "state"])["disputes"], json!({ "count": 1, "open": 1 }));
     stage.refused(
         &["dispute", "resolve", &dispute, "--outcome", "vouched", "--issuer", LAB, "--key", &stage.key(LAB)],
         "role_refused",
     );
-    stage.say(AUDIT, &["dispute", "resolve", &dispute, "--outcome", "upheld", "--remedy", "Version 2.1 is trained anew."]);
+    stage.say(
+        AUDIT,
+        &["dispute", "resolve", &dispute, "--outcome", "upheld", "--remedy", "Version 2.1 is trained anew."],
+    );
     assert_eq!(stage.ask(&["log", "state"])["disputes"], json!({ "count": 1, "open": 0 }));
     stage.say(LAB, &["record", "retract", &second_use, "--reason", "error"]);
     assert_eq!(stage.ask(&["findings", &second_use])["count"], 0);
@@ -417,7 +486,8 @@ impl Stage {
 fn what_would_be_sent_is_shown_and_nothing_is_sent() {
     let stage = Stage::new();
     let before = stage.server.app.log.published().unwrap().size;
-    let line = stage.reaching(&["preference", "declare", "page:harbourwiki/11", "--disallow", "train-ai", "--fresh-key"], false);
+    let line = stage
+        .reaching(&["preference", "declare", "page:harbourwiki/11", "--disallow", "train-ai", "--fresh-key"], false);
     let shown = stage.ok(&[&texts(&line)[..], &["--dry-run"]].concat());
     let statement: Value = serde_json::from_str(shown["statement"].as_str().unwrap()).unwrap();
     assert!(statement["predicate"]["issuer"]["id"].as_str().unwrap().starts_with("key:"), "{statement}");

@@ -40,7 +40,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let known = findings::Rule::ALL.map(findings::Rule::as_str);
     if let Some(unknown) = args.rules.iter().find(|rule| !known.contains(&rule.as_str())) {
-        return Err(CliError::usage(format!("there is no rule {unknown:?}")).hint(format!("Rules: {}.", known.join(", "))));
+        return Err(
+            CliError::usage(format!("there is no rule {unknown:?}")).hint(format!("Rules: {}.", known.join(", ")))
+        );
     }
     let source = Source::open(&args.log, &args.trust, session)?;
     let view = View::open(session, &source.client, &source.trust)?;
@@ -49,7 +51,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         Some(id) => about(asked, id),
         None => findings::all(asked),
     })?;
-    let wanted = |finding: &&Finding| args.rules.is_empty() || args.rules.iter().any(|rule| rule == finding.rule.as_str());
+    let wanted =
+        |finding: &&Finding| args.rules.is_empty() || args.rules.iter().any(|rule| rule == finding.rule.as_str());
     let found: Vec<&Finding> = found.iter().filter(wanted).collect();
     let unchecked = memberships.unchecked();
     let mut text = String::new();

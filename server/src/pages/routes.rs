@@ -90,7 +90,9 @@ fn at(known: fn(&str) -> bool) -> impl Filter<Extract = (FullPath,), Error = Rej
 fn is_page(path: &str) -> bool {
     let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
     match (segments.next(), segments.next(), segments.next()) {
-        (Some("" | "search" | "ask" | "verify" | "docs" | "agreements" | "findings"), None, None) => path.starts_with('/'),
+        (Some("" | "search" | "ask" | "verify" | "docs" | "agreements" | "findings"), None, None) => {
+            path.starts_with('/')
+        }
         (Some("r" | "m" | "d" | "p" | "a" | "f" | "assets"), Some(name), None) => !name.is_empty(),
         _ => false,
     }
@@ -141,7 +143,22 @@ mod tests {
 
     #[test]
     fn pages_are_at_their_addresses_and_nowhere_else() {
-        for page in ["/", "/search", "/ask", "/verify", "/docs", "/r/0", "/m/x", "/d/x", "/p/a%2Fb", "/a/x", "/f/x", "/agreements", "/findings", "/assets/x.css"] {
+        for page in [
+            "/",
+            "/search",
+            "/ask",
+            "/verify",
+            "/docs",
+            "/r/0",
+            "/m/x",
+            "/d/x",
+            "/p/a%2Fb",
+            "/a/x",
+            "/f/x",
+            "/agreements",
+            "/findings",
+            "/assets/x.css",
+        ] {
             assert!(is_page(page), "{page}");
         }
         for other in ["", "//", "/r", "/r/", "/r/0/", "/r/0/1", "/ask/proof", "/checkpoint", "/api/v1/records", "r/0"] {

@@ -82,9 +82,11 @@ fn step(
     }
     let draft = Draft { kind: Kind::GovernanceEvent, subjects: Vec::new(), predicate };
     let issuer = match (&say.issuer, phase.needs_council()) {
-        (None, true) => Some(COUNCIL.parse::<PartyId>().map_err(|error| {
-            crate::failure::CliError::new(ledger::Code::Internal, error.to_string())
-        })?),
+        (None, true) => Some(
+            COUNCIL
+                .parse::<PartyId>()
+                .map_err(|error| crate::failure::CliError::new(ledger::Code::Internal, error.to_string()))?,
+        ),
         _ => say.speaker(session)?,
     };
     say.say_as(draft, issuer, &say.keys, &format!("agreement-{}", phase.as_str()), session)

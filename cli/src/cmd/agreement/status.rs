@@ -60,15 +60,17 @@ fn one(log: &Followed<'_>, id: RecordId, now: UnixMillis, session: &Session) -> 
 
 fn text(view: &AgreementView, log: &Followed<'_>, now: UnixMillis, session: &Session) -> String {
     let out = session.out;
-    let mut text =
-        format!("{} {}\n", out.mark(mark(view.status)), out.paint(mark(view.status), view.status.as_str()));
+    let mut text = format!("{} {}\n", out.mark(mark(view.status)), out.paint(mark(view.status), view.status.as_str()));
     let mut row = |name: &str, value: String| text.push_str(&format!("  {name:<12} {value}\n"));
     row("agreement", format!("entry {}, record {}", view.proposal.index, view.id));
     match &view.state.terms {
         Some(terms) => {
             row("between", format!("{} grants, {} receives", shown(&terms.assigner), shown(&terms.assignee)));
             row("about", clipped(&terms.targets.join(", "), 100));
-            row("for", if terms.purposes.is_empty() { "any purpose".into() } else { shown(&terms.purposes.join(", ")) });
+            row(
+                "for",
+                if terms.purposes.is_empty() { "any purpose".into() } else { shown(&terms.purposes.join(", ")) },
+            );
             if !terms.prohibited.is_empty() {
                 row("never", shown(&terms.prohibited.join(", ")));
             }
@@ -90,14 +92,16 @@ fn text(view: &AgreementView, log: &Followed<'_>, now: UnixMillis, session: &Ses
     }
     if let Some(clock) = &view.audits {
         let late = if clock.due < now { " (overdue)" } else { "" };
-        let newest = clock.newest.as_ref().map(|(cited, made)| format!("; newest entry {} of {}", cited.index, time(*made)));
+        let newest =
+            clock.newest.as_ref().map(|(cited, made)| format!("; newest entry {} of {}", cited.index, time(*made)));
         row("next audit", format!("due {}{late}{}", time(clock.due), newest.unwrap_or_default()));
     }
     text.push_str("\nSteps\n");
     for step in &view.steps {
         let good = if step.refused.is_some() { Mark::Bad } else { Mark::Good };
         let why = step.refused.as_ref().map(|error| format!(": does not count, {} [{}]", error.detail(), error.code()));
-        let seats = if step.council.is_empty() { String::new() } else { format!(", {} of the council", step.council.len()) };
+        let seats =
+            if step.council.is_empty() { String::new() } else { format!(", {} of the council", step.council.len()) };
         let doubt = if step.disputed.is_empty() { "" } else { ", with a key in doubt since" };
         text.push_str(&format!(
             "  {} {} entry {} by {}, {}{seats}{doubt}{}\n",

@@ -70,8 +70,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         })
     });
     let rows = state.parties().map(|(id, party)| {
-        let roles: Vec<String> = party.roles.iter().map(|role| json!(role).as_str().unwrap_or_default().to_owned()).collect();
-        [id.to_owned(), roles.join(", "), format!("{} of {}", in_force(id), state.keys_of(id).count()), party.index.to_string()]
+        let roles: Vec<String> =
+            party.roles.iter().map(|role| json!(role).as_str().unwrap_or_default().to_owned()).collect();
+        [
+            id.to_owned(),
+            roles.join(", "),
+            format!("{} of {}", in_force(id), state.keys_of(id).count()),
+            party.index.to_string(),
+        ]
     });
     let mut text = session.out.table(["PARTY", "ROLES", "KEYS IN FORCE", "ENTRY"], rows);
     if let Some(policy) = state.policy() {
@@ -84,8 +90,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     }
     let list: Vec<String> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    text.push_str(&format!("\nagreements   {list}\npreferences  {}; answers {open} open, {overdue} overdue", state.preferences().count()));
-    text.push_str(&format!("\ndisputes     {disputes}, {open_disputes} open\nstate        sha256 {digest}\n\n{}\n", log.freshness()));
+    text.push_str(&format!(
+        "\nagreements   {list}\npreferences  {}; answers {open} open, {overdue} overdue",
+        state.preferences().count()
+    ));
+    text.push_str(&format!(
+        "\ndisputes     {disputes}, {open_disputes} open\nstate        sha256 {digest}\n\n{}\n",
+        log.freshness()
+    ));
     let json = json!({
         "now": time(now),
         "log": log.origin(),

@@ -108,7 +108,11 @@ fn content(state: &State, scope: &Scope, url: Option<&str>, now: UnixMillis) -> 
         let effective: Effective<'_> = state.effective(&content, category, now);
         text.push_str(&format!("{:<12} {}\n", category.as_str(), word(effective.preference)));
         for statement in &effective.because {
-            text.push_str(&format!("  because of entry {} by {}\n", statement.state.index, shown(&statement.state.issuer)));
+            text.push_str(&format!(
+                "  because of entry {} by {}\n",
+                statement.state.index,
+                shown(&statement.state.issuer)
+            ));
         }
         for statement in &effective.unvouched {
             text.push_str(&format!(
@@ -172,7 +176,9 @@ fn said(statement: &Statement<'_>, now: UnixMillis) -> String {
 
 fn statement_json(statement: &Statement<'_>, now: UnixMillis) -> Value {
     let vouch = match &statement.backing {
-        Backing::Vouched(vouch) => json!({ "index": vouch.index.to_string(), "record": vouch.record, "by": vouch.issuer }),
+        Backing::Vouched(vouch) => {
+            json!({ "index": vouch.index.to_string(), "record": vouch.record, "by": vouch.issuer })
+        }
         _ => Value::Null,
     };
     let about: serde_json::Map<String, Value> = Category::ALL

@@ -1,6 +1,6 @@
 //! `colophon record new`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ledger::ids::RecordId;
 use ledger::manifest::read_summary;
@@ -11,12 +11,13 @@ use super::write_statement;
 use crate::draft::{self, Defaults, Draft, MAX_DRAFT};
 use crate::failure::{At, CliError, Result};
 use crate::files;
+use crate::form;
 use crate::output::Answer;
 use crate::session::Session;
 
-/// Make a statement from a document in YAML or JSON
+/// Make a statement from a document in YAML or JSON, or from a form
 ///
-/// The document holds the members of the predicate, or a whole statement. The issuer, the time and (where the kind
+/// Without --from, on a terminal, a form asks for the members that the kind needs. The document holds the members of the predicate, or a whole statement. The issuer, the time and (where the kind
 /// determines them) the subjects are added if it does not have them. What is printed are the exact bytes that are signed.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -38,8 +39,9 @@ pub(crate) struct DraftArgs {
     #[arg(value_name = "KIND")]
     pub(crate) kind: Option<String>,
     /// The document, YAML or JSON; `-` is standard input; for a manifest, the folder that `manifest build` wrote
+    /// [default: on a terminal, a form]
     #[arg(long, value_name = "FILE")]
-    pub(crate) from: PathBuf,
+    pub(crate) from: Option<PathBuf>,
     /// What the record is about: a file, a model's folder, record:<id> or NAME=<sha256>; may be repeated
     #[arg(long = "subject", value_name = "SUBJECT")]
     pub(crate) subjects: Vec<String>,
@@ -68,19 +70,31 @@ pub(crate) struct DraftArgs {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let payload = args.draft.read(session)?.complete(&args.draft.defaults(session)?).at(args.draft.from.display())?;
+    let payload = args.draft.read(session)?.complete(&args.draft.defaults(session)?).at(args.draft.place())?;
     write_statement(&payload, args.out.as_deref())
 }
 
 impl DraftArgs {
+    /// Where the draft comes from, for errors.
+    pub(crate) fn place(&self) -> String {
+        self.from.as_ref().map_or_else(|| "the form".to_owned(), |from| from.display().to_string())
+    }
+
     /// The draft with its subjects.
     pub(crate) fn read(&self, session: &Session) -> Result<Draft> {
         let kind = self.kind.as_deref().map(Kind::parse).transpose()?;
-        if self.from.is_dir() {
-            return self.of_manifest(kind);
-        }
-        let bytes = files::read(&self.from, MAX_DRAFT)?;
-        let mut draft = Draft::read(&bytes, &self.from, kind.as_ref(), session.out).at(self.from.display())?;
+        let mut draft = match (&self.from, &kind) {
+            (Some(from), _) if from.is_dir() => return self.of_manifest(from, kind),
+            (Some(from), _) => {
+                let bytes = files::read(from, MAX_DRAFT)?;
+                Draft::read(&bytes, from, kind.as_ref(), session.out).at(from.display())?
+            }
+            (None, Some(kind)) if session.out.can_ask() => form::fill(kind, session.out)?,
+            (None, _) => {
+                return Err(CliError::usage("there is no document, and nobody to ask")
+                    .hint("Pass --from FILE; on a terminal, name the kind and a form asks."));
+            }
+        };
         if !self.subjects.is_empty() {
             let subjects = self.subjects.iter().map(|text| draft::subjects_from_arg(text, session.out));
             draft.subjects = subjects.collect::<Result<Vec<_>>>()?.concat();
@@ -89,13 +103,13 @@ impl DraftArgs {
     }
 
     /// The draft of a manifest record, from the folder that `manifest build` wrote.
-    fn of_manifest(&self, kind: Option<Kind>) -> Result<Draft> {
-        let place = self.from.display();
+    fn of_manifest(&self, from: &Path, kind: Option<Kind>) -> Result<Draft> {
+        let place = from.display();
         if kind.is_some_and(|kind| kind != Kind::Manifest) {
             return Err(CliError::usage("a folder holds a manifest and nothing else").at(place.to_string()));
         }
-        let summary = read_summary(&self.from).at(place)?;
-        let name = self.dataset_name.clone().unwrap_or_else(|| files::name_of(&self.from));
+        let summary = read_summary(from).at(place)?;
+        let name = self.dataset_name.clone().unwrap_or_else(|| files::name_of(from));
         let mut dataset = json!({ "name": name, "digest": { "sha256": summary.source.sha256 } });
         if let Some(text) = &self.dataset_record {
             let id: RecordId = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text).parse()?;

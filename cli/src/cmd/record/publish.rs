@@ -22,6 +22,7 @@ use crate::files;
 use crate::logdir::LogDir;
 use crate::output::Answer;
 use crate::passwords::PasswordArgs;
+use crate::saying::agreed;
 use crate::session::Session;
 use crate::source::{LogArgs, client, reach};
 use crate::trust::TrustArgs;
@@ -66,7 +67,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         trust: &args.trust,
         added: &[],
     };
-    publish(args.draft.read(session)?, publication, session).at(args.draft.from.display())
+    let draft = args.draft.read(session)?;
+    if args.draft.from.is_none() {
+        // Whoever filled in a form sees the bytes before they are public.
+        agreed(&draft.clone().complete(&publication.defaults)?, session)?;
+    }
+    publish(draft, publication, session).at(args.draft.place())
 }
 
 /// How a draft is published.
@@ -138,7 +144,10 @@ fn default_out(draft: &DraftArgs) -> PathBuf {
     match subject {
         // The components leave out a slash at the end: `model/` has its bundle beside it, not inside.
         Some(path) => files::beside(&path.components().collect::<PathBuf>(), BUNDLE_ENDING),
-        None => draft.from.with_extension("colophon.json"),
+        None => match &draft.from {
+            Some(from) => from.with_extension("colophon.json"),
+            None => PathBuf::from(format!("{}.colophon.json", draft.kind.as_deref().unwrap_or("record"))),
+        },
     }
 }
 

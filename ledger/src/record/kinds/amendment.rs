@@ -1,7 +1,7 @@
 //! An earlier record was wrong: `correction` says what in it, `retraction` takes it back.
 //!
 //! ```text
-//! correction   {…,"target":"record:<64 hex>","pointers":["/pairs"],"reason":"…","replacement":"record:<64 hex>"}
+//! correction   {…,"target":"record:<64 hex>","pointers":["/pairs"],"reason":"…","replacement":"record:<64 hex>","answers":["record:<64 hex>"]}
 //! retraction   {…,"target":"record:<64 hex>","reason":"error"}
 //!              {…,"target":"record:<64 hex>","reason":"redacted","redaction":{"reason":"personalData","authority":"operator"}}
 //! ```
@@ -31,6 +31,9 @@ pub struct Correction {
     /// The record that says it right, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replacement: Option<RecordRef>,
+    /// Comments and disputes that are answered by it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<RecordRef>,
     /// Members that this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,

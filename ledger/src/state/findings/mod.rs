@@ -190,9 +190,7 @@ impl Finding {
     /// The finding for programs, numbers as strings; `moment` writes a time.
     pub fn to_json(&self, moment: &dyn Fn(UnixMillis) -> String) -> Value {
         let cite = |cited: &Cited| json!({ "index": cited.index.to_string(), "record": cited.record });
-        let proof = |proof: &Proof| {
-            json!({ "keyspace": proof.keyspace, "kind": proof.kind, "key": proof.key, "membership": "present" })
-        };
+        let proof = |proof: &Proof| json!({ "keyspace": proof.keyspace, "kind": proof.kind, "key": proof.key, "membership": "present" });
         json!({
             "id": self.id,
             "rule": self.rule.as_str(),

@@ -249,7 +249,14 @@ impl FindingsPage {
             (Some(_), Some(found)) => format!("Finding: {}", found.meaning),
             _ => "Findings".to_owned(),
         };
-        Self { shell, site, one: one.map(str::to_owned), count: list.len(), more: list.len() - findings.len(), findings }
+        Self {
+            shell,
+            site,
+            one: one.map(str::to_owned),
+            count: list.len(),
+            more: list.len() - findings.len(),
+            findings,
+        }
     }
 }
 
