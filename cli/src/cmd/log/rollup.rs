@@ -34,8 +34,7 @@ use crate::trust::TrustArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     dir: super::DirArg,
-    /// The operator's key, by its name or the path of its PEM file; without it that in LOG/keys which signs roots, else the
-    /// operator's own
+    /// The operator's key, by its name or the path of its PEM file; that in LOG/keys without it
     #[arg(short, long, value_name = "KEY")]
     key: Option<String>,
     /// The operator's party id; the only operator of the log without it
