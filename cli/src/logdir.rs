@@ -6,6 +6,7 @@
 //! LOG/keys/log.key        signs checkpoints       C2SP text form PRIVATE+KEY+…, mode 0600
 //! LOG/keys/clock.key      the log's own cosigner  the same
 //! LOG/keys/operator.pem   registers parties       PKCS#8; needed rarely, better kept elsewhere
+//! LOG/keys/index.pem      signs index-roots       PKCS#8 without password; can do nothing else
 //! LOG/log.vkey            what to give to others: the log's verifier key
 //! LOG/policy.txt          and the policy with its witnesses (tlog-policy)
 //! LOG/serving.json        while a server runs: its process and address
@@ -19,13 +20,14 @@ use ledger::Code;
 use ledger::log;
 use ledger::merkle::LeafHash;
 use ledger::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};
+use ledger::record::key::PrivateKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::keys::{random, write_new};
+use crate::keys::{from_pem, random, write_new};
 use crate::refusal;
 
 /// The file that makes a folder a log's.
@@ -58,6 +60,9 @@ pub(crate) struct LogConfig {
     pub log_key: PathBuf,
     /// The log's own cosigner. Relative to the log's folder.
     pub clock_key: PathBuf,
+    /// The operator's key that signs `index-root` records while the log is served. Relative to the log's folder.
+    #[serde(default)]
+    pub index_key: Option<PathBuf>,
     /// What a checkpoint must meet before anybody sees it (C2SP tlog-policy).
     pub policy: String,
 }
@@ -163,6 +168,7 @@ impl LogDir {
             guard: None,
             log_key: PathBuf::from("keys/log.key"),
             clock_key: PathBuf::from("keys/clock.key"),
+            index_key: Some(PathBuf::from("keys/index.pem")),
             policy: keys.policy(),
         };
         let dir = Self::with(path, config)?;
@@ -242,6 +248,17 @@ impl LogDir {
             signers,
             policy: self.policy.clone(),
         })
+    }
+
+    /// The key that signs `index-root` records while the log is served: the file of the command, else that of the config.
+    pub(crate) fn index_key(&self, given: Option<&Path>) -> Result<Option<PrivateKey>> {
+        let own = self.config.index_key.as_ref().map(|path| self.path.join(path));
+        let Some(path) = given.map(Path::to_owned).or(own) else { return Ok(None) };
+        let asked = || {
+            Err(CliError::new(Code::KeyUnreadable, "the key has a password, and the server has nobody to ask for it")
+                .hint("Use a key for roots without one; it can sign nothing else."))
+        };
+        from_pem(&self.key_text(&path)?, asked).at(path.display()).map(Some)
     }
 
     /// The file of the key that signs checkpoints.

@@ -104,6 +104,14 @@ codes! {
     IssuerMismatch = "issuer_mismatch", Rejected, 403, 14, "No signature is by a key of the party that the record names as issuer.", "Sign with a key of the issuer, or name the party that signs.";
     RoleRefused = "role_refused", Rejected, 403, 14, "The log's policy does not let this party register this kind of record.", "See entry 0 for the roles that may register this kind.";
     Redacted = "redacted", Rejected, 410, 2, "The record's body was redacted.", "The retraction named says by whom and why.";
+    PhaseRefused = "phase_refused", Rejected, 422, 14, "This step cannot follow where the agreement stands.", "See the agreement's steps with `colophon agreement status`.";
+    CommentPeriod = "comment_period", Rejected, 422, 14, "The public has not had the time for comments that the policy gives it.", "Wait until comments were open for the days named; the log's own times count.";
+    AgreementIncomplete = "agreement_incomplete", Rejected, 422, 14, "The agreement lacks what ratification needs.", "Propose it again with a summary, an impact assessment and a rollback plan.";
+    VetoLate = "veto_late", Rejected, 422, 14, "The time for a veto is over.", "What is ratified can be suspended or ended by the council.";
+    TargetUnknown = "target_unknown", Rejected, 422, 3, "The record that this one is about is not in the log.", "Send that record first, and check its id.";
+    SubjectCap = "subject_cap", Rejected, 422, 14, "There are as many statements of unvouched keys about this as the policy allows.", "Ask a steward to vouch for your key, or to speak for you.";
+    Unvouched = "unvouched", Rejected, 422, 14, "Nobody vouches for the key that signed this.", "Ask a steward of the log to vouch for the record.";
+    IssuedDoubtful = "issued_doubtful", Unverified, 422, 15, "The record says that it was issued at another time than the log received it.", "Rely on the order of the entries; only they say what came first.";
     WrongLog = "wrong_log", Rejected, 422, 2, "The record is meant for another log.", "Send it to the log that it names.";
 
     // Notes, proofs, bindings.
@@ -121,7 +129,7 @@ codes! {
     DisputedKey = "disputed_key", Rejected, 422, 15, "The signer's key may have been stolen before it signed.", "See the key-event that revokes the key; ask the issuer to sign again with a new one.";
     TimeDoubtful = "time_doubtful", Unverified, 422, 15, "The log says that it received the record later than a witness saw it.", "Rely on the order of the entries, not on the times that this log claims.";
     IndexRootRefused = "index_root_refused", Rejected, 422, 11, "The root is not the one that follows from the entries of this log.", "Rebuild the index with `colophon log audit`; sign what `colophon log index-root` offers.";
-    IndexUnavailable = "index_unavailable", Unavailable, 503, 20, "The log has no root of its index to prove an answer with.", "Follow the log instead: an answer from all of its entries needs no index.";
+    IndexUnavailable = "index_unavailable", NotFound, 404, 20, "The log has no root of its index to prove an answer with.", "Follow the log instead: an answer from all of its entries needs no index.";
     Withdrawn = "withdrawn", Rejected, 422, 15, "The record was withdrawn, or its signer's key revoked.", "See the record that withdraws it.";
 
     // Manifests.
@@ -129,6 +137,8 @@ codes! {
     SourceInvalid = "source_invalid", Malformed, 422, 2, "A dataset file cannot be read.", "Mend or fetch again the file named; nothing was written.";
     WikiUnknown = "wiki_unknown", Malformed, 422, 2, "The dump does not say which wiki it is of.", "Name it with `--wiki NAME`, for example `--wiki enwiki`.";
     AccountRefused = "account_refused", Rejected, 422, 2, "The question names an account, and accounts are never keyed.", "Ask for pages, revisions or text; expand an account into them on your own side.";
+    BulkRefused = "bulk_refused", Rejected, 422, 2, "So many questions to one keyspace, asked so finely, would tell who asks.", "Ask for three keys at most, with prefixes of at most 12 bits (`--bits 12`), or with `--local`, which tells nobody anything.";
+    ManifestClosed = "manifest_closed", Rejected, 403, 2, "The manifest is closed: its keys are shown only among a thousand others.", "Ask by a shorter prefix, as `colophon ask` does by itself.";
     OutputExists = "output_exists", Rejected, 409, 2, "The output folder exists and is not empty.", "Choose a folder that does not exist yet.";
     FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";

@@ -87,6 +87,42 @@ pub fn genesis() -> Vec<u8> {
     sign(Kind::LogPolicy, vec![LogPolicy::subject(ORIGIN)], predicate, &[&operator])
 }
 
+/// The seats of the council of [`genesis_with_council`]: names for [`key`].
+pub const COUNCIL_SEATS: [&str; 5] = ["council-1", "council-2", "council-3", "council-4", "council-5"];
+
+/// Entry 0 of a log in which three of the five seats of the council decide, and every kind has its registrants.
+pub fn genesis_with_council() -> Vec<u8> {
+    let operator = key("operator");
+    let seat = |name: &&str| {
+        let key = key(name);
+        json!({ "keyid": key.key_id(), "publicKey": key.public_key().to_base64() })
+    };
+    let everybody = ["partner", "auditor", "steward", "contributor", "operator"];
+    let mut rules = serde_json::Map::new();
+    for kind in Kind::typed() {
+        let registrants: &[&str] = match kind {
+            Kind::LogPolicy => continue,
+            Kind::UsagePreference | Kind::Comment | Kind::Dispute => &["anybody"],
+            Kind::AuditAttestation => &["auditor"],
+            Kind::GovernanceEvent => &["steward", "partner"],
+            _ => &everybody,
+        };
+        rules.insert(kind.as_str().to_owned(), json!(registrants));
+    }
+    let predicate = json!({
+        "issuer": { "id": "operator" },
+        "issued": ISSUED,
+        "origin": ORIGIN,
+        "logKeys": [log_signer().verifier_key().to_string()],
+        "witnesses": String::from_utf8(policy().encode()).expect("a policy is text"),
+        "operators": [{ "id": "operator", "keys": [PartyKey::signing(operator.public_key())] }],
+        "council": { "keys": COUNCIL_SEATS.iter().map(seat).collect::<Vec<_>>(), "threshold": 3 },
+        "rules": rules,
+        "limits": { "unvouched-per-subject": 3 },
+    });
+    sign(Kind::LogPolicy, vec![LogPolicy::subject(ORIGIN)], predicate, &[&operator])
+}
+
 /// The operator registers a party whose only key is [`key`]`(id)`.
 pub fn party(id: &str, roles: &[&str]) -> Vec<u8> {
     let own = key(id);

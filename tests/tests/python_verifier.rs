@@ -10,6 +10,7 @@ use ledger::bundle::Bundle;
 use ledger::ids::{LeafIndex, SubjectDigest};
 use ledger::merkle::Proof;
 use ledger::note::{Policy, sign_checkpoint};
+use ledger::record::Record;
 use ledger::record::key::PrivateKey;
 use ledger::record::kind::Kind;
 use ledger::record::statement::Subject;
@@ -217,11 +218,13 @@ fn b10_both_verifiers_fold_the_history_of_keys_alike() {
 
     // A comment by a key of no party.
     let own = key(60);
+    let target = Record::parse(log.body(disputed)).unwrap().id;
     let predicate = json!({
         "issuer": { "id": format!("key:{}", own.key_id()) }, "issued": ISSUED,
         "publicKey": own.public_key().to_base64(), "text": "hello",
+        "target": target.to_reference(), "nonce": "AAAAAAAAAAAAAAAAAAAAAA==",
     });
-    let subjects = vec![Subject::artifact("file", sha256(FILE))];
+    let subjects = vec![Subject::artifact("file", sha256(FILE)), Subject::record(target)];
     let comment = sign(Kind::parse("comment").unwrap(), subjects, predicate, &[&own]);
     let index = log.append(comment);
     check("unvouched", &log, index, &[], None);

@@ -219,8 +219,11 @@ proptest! {
                 false => Subject::artifact(format!("{byte}"), SubjectDigest::from_bytes([byte | 0x80; 32])),
             });
             let refs: Vec<String> = refs.into_iter().map(|byte| RecordId::from_bytes([byte; 32]).to_reference()).collect();
-            let members = serde_json::json!({ "name": "a", "list": refs });
-            let statement = statement(Kind::parse(kind).unwrap(), "a", subjects.collect(), members);
+            let target = RecordId::from_bytes([0; 32]);
+            let members =
+                serde_json::json!({ "name": "a", "list": refs, "target": target.to_reference(), "grounds": "a" });
+            let subjects = subjects.chain([Subject::record(target)]).collect();
+            let statement = statement(Kind::parse(kind).unwrap(), "a", subjects, members);
             Record::parse(&body(&statement)).unwrap()
         };
         let received = UnixMillis(received.unsigned_abs());

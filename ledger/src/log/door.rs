@@ -27,10 +27,10 @@ impl Validated {
     /// Checks an envelope against the state of the log.
     ///
     /// The cost is a JSON parse and about 55 µs a signature.
-    pub(super) fn check(body: Bytes, state: &State, next: LeafIndex) -> Result<Self> {
+    pub(super) fn check(body: Bytes, state: &State, next: LeafIndex, now: UnixMillis) -> Result<Self> {
         let mut record = Record::parse(&body)?;
         state.verify_signatures(&record)?;
-        state.admit(&record, next)?;
+        state.admit(&record, next, now)?;
         let header = Header::derive(&record, UnixMillis(0));
         // Lent to the lint, which reads a value, and given back.
         let predicate = Value::Object(std::mem::take(&mut record.statement.predicate));

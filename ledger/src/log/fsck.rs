@@ -250,12 +250,11 @@ impl<'a> Check<'a> {
             return self.damage("bodies", index, format!("the entry names body {}, found {digest}", entry.body));
         }
         if matches!(state, BodyState::Erased(_)) {
-            self.erased.push((index, entry.header));
-            return;
+            return self.erased(index, entry.header);
         }
         match self.engine.read_body(places.body) {
             Ok(Some(body)) => self.waiting.push(Waiting { index, header: entry.header, body }),
-            Ok(None) => self.erased.push((index, entry.header)),
+            Ok(None) => self.erased(index, entry.header),
             Err(error) => self.damage("bodies", index, error.to_string()),
         }
         // An entry that changes who may sign is folded before the next one is looked at.
@@ -264,6 +263,14 @@ impl<'a> Check<'a> {
         {
             self.verify_waiting();
         }
+    }
+
+    /// An entry without its body acts by its header, in its turn.
+    fn erased(&mut self, index: LeafIndex, header: Header) {
+        self.verify_waiting();
+        self.compare_snapshot(index);
+        self.state.apply(index, &header, None);
+        self.erased.push((index, header));
     }
 
     /// Parses and verifies the bodies that wait, on all cores, then decides them in order.
@@ -282,7 +289,9 @@ impl<'a> Check<'a> {
         for (waiting, verified) in waiting.iter().zip(verified) {
             self.report.bodies += 1;
             self.compare_snapshot(waiting.index);
-            match verified.and_then(|record| self.state.admit(&record, waiting.index).map(|()| record)) {
+            let admitted = verified
+                .and_then(|record| self.state.admit(&record, waiting.index, waiting.header.received).map(|()| record));
+            match admitted {
                 Ok(record) => {
                     self.state.apply(waiting.index, &waiting.header, Some(&record));
                     if let Predicate::IndexRoot(root) = &record.predicate

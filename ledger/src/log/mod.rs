@@ -21,6 +21,7 @@ mod open;
 mod publisher;
 mod queue;
 mod reader;
+mod records;
 mod room;
 mod roots;
 mod sequencer;
@@ -48,6 +49,7 @@ pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
 pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
+pub use self::records::ViewRecords;
 pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
@@ -185,7 +187,7 @@ impl Log {
     /// Checks an envelope at the door. The signatures make it worth doing on many threads.
     pub fn validate(&self, body: Bytes) -> Result<Validated> {
         let (size, state) = self.shared.committed();
-        Validated::check(body, &state, LeafIndex(size.0))
+        Validated::check(body, &state, LeafIndex(size.0), self.now())
     }
 
     /// Puts a validated record in line.

@@ -255,7 +255,7 @@ impl Sequencer {
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
             let header = validated.header_at(now);
             let admitted =
-                draft.state.admit(validated.record(), index).and_then(|()| match validated.record().predicate {
+                draft.state.admit(validated.record(), index, now).and_then(|()| match validated.record().predicate {
                     Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
                     _ => Ok(()),
                 });

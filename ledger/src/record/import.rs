@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`hugging_face`] | `README.md` with YAML front matter | `model-card`, `dataset-card`, `license-claim` |
 //! | [`croissant`] | Croissant 1.0 and 1.1 JSON-LD | `dataset-card` |
+//! | [`dpi`] | licence claims of the Data Provenance Initiative, JSON lines | `dataset-card`, `license-claim` |
 //! | [`sentence_transformers`] | `data_config.json` | one `training-source` for each training file |
 //! | [`wheel`] | `METADATA` of a Python wheel | `license-claim` |
 //! | [`model_directory`] | paths and digests of a model's files | the subject of a model |
@@ -16,6 +17,7 @@
 //! [`super::lint`], and never stops an import.
 
 pub mod croissant;
+pub mod dpi;
 pub mod fit;
 pub(crate) mod foreign_json;
 pub(crate) mod front_matter;

@@ -16,7 +16,8 @@ use crate::error::{Code, Error, Result};
 ///
 /// assert_eq!(Kind::ModelCard.as_str(), "model-card");
 /// assert_eq!(Kind::ModelCard.predicate_type(), "urn:colophon:model-card:v1");
-/// assert_eq!(Kind::parse("dispute")?, Kind::Other("dispute".to_owned()));
+/// assert_eq!(Kind::parse("dispute")?, Kind::Dispute);
+/// assert_eq!(Kind::parse("weather-report")?, Kind::Other("weather-report".to_owned()));
 /// assert_eq!(Kind::from_predicate_type("urn:colophon:party:v1")?, Kind::Party);
 /// # Ok::<(), ledger::Error>(())
 /// ```
@@ -42,15 +43,43 @@ pub enum Kind {
     LicenseClaim,
     /// An auditor's verdict.
     AuditAttestation,
+    /// An opt-out or an opt-in.
+    UsagePreference,
+    /// What a partner did about it.
+    PreferenceResponse,
+    /// A memorandum of understanding, or a data-sharing agreement.
+    Agreement,
+    /// A step in an agreement's life.
+    GovernanceEvent,
+    /// What somebody has to say about a record.
+    Comment,
+    /// An objection that wants an answer.
+    Dispute,
+    /// How a dispute ended, or that a steward vouches for a statement.
+    Resolution,
+    /// What is wrong in an earlier record.
+    Correction,
+    /// An earlier record is taken back, or its body erased.
+    Retraction,
+    /// Something went wrong.
+    Incident,
+    /// What was promised, and what was observed.
+    SlaReport,
+    /// What was paid.
+    CompensationReport,
+    /// Who was named, and where.
+    AttributionReport,
     /// The root of the verifiable index.
     IndexRoot,
+    /// The root of a roll-up run over many datasets.
+    RunRoot,
     /// A kind without a type of its own here. Never one of the names above: made by [`Kind::parse`] only.
     Other(String),
 }
 
 /// Kinds with a type of their own, in the order in which they are listed to people. A kind that gets a type is added here,
 /// in [`Kind::as_str`] and in `kinds::Predicate`; nothing else lists them.
-const TYPED: [Kind; 11] = [
+const TYPED: [Kind; 25] = [
     Kind::LogPolicy,
     Kind::Party,
     Kind::PartyProfile,
@@ -61,15 +90,26 @@ const TYPED: [Kind; 11] = [
     Kind::Manifest,
     Kind::LicenseClaim,
     Kind::AuditAttestation,
+    Kind::UsagePreference,
+    Kind::PreferenceResponse,
+    Kind::Agreement,
+    Kind::GovernanceEvent,
+    Kind::Comment,
+    Kind::Dispute,
+    Kind::Resolution,
+    Kind::Correction,
+    Kind::Retraction,
+    Kind::Incident,
+    Kind::SlaReport,
+    Kind::CompensationReport,
+    Kind::AttributionReport,
     Kind::IndexRoot,
+    Kind::RunRoot,
 ];
-
-/// Structural kinds whose types come later; they are never redacted all the same.
-const STRUCTURAL_LATER: [&str; 3] = ["governance-event", "retraction", "run-root"];
 
 /// Kinds whose subjects in the header are record ids only, so that the entry, which is never erased, does not tie a
 /// person's key to the content that the person asks about.
-const RECORD_SUBJECTS_ONLY: [&str; 4] = ["usage-preference", "preference-response", "comment", "dispute"];
+const RECORD_SUBJECTS_ONLY: [Kind; 4] = [Kind::UsagePreference, Kind::PreferenceResponse, Kind::Comment, Kind::Dispute];
 
 impl Kind {
     /// Every kind that has a type here.
@@ -90,7 +130,21 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::LicenseClaim => "license-claim",
             Self::AuditAttestation => "audit-attestation",
+            Self::UsagePreference => "usage-preference",
+            Self::PreferenceResponse => "preference-response",
+            Self::Agreement => "agreement",
+            Self::GovernanceEvent => "governance-event",
+            Self::Comment => "comment",
+            Self::Dispute => "dispute",
+            Self::Resolution => "resolution",
+            Self::Correction => "correction",
+            Self::Retraction => "retraction",
+            Self::Incident => "incident",
+            Self::SlaReport => "sla-report",
+            Self::CompensationReport => "compensation-report",
+            Self::AttributionReport => "attribution-report",
             Self::IndexRoot => "index-root",
+            Self::RunRoot => "run-root",
             Self::Other(name) => name,
         }
     }
@@ -131,15 +185,15 @@ impl Kind {
     /// Whether records of this kind hold the log together: closed schema, no free text, never redacted.
     pub fn is_structural(&self) -> bool {
         match self {
-            Self::LogPolicy | Self::Party | Self::KeyEvent | Self::IndexRoot => true,
-            Self::Other(name) => STRUCTURAL_LATER.contains(&name.as_str()),
+            Self::LogPolicy | Self::Party | Self::KeyEvent => true,
+            Self::GovernanceEvent | Self::Retraction | Self::IndexRoot | Self::RunRoot => true,
             _ => false,
         }
     }
 
     /// Whether the header's `subjects` hold record ids only.
     pub fn hides_subjects(&self) -> bool {
-        RECORD_SUBJECTS_ONLY.contains(&self.as_str())
+        RECORD_SUBJECTS_ONLY.contains(self)
     }
 }
 
@@ -179,8 +233,7 @@ mod tests {
 
     #[test]
     fn seven_kinds_are_structural() {
-        let later = STRUCTURAL_LATER.map(|name| Kind::parse(name).unwrap());
-        let structural = TYPED.iter().chain(&later).filter(|kind| kind.is_structural()).count();
+        let structural = TYPED.iter().filter(|kind| kind.is_structural()).count();
         assert_eq!(structural, 7);
         assert!(!Kind::parse("comment").unwrap().is_structural());
     }

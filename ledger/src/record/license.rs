@@ -7,6 +7,7 @@
 //!
 //! Specifications: SPDX 2.3 annex D (expressions), SPDX licence list as in the crate `spdx`; Hugging Face Hub "Licenses".
 
+pub mod compare;
 mod name;
 mod table;
 mod url;

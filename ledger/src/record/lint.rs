@@ -10,6 +10,7 @@
 mod card;
 mod code;
 mod dataset;
+mod governance;
 mod hugging_face;
 mod kinds;
 mod mend;
@@ -98,8 +99,19 @@ pub fn lint(kind: &Kind, predicate: &Value) -> Vec<Finding> {
         Kind::Party => kinds::party(members),
         Kind::KeyEvent => kinds::key_event(members),
         Kind::LogPolicy => kinds::log_policy(members),
-        // The log writes it and the reader holds it to every rule that it has.
-        Kind::IndexRoot => Vec::new(),
+        Kind::UsagePreference => governance::usage_preference(members),
+        Kind::PreferenceResponse => governance::preference_response(members),
+        Kind::Agreement => governance::agreement(members),
+        Kind::GovernanceEvent => governance::governance_event(members),
+        Kind::Comment | Kind::Dispute => governance::voice(members),
+        Kind::Resolution => governance::resolution(members),
+        Kind::Correction => governance::correction(members),
+        Kind::Retraction => governance::retraction(members),
+        Kind::Incident => governance::incident(members),
+        Kind::SlaReport | Kind::CompensationReport => governance::periodic(members),
+        Kind::AttributionReport => governance::attribution_report(members),
+        // The operator's programs write them and the reader holds them to every rule that they have.
+        Kind::IndexRoot | Kind::RunRoot => Vec::new(),
         Kind::Other(name) => {
             vec![Finding::new(&code::KIND_UNKNOWN, "", format!("`{name}` is a kind that this version does not know"))]
         }

@@ -5,6 +5,7 @@
 //! ([`kinds`]). It does not check signatures, for it knows no keys: [`dsse::Envelope::verify`] does. Nothing here knows
 //! the log either: whose a key is and who may register what is decided by `state`.
 
+pub mod aipref;
 pub mod descriptor;
 pub mod dsse;
 pub mod import;
@@ -16,6 +17,7 @@ pub mod license;
 pub mod limits;
 pub mod lint;
 pub mod members;
+pub mod period;
 pub mod schema;
 pub mod statement;
 pub mod terms;

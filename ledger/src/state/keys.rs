@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::LeafIndex;
 use crate::record::key::PublicKey;
-use crate::record::kinds::KeyEventReason;
+use crate::record::kinds::{KeyEventReason, KeyUse};
 
 /// Whose key it is. A key never changes hands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +45,8 @@ pub struct KeyState {
     pub public_key: String,
     /// Whose it is.
     pub owner: Owner,
-    /// Whether it signs roots that follow from the entries, and nothing else.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub roots_only: bool,
+    /// What it is for.
+    pub key_use: KeyUse,
     /// The entry that registered it.
     pub registered: LeafIndex,
     /// The entry that revoked it, if one did.
@@ -88,9 +87,9 @@ pub enum Standing {
 }
 
 impl KeyState {
-    pub(super) fn new(public_key: &str, owner: Owner, registered: LeafIndex) -> Self {
+    pub(super) fn new(public_key: &str, owner: Owner, key_use: KeyUse, registered: LeafIndex) -> Self {
         let (public_key, decoded) = (public_key.to_owned(), Decoded::default());
-        Self { public_key, owner, roots_only: false, registered, revoked: None, decoded }
+        Self { public_key, owner, key_use, registered, revoked: None, decoded }
     }
 
     /// The key itself. `None` cannot happen for a key that was admitted.

@@ -25,7 +25,7 @@ impl Ledger {
         let index = LeafIndex(self.bodies.len() as u64);
         let record = Record::parse(&body)?;
         self.state.verify_signatures(&record)?;
-        self.state.admit(&record, index)?;
+        self.state.admit(&record, index, UnixMillis(0))?;
         self.state.apply(index, &Header::derive(&record, UnixMillis(0)), Some(&record));
         self.bodies.push(body);
         Ok(index)
@@ -202,7 +202,7 @@ fn anybody_may_say_what_the_policy_opens_under_the_name_of_the_key() {
         let predicate = json!({
             "issuer": { "id": issuer }, "issued": testing::ISSUED,
             "publicKey": key(name).public_key().to_base64(),
-            "target": target.to_reference(), "text": "Was this page used?",
+            "target": target.to_reference(), "text": "Was this page used?", "nonce": "AAAAAAAAAAAAAAAAAAAAAA==",
         });
         sign(Kind::parse("comment").unwrap(), vec![Subject::record(target)], predicate, &[&key(name)])
     };
@@ -230,3 +230,27 @@ fn an_entry_that_breaks_a_rule_has_no_effect() {
     ledger.state.apply(LeafIndex(3), &Header::derive(&record, UnixMillis(0)), Some(&record));
     assert_eq!(ledger.state, before);
 }
+
+#[test]
+fn a_run_root_is_an_operators_and_speaks_of_what_is_there() {
+    let run = |issuer: &str, to: u64, signers: &[&str]| {
+        let keyspace = crate::ids::KeyspaceId::from_bytes([8; 32]);
+        let predicate = json!({
+            "issuer": { "id": issuer }, "issued": testing::ISSUED, "keyKind": "url-c1", "keyLen": 8, "from": 0, "to": to,
+            "sources": [], "keyspace": { "id": keyspace, "n": 0, "t": 0, "root": "00".repeat(32) },
+        });
+        let keys: Vec<PrivateKey> = signers.iter().map(|name| key(name)).collect();
+        sign(Kind::RunRoot, vec![Subject::keyspace(keyspace)], predicate, &keys.iter().collect::<Vec<_>>())
+    };
+    let mut ledger = Ledger::peopled();
+    assert_eq!(ledger.code(run("lab", 3, &["lab"])), Code::RoleRefused);
+    assert_eq!(ledger.code(run("operator", 3, &["lab"])), Code::RoleRefused);
+    assert_eq!(ledger.code(run("operator", 4, &["operator"])), Code::Schema, "an entry that is not there yet");
+    ledger.add(run("operator", 3, &["operator"])).unwrap();
+}
+
+mod claims;
+mod governance;
+mod history;
+mod preferences;
+pub(in crate::state) mod world;

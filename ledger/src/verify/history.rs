@@ -76,11 +76,11 @@ pub(super) fn check<'a>(
 /// Whoever made the bundle chose what stands in it, so what a log would pass over in silence is an error here.
 pub(super) fn fold(state: &mut State, proven: &Proven<'_>) -> Result<()> {
     let Proven { entry, record, place } = proven;
-    if !State::concerns(&entry.header) {
+    if !State::changes_keys(&entry.header) {
         return Err(Error::new(Code::BindingMismatch, "a record that changes no key").at(place));
     }
     state.verify_signatures(record).map_err(|error| quiet(&error, place))?;
-    state.admit(record, entry.index).map_err(|error| quiet(&error, place))?;
+    state.authorise(record, entry.index).map_err(|error| quiet(&error, place))?;
     state.apply(entry.index, &entry.header, Some(record));
     Ok(())
 }

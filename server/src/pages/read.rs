@@ -310,11 +310,22 @@ fn unknown(record: &Record) -> BTreeSet<String> {
         Predicate::Manifest(kind) => names(&kind.other),
         Predicate::LicenseClaim(kind) => names(&kind.other),
         Predicate::AuditAttestation(kind) => names(&kind.other),
+        Predicate::UsagePreference(kind) => names(&kind.other),
+        Predicate::PreferenceResponse(kind) => names(&kind.other),
+        Predicate::Agreement(kind) => names(&kind.other),
+        Predicate::Comment(kind) => names(&kind.other),
+        Predicate::Dispute(kind) => names(&kind.other),
+        Predicate::Resolution(kind) => names(&kind.other),
+        Predicate::Correction(kind) => names(&kind.other),
+        Predicate::Incident(kind) => names(&kind.other),
+        Predicate::SlaReport(kind) => names(&kind.other),
+        Predicate::CompensationReport(kind) => names(&kind.other),
+        Predicate::AttributionReport(kind) => names(&kind.other),
         // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
         // every member is.
-        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) | Predicate::IndexRoot(_) => {
-            BTreeSet::new()
-        }
+        Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
+        Predicate::GovernanceEvent(_) | Predicate::Retraction(_) => BTreeSet::new(),
+        Predicate::IndexRoot(_) | Predicate::RunRoot(_) => BTreeSet::new(),
         Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
     }
 }

@@ -1,7 +1,11 @@
 //! `colophon log serve`
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
+use ledger::Code;
+use ledger::log::RootSigner;
+use ledger::state::Owner;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +31,10 @@ pub(crate) struct Args {
     /// Address and port; port 0 lets the system choose. Without it `listen` of LOG/config.toml, else 127.0.0.1:8480
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// The operator's key that signs roots of the index, a PEM file without password. Without it `index-key` of
+    /// LOG/config.toml; without either the log signs none
+    #[arg(long, value_name = "FILE")]
+    index_key: Option<PathBuf>,
     /// A proxy in front of this server; whoever comes through it counts by the last address of X-Forwarded-For. May be
     /// repeated
     #[arg(long = "proxy", value_name = "IP")]
@@ -45,6 +53,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     trace(&args.trace)
         .map_err(|error| error.hint(format!("Say error, warn, info or debug: `{serve} --trace warn`")))?;
     let mut running = Running::start_behind(&dir, address, args.proxies.clone())?;
+    sign_index_roots(&running, &dir, args, session)?;
     dir.keep_config();
     let size = running.log().published().map_or(0, |view| view.size.0);
     let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
@@ -52,6 +61,20 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     session.out.step(&text, Some(&json));
     running.wait()?;
     Ok(Answer::new("stopped", json!({ "stopped": true })))
+}
+
+/// Lets the log sign roots of its index, if there is a key for it.
+fn sign_index_roots(running: &Running, dir: &LogDir, args: &Args, session: &Session) -> Result<()> {
+    let Some(key) = dir.index_key(args.index_key.as_deref())? else { return Ok(()) };
+    let owner = running.log().published().and_then(|view| view.state.key(&key.key_id()).map(|key| key.owner.clone()));
+    match owner {
+        Some(Owner::Party(issuer)) => running.log().sign_index_roots(RootSigner { issuer, key }),
+        _ if args.index_key.is_some() => {
+            return Err(CliError::new(Code::SignerUnknown, "the index key is of no operator of this log"));
+        }
+        _ => session.out.warn("the index key is of no operator of this log: no roots are signed"),
+    }
+    Ok(())
 }
 
 /// Writes what the server has to say to standard error.

@@ -42,7 +42,7 @@ impl Rows for Index {
 
 impl Index {
     /// Writes what a draft changed.
-    pub(in crate::log) fn write_draft(&self, draft: &Draft) -> Result<()> {
+    pub fn write_draft(&self, draft: &Draft) -> Result<()> {
         let trees = self.trees()?;
         let mut puts = Puts::default();
         for node in draft.new_nodes() {

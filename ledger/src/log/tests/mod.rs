@@ -15,6 +15,7 @@ use crate::testing;
 
 mod faults;
 mod local;
+mod records;
 mod roots;
 mod uploads;
 

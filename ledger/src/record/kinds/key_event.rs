@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! {"issuer":{"id":"example-ai"},"issued":"2026-03-01T12:00:00Z",
-//!  "event":"add",    "keyid":"<new>","publicKey":"<base64 DER>","reason":"unspecified"}
+//!  "event":"add",    "keyid":"<new>","publicKey":"<base64 DER>","use":"sign","reason":"unspecified"}
 //!  "event":"rotate", "keyid":"<new>","publicKey":"<base64 DER>","replaces":"<old>","reason":"superseded"}
 //!  "event":"revoke", "keyid":"<old>","reason":"keyCompromise","compromisedFromIndex":1234}
 //! ```
@@ -14,7 +14,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Keys, check_subjects, schema_error};
+use super::{KeyUse, Keys, check_subjects, schema_error};
 use crate::error::Result;
 use crate::ids::KeyId;
 use crate::record::limits::MAX_INTEGER;
@@ -65,6 +65,9 @@ pub struct KeyEvent {
     /// Base64 of the DER of a key that comes into force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
+    /// What a key that comes into force is for; without it, to sign records.
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub key_use: Option<KeyUse>,
     /// The key that a rotation puts out of force.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Sha256Hex>")]
@@ -102,6 +105,9 @@ impl KeyEvent {
             (KeyEventKind::Revoke, Some(_)) => {
                 return Err(schema_error("/publicKey", "not expected: the key is registered already"));
             }
+        }
+        if self.event == KeyEventKind::Revoke && self.key_use.is_some() {
+            return Err(schema_error("/use", "not expected: no key comes into force"));
         }
         match (self.event, self.replaces) {
             (KeyEventKind::Rotate, None) => {

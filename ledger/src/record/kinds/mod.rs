@@ -1,13 +1,17 @@
 //! What each kind of record says: one file per kind, each with its members, their JSON, and the rules between them.
 //!
-//! Structural kinds (`log-policy`, `party`, `key-event`, `index-root`) are closed: a member that they do not have is refused, and none of
-//! theirs holds free text. All others keep the members that this version does not know.
+//! Structural kinds (`log-policy`, `party`, `key-event`, `governance-event`, `retraction`, `index-root`, `run-root`) are
+//! closed: a member that they do not have is refused, and none of theirs holds free text. All others keep the members that this version does
+//! not know.
 //!
 //! **A new kind** gets a file here, a variant in [`Predicate`] and in [`Kind`], and a line in `schema`. Until then its
 //! records are [`Predicate::Other`]: kept, signed, and shown as they are.
 
+mod agreement;
+mod amendment;
 mod audit_attestation;
 mod dataset_card;
+mod governance_event;
 mod index_root;
 mod key_event;
 mod license_claim;
@@ -16,15 +20,23 @@ mod manifest;
 mod model_card;
 mod party;
 mod party_profile;
+mod preference_response;
+mod report;
+mod run_root;
 mod training_source;
+mod usage_preference;
+mod voice;
 
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use agreement::{Agreement, CommentPeriod, DEFAULT_AUDIT_PERIOD, Document, OneOrMany, Retention, Rule};
+pub use amendment::{Correction, Redaction, RedactionAuthority, RedactionReason, Retraction, RetractionReason};
 pub use audit_attestation::{Assessment, AuditAttestation, Verdict, Verifier};
 pub use dataset_card::DatasetCard;
+pub use governance_event::{COUNCIL, GovernanceEvent, Phase, Tally};
 pub use index_root::IndexRoot;
 pub use key_event::{KeyEvent, KeyEventKind, KeyEventReason};
 pub use license_claim::{Acknowledgement, Attribution, LicenseClaim, LicenseScope, Licensed};
@@ -33,12 +45,18 @@ pub use manifest::{Disclosure, Keyspace, Manifest, ManifestDataset};
 pub use model_card::ModelCard;
 pub use party::{KeyUse, Party, PartyKey, Role};
 pub use party_profile::{ExternalIdentifier, PartyProfile};
+pub use preference_response::{PreferenceResponse, ResponseStatus};
+pub use report::{AttributionReport, Compensation, CompensationReport, DELETION, Incident, Severity, SlaReport, Span};
+pub use run_root::{MAX_SOURCES, RunKeyspace, RunRoot, RunSource};
 pub use training_source::{Category, Relation, SourceDataset, TrainingSource};
+pub use usage_preference::{Allowance, Authority, Preferences, Scope, UsagePreference};
+pub use voice::{Comment, Dispute, Outcome, Resolution};
 
 use super::key::PublicKey;
 use super::kind::Kind;
 use super::members::{COMMON_MEMBERS, Common};
 use super::statement::{Statement, Subject};
+use super::terms::RecordRef;
 use super::{json, typed};
 use crate::error::{Code, Error, Result};
 use crate::ids::KeyId;
@@ -63,7 +81,21 @@ pub enum Predicate {
     Manifest(Box<Manifest>),
     LicenseClaim(Box<LicenseClaim>),
     AuditAttestation(Box<AuditAttestation>),
+    UsagePreference(Box<UsagePreference>),
+    PreferenceResponse(Box<PreferenceResponse>),
+    Agreement(Box<Agreement>),
+    GovernanceEvent(Box<GovernanceEvent>),
+    Comment(Box<Comment>),
+    Dispute(Box<Dispute>),
+    Resolution(Box<Resolution>),
+    Correction(Box<Correction>),
+    Retraction(Box<Retraction>),
+    Incident(Box<Incident>),
+    SlaReport(Box<SlaReport>),
+    CompensationReport(Box<CompensationReport>),
+    AttributionReport(Box<AttributionReport>),
     IndexRoot(Box<IndexRoot>),
+    RunRoot(Box<RunRoot>),
     /// A kind without a type of its own here. Its members are in `Statement::predicate`.
     Other,
 }
@@ -126,10 +158,80 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
             attestation.check()?;
             Predicate::AuditAttestation(attestation.into())
         }
+        Kind::UsagePreference => {
+            let members: UsagePreference = rest(members)?;
+            members.check(&common, statement)?;
+            Predicate::UsagePreference(members.into())
+        }
+        Kind::PreferenceResponse => {
+            let members: PreferenceResponse = rest(members)?;
+            members.check(statement)?;
+            Predicate::PreferenceResponse(members.into())
+        }
+        Kind::Agreement => {
+            let members: Agreement = rest(members)?;
+            members.check()?;
+            Predicate::Agreement(members.into())
+        }
+        Kind::GovernanceEvent => {
+            let members: GovernanceEvent = rest(members)?;
+            members.check(statement)?;
+            Predicate::GovernanceEvent(members.into())
+        }
+        Kind::Comment => {
+            let members: Comment = rest(members)?;
+            members.check(statement)?;
+            Predicate::Comment(members.into())
+        }
+        Kind::Dispute => {
+            let members: Dispute = rest(members)?;
+            members.check(statement)?;
+            Predicate::Dispute(members.into())
+        }
+        Kind::Resolution => {
+            let members: Resolution = rest(members)?;
+            members.check(statement)?;
+            Predicate::Resolution(members.into())
+        }
+        Kind::Correction => {
+            let members: Correction = rest(members)?;
+            members.check(statement)?;
+            Predicate::Correction(members.into())
+        }
+        Kind::Retraction => {
+            let members: Retraction = rest(members)?;
+            members.check(statement)?;
+            Predicate::Retraction(members.into())
+        }
+        Kind::Incident => {
+            let members: Incident = rest(members)?;
+            members.check()?;
+            Predicate::Incident(members.into())
+        }
+        Kind::SlaReport => {
+            let members: SlaReport = rest(members)?;
+            members.check()?;
+            Predicate::SlaReport(members.into())
+        }
+        Kind::CompensationReport => {
+            let members: CompensationReport = rest(members)?;
+            members.check()?;
+            Predicate::CompensationReport(members.into())
+        }
+        Kind::AttributionReport => {
+            let members: AttributionReport = rest(members)?;
+            members.check()?;
+            Predicate::AttributionReport(members.into())
+        }
         Kind::IndexRoot => {
             let root: IndexRoot = rest(members)?;
             root.check(statement)?;
             Predicate::IndexRoot(root.into())
+        }
+        Kind::RunRoot => {
+            let run: RunRoot = rest(members)?;
+            run.check(statement)?;
+            Predicate::RunRoot(run.into())
         }
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),
@@ -165,6 +267,11 @@ fn own_key(common: &Common, kind: &Kind, members: &Map<String, Value>) -> Result
         let detail = "a signer that no party owns cannot issue a structural record";
         return Err(Error::new(Code::Schema, detail).at("/predicate/issuer/id"));
     }
+    if common.nonce.is_none() {
+        let detail =
+            "missing: a signer that no party owns is a person, and the record's id stays when its body is erased";
+        return Err(Error::new(Code::Schema, detail).at("/predicate/nonce"));
+    }
     let Some(Value::String(text)) = members.get(OWN_KEY) else {
         let detail = "missing: an issuer of the form key:<keyid> shows its key";
         return Err(Error::new(Code::Schema, detail).at("/predicate/publicKey"));
@@ -194,6 +301,14 @@ fn check_subjects(statement: &Statement, expected: &[Subject]) -> Result<()> {
     let names: Vec<&str> = expected.iter().filter_map(|subject| subject.name.as_deref()).collect();
     let detail = format!("expected exactly one subject for each of: {}", names.join(", "));
     Err(Error::new(Code::Schema, detail.chars().take(500).collect::<String>()).at("/subject"))
+}
+
+/// A statement about a record has that record among its subjects, so that it is found under it.
+fn needs_subject(statement: &Statement, target: &RecordRef) -> Result<()> {
+    if statement.subjects.iter().any(|subject| subject.record_id() == Some(target.id())) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Schema, format!("expected {target} among the subjects")).at("/subject"))
 }
 
 fn schema_error(place: &str, detail: impl Into<String>) -> Error {

@@ -48,6 +48,9 @@ pub enum Role {
 pub enum KeyUse {
     /// Signs records.
     Sign,
+    /// Signs key events of its party, and nothing else: to be kept offline. A party that has such a key in force adds and
+    /// rotates keys with it only.
+    Manage,
     /// Signs roots that anybody can compute from the entries (`index-root`, `run-root`) and nothing else: such a key may
     /// stand on the machine that serves the log.
     Roots,

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::{IndexRoot, KeyEvent, LogPolicy, Manifest};
-use crate::ids::{KeyspaceId, RecordId, SubjectDigest};
+use super::{IndexRoot, KeyEvent, LogPolicy, Manifest, RunRoot, UsagePreference};
+use crate::ids::{ContentKey, KeyspaceId, RecordId, SubjectDigest};
 use crate::note::{KeyName, NoteSigner};
 use crate::record::dsse::Envelope;
 use crate::record::key::PrivateKey;
@@ -129,14 +129,121 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
                 "conformance": { "score": "0.9", "rationale": "one source without digest" }, "supersedes": [reference(6)],
             }),
         ),
+        Kind::UsagePreference => {
+            let members = json!({
+                "preferences": { "train-ai": "disallow", "search": "allow" }, "vocabulary": "draft-ietf-aipref-vocab-06",
+                "scope": [{ "kind": "mw-page", "key": ContentKey::from_bytes([0x77; 32]) },
+                          { "kind": "url-c1", "prefix": "https://example.org/blog/" }],
+                "authority": "self", "addressees": ["example-ai"], "appliesFrom": "2026-03-02T00:00:00Z",
+                "raw": "train-ai=n, search=y", "nonce": "AAAAAAAAAAAAAAAAAAAAAA==",
+            });
+            let preference: UsagePreference = serde_json::from_value(members.clone()).unwrap();
+            ("example-org", preference.subjects(), members)
+        }
+        Kind::PreferenceResponse => (
+            "example-ai",
+            card(),
+            json!({ "preference": reference(0xcc), "status": "partly", "effectiveFromVersion": "2.0", "reason": "…",
+                    "notUsedFor": [reference(3)], "alreadyUsedIn": [reference(4)], "dueBy": "2026-04-01T00:00:00Z" }),
+        ),
+        Kind::Agreement => {
+            ("example-ai", vec![Subject::artifact("mou.md", SubjectDigest::from_bytes([0xee; 32]))], agreement())
+        }
+        Kind::GovernanceEvent => (
+            "council",
+            card(),
+            json!({ "agreement": reference(0xcc), "phase": "ratified", "decision": "ab".repeat(32),
+                    "tally": { "for": 3, "against": 1, "abstained": 1 } }),
+        ),
+        Kind::Comment => (
+            "example-org",
+            card(),
+            json!({ "target": reference(0xcc), "text": "Which dump?", "pointers": ["/dataset/uri"] }),
+        ),
+        Kind::Dispute => (
+            "example-org",
+            card(),
+            json!({ "target": reference(0xcc), "grounds": "The page was used after the opt-out.",
+                    "requestedRemedy": "Train the next version without it.", "counterClaims": [{ "target": reference(5) }] }),
+        ),
+        Kind::Resolution => (
+            "example-org",
+            card(),
+            json!({ "target": reference(0xcc), "outcome": "partlyUpheld", "decidedBy": "the stewards", "remedy": "…",
+                    "reason": "The page is in the manifest." }),
+        ),
+        Kind::Correction => (
+            "example-ai",
+            card(),
+            json!({ "target": reference(0xcc), "pointers": ["/pairs"], "reason": "a typing error",
+                    "replacement": reference(3) }),
+        ),
+        Kind::Retraction => (
+            "example-log",
+            card(),
+            json!({ "target": reference(0xcc), "reason": "redacted",
+                    "redaction": { "reason": "personalData", "authority": "operator" } }),
+        ),
+        Kind::Incident => (
+            "example-ai",
+            card(),
+            json!({ "severity": "high", "detected": "2026-03-01T10:00:00Z", "resolved": "2026-03-01T11:00:00Z",
+                    "affected": [reference(3), "answers in Persian"], "summary": "…", "agreement": reference(4) }),
+        ),
+        Kind::SlaReport => (
+            "example-ai",
+            card(),
+            json!({ "agreement": reference(0xcc), "metric": "answer time", "target": "P30D", "observed": "P12D",
+                    "period": { "from": "2026-01-01T00:00:00Z", "until": "2026-03-31T00:00:00Z" }, "met": true }),
+        ),
+        Kind::CompensationReport => (
+            "example-ai",
+            card(),
+            json!({ "agreement": reference(0xcc), "period": { "from": "2026-01-01T00:00:00Z", "until": "2026-03-31T00:00:00Z" },
+                    "compensate": [{ "payAmount": "1200.50", "unit": "EUR", "compensatedParty": "example-stewards" }] }),
+        ),
+        Kind::AttributionReport => (
+            "example-ai",
+            card(),
+            json!({ "creditText": "Text by the authors of Example Wiki", "isBasedOn": [reference(8), "https://example.org"],
+                    "license": "CC-BY-SA-4.0", "url": "https://example.org/credits" }),
+        ),
         Kind::IndexRoot => {
             let members = json!({ "size": 1024, "root": "56".repeat(32), "previous": reference(4) });
             let root: IndexRoot = serde_json::from_value(members.clone()).unwrap();
             ("example-log", root.subjects(), members)
         }
+        Kind::RunRoot => {
+            let members = json!({
+                "keyKind": "para-n1", "keyLen": 8, "from": 0, "to": 1024,
+                "sources": [
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": true },
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([7; 32]), "n": 9_000, "covered": true },
+                    { "index": 400, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": false },
+                ],
+                "keyspace": { "id": KeyspaceId::from_bytes([8; 32]), "n": 12_000, "t": 9, "root": "56".repeat(32) },
+            });
+            let run: RunRoot = serde_json::from_value(members.clone()).unwrap();
+            ("example-log", run.subjects(), members)
+        }
         Kind::Other(_) => ("example-org", card(), json!({ "anything": [reference(1)], "target": reference(2) })),
     };
     statement(kind.clone(), issuer, subjects, members)
+}
+
+fn agreement() -> Value {
+    json!({
+        "assigner": "example-stewards", "assignee": "example-ai", "target": "https://example.org/dumps",
+        "permission": [{ "action": "train-ai", "constraint":
+            { "leftOperand": "purpose", "operator": "isAnyOf", "rightOperand": ["research"] } }],
+        "prohibition": [{ "action": "profile-contributors" }],
+        "obligation": [{ "action": ["attribute", "publish-manifest"] }],
+        "purposes": ["training of language models"], "retention": { "period": "P1Y" }, "auditPeriod": "P3M",
+        "summary": "Example AI may train on the articles.", "impactAssessment": "Nobody is listed.",
+        "rollbackPlan": { "name": "plan.md", "digest": { "sha256": "dd".repeat(32) } }, "exitClause": "Three months.",
+        "commentPeriod": { "opens": "2026-03-02T00:00:00Z", "closes": "2026-03-16T00:00:00Z" },
+        "validUntil": "2028-03-01T00:00:00Z",
+    })
 }
 
 fn log_policy() -> Value {

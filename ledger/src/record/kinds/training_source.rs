@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::record::descriptor::Digests;
-use crate::record::terms::{Claimed, RecordRef, Timestamp};
+use crate::record::terms::{Claimed, RecordRef, Texts, Timestamp};
 
 /// How the model used the dataset (SPDX relationship types).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +82,9 @@ pub struct TrainingSource {
     /// Of which category it is, or `noAssertion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<Claimed<Category>>,
+    /// What for, in the words of the agreement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Texts>,
     /// When the use began, or `noAssertion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Claimed<Timestamp>>,

@@ -105,6 +105,29 @@ rules! {
     COUNCIL_OF_ONE = "council_of_one", Info, "A threshold of one lets any single key of the council decide.";
     NO_WITNESSES = "no_witnesses", Warn, "Name witnesses: without them readers rely on the operator alone.";
 
+    // Agreements, preferences, the public's voice, reports.
+    ADDRESSEES_MISSING = "addressees_missing", Info, "Name the parties that should answer: the clock of answers runs for those named.";
+    CONTROL_EVIDENCE_MISSING = "control_evidence_missing", Info, "Publish a text where the content is, and name it in `evidence`, so that a steward or an auditor can vouch for it.";
+    CATEGORY_UNKNOWN = "category_unknown", Info, "It is kept and counts for nothing; the vocabulary has train-ai and search.";
+    RESPONSE_REASON_MISSING = "response_reason_missing", Warn, "Say why.";
+    EFFECTIVE_VERSION_MISSING = "effective_version_missing", Info, "Say from which version on, so that others can hold it against that version's manifest.";
+    RATIFICATION_NEEDS = "ratification_needs", Warn, "Add it: without it the agreement cannot be ratified.";
+    PURPOSES_MISSING = "purposes_missing", Warn, "Name the purposes, or no use can be seen to be outside of them.";
+    END_MISSING = "end_missing", Warn, "Add validUntil: an agreement without an end is not bound in time.";
+    AGREEMENT_ADVISED = "agreement_advised", Info, "Say it: those concerned will ask.";
+    COMMENT_PERIOD_SHORT = "comment_period_short", Warn, "Plan at least 14 days; ratification before that is refused.";
+    DECISION_MISSING = "decision_missing", Info, "Add the SHA-256 of the decision's text.";
+    NONCE_MISSING = "nonce_missing", Info, "Add a nonce: else whoever guesses the words can confirm them after the body was erased.";
+    REMEDY_MISSING = "remedy_missing", Info, "Say what would mend it.";
+    RESOLUTION_REASON_MISSING = "resolution_reason_missing", Warn, "Say why, in `reason` or `evidence`.";
+    REPLACEMENT_MISSING = "replacement_missing", Info, "Name the record that says it right, once there is one.";
+    RETRACTION_UNSPECIFIED = "retraction_unspecified", Info, "Give a reason: readers treat an error and a mistaken submission differently.";
+    INCIDENT_SUMMARY_MISSING = "incident_summary_missing", Warn, "Say what happened.";
+    INCIDENT_ORDER = "incident_order", Warn, "Put detected before resolved.";
+    REPORT_AGREEMENT_MISSING = "report_agreement_missing", Info, "Name the agreement under which it is reported.";
+    BASED_ON_NO_RECORD = "based_on_no_record", Warn, "Name the dataset's card or the training source as `record:<id>`.";
+    CREDIT_ADDRESS_MISSING = "credit_address_missing", Info, "Say where the credit can be seen.";
+
     // Every kind.
     VALIDITY_ENDS_BEFORE = "validity_ends_before", Warn, "Put validUntil after validFrom.";
     EVIDENCE_WITHOUT_DIGEST = "evidence_without_digest", Info, "Add the digest: what stands at an address changes.";

@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(codes("log-policy", json!({"witnesses": "quorum none\n"})), ["council_empty", "no_witnesses"]);
         let policy = json!({"witnesses": "witness a x\nquorum a\n", "council": {"keys": [{}, {}], "threshold": 1}});
         assert_eq!(codes("log-policy", policy), ["council_of_one"]);
-        assert_eq!(codes("agreement", json!({})), ["kind_unknown"]);
+        assert_eq!(codes("weather-report", json!({})), ["kind_unknown"]);
     }
 
     #[test]

@@ -96,7 +96,8 @@ fn an_unvouched_signer_is_shown_as_such() {
     let own = key(60);
     let issuer = format!("key:{}", own.key_id());
     let target = Record::parse(story.log.body(story.card)).unwrap().id;
-    let members = json!({ "publicKey": own.public_key().to_base64(), "text": "hello" });
+    let members = json!({ "publicKey": own.public_key().to_base64(), "text": "hello",
+        "target": target.to_reference(), "nonce": "AAAAAAAAAAAAAAAAAAAAAA==" });
     let kind = Kind::parse("comment").unwrap();
     let comment = story.log.append(body(kind, vec![Subject::record(target)], &issuer, members, &[&own]));
     let report = signer_key_report(&story, comment, &[]);
