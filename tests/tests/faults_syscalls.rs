@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use harness::faults::check::check;
 use harness::faults::history::{History, Promises};
@@ -27,6 +28,8 @@ const ONE_IN: u64 = 12;
 
 /// No append takes longer, under strace and on the slowest machine; an index that hangs is given up after one minute.
 const SECONDS: &str = "100";
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A log of a few records, to be copied for each try.
 struct Template {
@@ -87,6 +90,8 @@ fn try_once(strace: &Path, store: &Store, inject: &str) -> Tried {
 /// Strikes at one n after the other until none is left to strike at.
 fn strike(how: &str, ended: impl Fn(&Tried, &str)) {
     let Some(strace) = tool("strace") else { return };
+    // One at a time: a child of the other test between `fork` and `exec` would hold the locks of this one's log.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let template = Template::new();
     let mut tries = 0;
     for call in CALLS {

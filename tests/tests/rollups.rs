@@ -186,11 +186,8 @@ fn a_question_to_a_thousand_datasets_costs_ten_requests_and_40_kb_and_leaves_non
     assert_eq!(named(&answer, "present"), BTreeSet::from([format!("set-{DATASETS}")]));
     assert_eq!((&rollup(&answer)["covered"], &rollup(&answer)["tail"]), (&json!(DATASETS), &json!(1)));
 
-    // Whoever rebuilds the runs finds the same roots, from the log's folder and from its address.
-    for from in [["--dir", &text(&place.log)], ["--log", &place.server.url]] {
-        let checked = place.program.json(&[&["manifest", "check", "--rollups"][..], &from].concat());
-        assert_eq!((&checked["sound"], checked["runs"].as_array().unwrap().len()), (&json!(true), 1));
-    }
+    let checked = place.program.json(&["manifest", "check", "--rollups", "--dir", &text(&place.log)]);
+    assert_eq!((&checked["sound"], checked["runs"].as_array().unwrap().len()), (&json!(true), 1));
 
     // An operator signs a run that leaves a dataset out: it is not covered, which is no absence, and a rebuild says so.
     let run = made["runs"][0]["index"].as_str().unwrap();
@@ -199,6 +196,29 @@ fn a_question_to_a_thousand_datasets_costs_ten_requests_and_40_kb_and_leaves_non
     assert_eq!(named(&answer, "not-covered"), BTreeSet::from(["set-333".to_owned()]));
     let checked = place.program.run(&["manifest", "check", "--rollups", "--dir", &text(&place.log), "--json"]);
     assert_eq!(checked.exit, 11, "{}", checked.stdout);
+}
+
+#[test]
+fn runs_follow_one_another_and_anybody_can_rebuild_them() {
+    let place = Place::new();
+    place.declare(0..12);
+    place.roll_up(&[]);
+    place.declare(12..14);
+    assert_eq!(place.roll_up(&[])["runs"].as_array().unwrap().len(), 1, "what is there stays as it is");
+    let (answer, ..) = place.ask(12 * ITEMS / 2);
+    assert_eq!(named(&answer, "present"), BTreeSet::from(["set-11".to_owned(), "set-12".to_owned()]));
+    assert_eq!((rollup(&answer)["runs"].as_array().unwrap().len(), &rollup(&answer)["covered"]), (2, &json!(14)));
+    // Whoever rebuilds the runs finds the same roots, from the log's folder and from its address.
+    for from in [["--dir", &text(&place.log)], ["--log", &place.server.url]] {
+        let checked = place.program.json(&[&["manifest", "check", "--rollups"][..], &from].concat());
+        assert_eq!((&checked["sound"], checked["runs"].as_array().unwrap().len()), (&json!(true), 2));
+    }
+    assert_eq!(place.roll_up(&["--full"])["runs"][0]["covered"], 14);
+    // Nobody has to believe a run: each dataset can be asked for its own proof.
+    let question = asked(12 * ITEMS / 2);
+    let answer = place.program.json(&["ask", &question, "--each", "--log", &place.server.url]);
+    assert_eq!(named(&answer, "absent").len(), 12);
+    assert!(answer["coverage"]["rollups"].as_array().unwrap().is_empty());
 }
 
 impl Place {

@@ -184,11 +184,16 @@ impl Kind {
 
     /// Whether records of this kind hold the log together: closed schema, no free text, never redacted.
     pub fn is_structural(&self) -> bool {
-        match self {
-            Self::LogPolicy | Self::Party | Self::KeyEvent => true,
-            Self::GovernanceEvent | Self::Retraction | Self::IndexRoot | Self::RunRoot => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::LogPolicy
+                | Self::Party
+                | Self::KeyEvent
+                | Self::GovernanceEvent
+                | Self::Retraction
+                | Self::IndexRoot
+                | Self::RunRoot
+        )
     }
 
     /// Whether the header's `subjects` hold record ids only.

@@ -114,7 +114,8 @@ impl State {
     /// Every signer is registered and in force at `next`, or is a key that the record itself brings.
     fn all_known(&self, signers: &BTreeSet<KeyId>, record: &Record, next: LeafIndex) -> Result<()> {
         for signer in signers {
-            if self.key(signer).is_some_and(|key| key.key_use == KeyUse::Roots) && record.kind != Kind::IndexRoot {
+            let is_root = matches!(record.kind, Kind::IndexRoot | Kind::RunRoot);
+            if self.key(signer).is_some_and(|key| key.key_use == KeyUse::Roots) && !is_root {
                 let detail = format!("key {signer} signs roots of the log and nothing else");
                 return Err(Error::new(Code::RoleRefused, detail));
             }

@@ -75,8 +75,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     };
     let key = match &args.key {
         Some(name) => session.keys().open(name, &mut Passwords::new(&args.password, &session.config)?)?,
+        // A key that signs roots and nothing else may stand on the server; the operator's own better does not.
         None => KeyStore::at(dir.keys_dir())
-            .open("operator", &mut Passwords::new(&args.password, &session.config)?)
+            .open(
+                if dir.keys_dir().join("index.pem").is_file() { "index" } else { "operator" },
+                &mut Passwords::new(&args.password, &session.config)?,
+            )
             .map_err(|error| error.hint("Pass the operator's key: --key NAME, or the path of its PEM file."))?,
     };
     crate::files::make_dir(&folder)?;

@@ -11,6 +11,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A lock outlives its holder for a moment: a child between `fork` and `exec` has the descriptor too.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A lock that is held until it is dropped.
 pub type Lock = Box<dyn Any + Send + Sync>;
@@ -129,10 +133,14 @@ impl Disk for StdDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Box::new(file))),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= LOCK_PATIENCE => return Ok(None),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
     }
 }

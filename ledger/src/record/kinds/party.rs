@@ -51,8 +51,8 @@ pub enum KeyUse {
     /// Signs key events of its party, and nothing else: to be kept offline. A party that has such a key in force adds and
     /// rotates keys with it only.
     Manage,
-    /// Signs roots that anybody can compute from the entries (`index-root`, `run-root`) and nothing else: such a key may
-    /// stand on the machine that serves the log.
+    /// Signs `index-root` records and nothing else. The log takes no such root but its own, so this key may stand on the
+    /// machine that serves it.
     Roots,
 }
 
