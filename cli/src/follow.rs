@@ -179,14 +179,23 @@ impl<'a> View<'a> {
     pub(crate) fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
         let folder = self.folder.join("entries");
         let (full, edge) = (folder.join(id.index().to_string()), folder.join(format!("{}.edge", id.index())));
-        let path = if id.is_full() { &full } else { &edge };
-        if let Ok(bytes) = files::read(path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
-            && (id.is_full() || decode_bundle(&bytes, id.width()).is_ok())
+        let most = usize::try_from(MAX_REPLY).unwrap_or(usize::MAX);
+        if id.is_full()
+            && let Ok(bytes) = files::read(&full, most)
         {
             return Ok(bytes);
         }
+        // An edge is kept behind the root that it was fetched under: another root may be another tree, and then the
+        // log's own bytes must be judged, not those that an earlier tree left here.
+        let root = *self.accepted.checkpoint().root().as_bytes();
+        let kept = files::read(&edge, most).unwrap_or_default();
+        let (kept_root, kept) = kept.split_at_checked(root.len()).unwrap_or_default();
+        let as_wide = decode_bundle(kept, id.width()).is_ok();
+        if !id.is_full() && as_wide && kept_root == root {
+            return Ok(kept.to_vec());
+        }
         // A wider bundle begins with the narrower one.
-        let held = files::read(&edge, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX)).unwrap_or_default();
+        let held = if as_wide { Vec::new() } else { kept.to_vec() };
         let bytes = match self.client.find_whole(&format!("/{id}"), held)? {
             Some(bytes) => bytes,
             // C2SP tlog-tiles: once the full bundle exists, a partial one may be gone.
@@ -196,9 +205,11 @@ impl<'a> View<'a> {
             }
             None => return Err(CliError::new(Code::Unreachable, "the log does not serve its entries").at(id.path())),
         };
-        self.keep(path, &bytes);
         if id.is_full() {
+            self.keep(&full, &bytes);
             let _ = files::remove(&edge);
+        } else {
+            self.keep(&edge, &[&root[..], &bytes].concat());
         }
         Ok(bytes)
     }

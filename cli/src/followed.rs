@@ -126,8 +126,11 @@ impl Records for Followed<'_> {
 pub(crate) struct Memberships<'a> {
     client: &'a Client,
     keyspaces: BTreeMap<KeyspaceId, (Keyspace, Disclosure)>,
-    known: RefCell<BTreeMap<(KeyspaceId, ContentKey), (Membership, Option<String>)>>,
+    known: RefCell<BTreeMap<(KeyspaceId, ContentKey), Known>>,
 }
+
+/// What was found, and why nothing was where nothing was.
+type Known = (Membership, Option<String>);
 
 impl Memberships<'_> {
     fn contains(&self, id: KeyspaceId, key: &ContentKey) -> Membership {

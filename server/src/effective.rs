@@ -30,7 +30,15 @@ const KEPT_FOR: u64 = 60_000;
 
 /// The findings about the whole log that were computed last.
 #[derive(Debug, Default)]
-pub struct Kept(Mutex<Option<(TreeSize, UnixMillis, Arc<Vec<Finding>>)>>);
+pub struct Kept(Mutex<Option<Computed>>);
+
+/// Findings, with the size of the log and the time that they are of.
+#[derive(Debug)]
+struct Computed {
+    size: TreeSize,
+    at: UnixMillis,
+    found: Arc<Vec<Finding>>,
+}
 
 /// All of them.
 pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
@@ -136,14 +144,14 @@ fn finding_json(app: &App, finding: &Finding) -> Value {
 pub(crate) fn of_the_log(app: &App, view: &Published) -> Result<Arc<Vec<Finding>>, Problem> {
     let now = app.log.now();
     let mut kept = app.findings.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((size, at, found)) = &*kept
-        && *size == view.size
-        && now.0.saturating_sub(at.0) < KEPT_FOR
+    if let Some(computed) = &*kept
+        && computed.size == view.size
+        && now.0.saturating_sub(computed.at.0) < KEPT_FOR
     {
-        return Ok(Arc::clone(found));
+        return Ok(Arc::clone(&computed.found));
     }
     let found = Arc::new(asked(&app.log, view, now, findings::all)?);
-    *kept = Some((view.size, now, Arc::clone(&found)));
+    *kept = Some(Computed { size: view.size, at: now, found: Arc::clone(&found) });
     Ok(found)
 }
 

@@ -144,7 +144,7 @@ fn named(answer: &Value, status: &str) -> BTreeSet<String> {
     of.map(|answer| answer["dataset"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-fn rollup<'a>(answer: &'a Value) -> &'a Value {
+fn rollup(answer: &Value) -> &Value {
     let kinds = answer["coverage"]["rollups"].as_array().unwrap();
     assert_eq!(kinds.len(), 1, "{kinds:?}");
     &kinds[0]

@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Build(build::Args),
     Inspect(inspect::Args),
     Prove(prove::Args),
-    Check(check::Args),
+    Check(Box<check::Args>),
     Push(push::Args),
 }
 

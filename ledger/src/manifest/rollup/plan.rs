@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn four_of_a_tier_become_one_and_a_small_one_joins_a_larger_neighbour() {
         assert_eq!(merges(&[(10, 1); 3]), [0..1, 1..2, 2..3]);
-        assert_eq!(merges(&[(10, 1); 4]), [0..4]);
-        assert_eq!(merges(&[(10, 1), (1_000_000, 1)]), [0..2]);
+        assert_eq!(merges(&[(10, 1); 4]), [Range { start: 0, end: 4 }]);
+        assert_eq!(merges(&[(10, 1), (1_000_000, 1)]), [Range { start: 0, end: 2 }]);
         assert_eq!(merges(&[(1_000_000, 1), (10, 1)]), [0..1, 1..2]);
         // What would not fit into a record stays apart.
         assert_eq!(merges(&[(10, 600); 4]), [0..1, 1..2, 2..3, 3..4]);
