@@ -272,7 +272,9 @@ fn f14_a_second_server_names_the_first_and_starts_when_that_is_stopped() {
     writer.arg("run").arg(&shop.log).arg("--guard").arg(shop.log.join("guard")).args(["--writers", "1"]);
     let mut writer = writer.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(writer.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // Held open: whoever writes into a pipe that nobody reads ends, and the lock with him.
+    let mut says = BufReader::new(writer.stdout.take().unwrap());
+    says.read_line(&mut line).unwrap();
     let (code, command) = shop.refusal("beside another program", &[]);
     assert_eq!((code.as_str(), command), ("store_locked", format!("kill {}", writer.id())));
     run(&mut shop.shell(&format!("kill {}", writer.id()))).passed("kill");
