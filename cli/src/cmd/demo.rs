@@ -15,7 +15,7 @@ use crate::session::Session;
 /// tampers with the commands that you will use. Then it keeps serving, so that you can look around; --once ends instead.
 /// The folder keeps its keys and settings to itself: your own are not touched.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  colophon demo\n  colophon demo --once --dir /tmp/demo")]
+#[command(after_help = "Examples:\n  colophon demo\n  colophon demo --once --dir demo")]
 pub(crate) struct Args {
     /// End when the story is told
     #[arg(long)]

@@ -11,7 +11,8 @@ use crate::session::Session;
 
 /// Ratify an agreement
 ///
-/// The council's threshold signs, after comments were open for as long as the policy says and were closed; the agreement needs an/// summary, an impact assessment and a rollback plan.
+/// The council's threshold signs, after comments were open for as long as the policy says and were closed; the agreement needs a
+/// summary, an impact assessment and a rollback plan.
 ///
 /// Members who are not in one place sign one after the other: `--statement FILE` writes what is signed, each signs it with
 /// `colophon record sign FILE --add --key KEY`, and the last sends it with `colophon record submit FILE`.
