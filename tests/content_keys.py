@@ -67,7 +67,6 @@ def spans(text):  # of a text in n1
 BASE = 0x9E3779B97F4A7C15
 
 def host(text):
-    text = text.strip("".join(map(chr, range(33))))
     if text.startswith("["):
         try: address = ipaddress.IPv6Address(text[1:-1] if text.endswith("]") and "%" not in text else "")
         except ValueError: raise Refused
@@ -191,7 +190,7 @@ def keys(kind, text):
     if kind == "para-n1": return [digest(p) for p in map(n1, text.split("\n")) if len(p) >= 50]
     if kind == "span-n1": return [digest(s) for s in spans(n1(text))]
     if kind == "url-c1": return [of(url(text), url(text).encode())]
-    if kind == "host": return [of(h, h.encode()) for h in [re.split("[:/?]", url(text))[0] if "://" in text and "[" not in text else host(text)]]
+    if kind == "host": return [of(h, h.encode()) for h in [re.split("[:/?]", url(text))[0] if "://" in text and "[" not in text else host(text.strip("".join(map(chr, range(33)))))]]
     if kind in ("mw-page", "mw-rev"):
         name, _, number = text.partition("|")
         if not re.fullmatch("0|[1-9][0-9]*", number) or int(number) >> 64: raise Refused

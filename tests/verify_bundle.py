@@ -3,7 +3,7 @@
 
     verify_bundle.py [--strict] --policy FILE BUNDLE [ARTIFACT...]
 
-It is docs/FORMAT.md §1 to §8, one function a link, and prints one line of JSON; the exit code is that of `colophon
+It is docs/FORMAT.md §1 to §8 and §12, one function a link, and prints one line of JSON; the exit code is that of `colophon
 verify`. Left out, because none of it decides who signed what or where it stands: folders as artifacts, limits of size,
 controls in names, members of a schema that no link looks at. What is misshapen where a link looks is `schema`.
 """
@@ -143,6 +143,7 @@ class Record:
         need(kind and statement["_type"] == "https://in-toto.io/Statement/v1", "schema", "its type")
         self.id, self.kind, self.predicate = sha256(envelope.payload).hex(), kind[1], statement["predicate"]
         self.issuer, self.brings, self.revokes = self.predicate["issuer"]["id"], {}, None
+        self.for_roots = set()  # keys that sign index-roots and nothing else
         self.refs = re.findall(f'"record:({HEX64})"(?!:)', json.dumps(list(self.predicate.values())))
         self.subjects = [(s.get("name") or "", s["digest"].get("sha256")) for s in statement["subject"]]
         named = [name for name, digest in self.subjects if re.match(f"(record|key|keyspace):(?!{digest}$)", name)]
@@ -167,6 +168,7 @@ class Record:
             key = Key(unbase64(item["publicKey"], "key_refused"))
             need(key.id == item["keyid"], "binding_mismatch", "the id is another key's")
             self.brings.setdefault(key.id, (key, owner))
+            self.for_roots |= {key.id} if item.get("use") == "roots" else set()
         return {item["keyid"] for item in items}
 
     def header(self, received):
@@ -181,6 +183,7 @@ class Record:
 class State:
     """§8: keys in time, and who may say what."""
     def __init__(self):
+        self.for_roots = set()
         self.policy, self.roles, self.keys = None, {}, {}  # keyid: (key, owner, registered, revoked, doubtful)
 
     def standing(self, keyid, index):
@@ -202,6 +205,7 @@ class State:
             self.policy, self.roles = record, {party: roles - {"operator"} for party, roles in self.roles.items()}
         elif record.kind == "party":
             self.roles[record.predicate["id"]] = set(record.predicate["roles"])
+        self.for_roots |= record.for_roots - set(self.keys)
         for keyid, (key, owner) in record.brings.items() if record.kind in KEY_KINDS else ():
             self.keys.setdefault(keyid, (key, owner, index, NEVER, NEVER))
         if record.revokes:
@@ -213,7 +217,9 @@ class State:
         policy, kind, issuer = self.policy, record.kind, record.issuer
         if policy is None:
             need(kind == "log-policy" and index == 0, "role_refused", "entry 0 must be a log-policy")
-            return need(all(keys & signers for keys in record.operators.values()), "threshold", "an operator")
+            signing = signers - record.for_roots
+            return need(all(keys & signing for keys in record.operators.values()), "threshold", "an operator")
+        need(kind == "index-root" or not signers & self.for_roots, "role_refused", "a key for roots alone")
         in_force = {keyid for keyid in signers if self.standing(keyid, index) == "in force"}
         speak = {self.keys[keyid][1] for keyid in in_force}
         council = kind in KEY_KINDS and 0 < policy.threshold <= len(policy.council & in_force)
@@ -221,9 +227,15 @@ class State:
         if kind == "log-policy":
             need(record.predicate["origin"] == policy.predicate["origin"], "wrong_log")
             return need(council if policy.threshold else set(policy.operators) <= speak, "threshold")
+        if kind in ("index-root", "run-root"):
+            need(issuer in policy.operators and issuer in speak, "role_refused", "not by an operator")
+            return need(record.predicate["to" if kind == "run-root" else "size"] <= index, "schema", "to")
         if kind == "party":
             need(council or (issuer in policy.operators and issuer in speak), "role_refused", "not by an operator")
             roles = {"anybody", "operator"}
+        elif kind == "index-root":
+            return need(issuer in policy.operators and issuer in speak and record.predicate["size"] <= index,
+                        "role_refused", "not by an operator")
         elif record.unvouched:
             need(record.unvouched in signers and record.unvouched not in self.keys, "issuer_mismatch", "not by its key")
         else:
@@ -263,6 +275,7 @@ def bundle(v, _):
         media = top["mediaType"] == "application/vnd.colophon.bundle.v1+json"
         need(media and names <= set(top) <= names | {"keyLookup"}, "bundle_invalid", "its members")
         v.main, *v.history = map(Part, [top, top["policy"], *top["keyHistory"]])
+        v.look_up = top.get("keyLookup")
     except FAILURES as error:
         raise error if error.args[0] == "proof_invalid" else Broken("bundle_invalid", repr(error)) from None
 
@@ -323,6 +336,62 @@ def signer_key(v, main):
         state.take(part.index, Envelope(part.body).signatures, part.record)
     if any(state.standing(keyid, main.index) == "disputed" for keyid in Envelope(main.body).signatures):
         v.warnings.append("disputed_key")
+    if v.look_up:
+        key_lookup(v, main, set(order) | {main.index})
+
+def key_lookup(v, main, known):
+    """§12: no entry about a signer's key is left out of the bundle, up to the size of the root: what `v.proven` says."""
+    told = v.look_up
+    root = argparse.Namespace(policy=v.policy, warnings=[], look_up=None, main=Part(told["indexRoot"]))
+    root.history = [v.history[0], *map(Part, told["history"])]
+    for link in (log_signature, witnesses, inclusion, envelope_signature, signer_key, record):
+        link(root, root.main)
+    stated = root.main.record
+    same = (root.main.origin, root.main.log.keys()) == (main.origin, main.log.keys())
+    need(same and stated.kind == "index-root", "binding_mismatch", "not a root of this log")
+    for lookup in told["lookups"]:
+        hash_of = lambda text: unbase64(text, "proof_invalid")
+        under = argparse.Namespace(note=lookup["checkpoint"], entry=root.main.entry, index=root.main.index,
+                                   path=[hash_of(text) for text in lookup["indexRoot"]["proof"]])
+        for link in (log_signature, witnesses, inclusion):
+            link(v, under)
+        need(int(lookup["indexRoot"]["index"]) == root.main.index, "binding_mismatch", "another root")
+        count, page = int(lookup["count"]), lookup["page"] or {"indices": []}
+        indices = [int(index) for index in page["indices"]]
+        listed = tree_root([sha256(b"\x00" + index.to_bytes(8, "big")) for index in indices])
+        value = count.to_bytes(8, "big") + listed if count else None
+        need(count == len(indices) and indices == sorted(set(indices)), "proof_invalid", "not the whole list")
+        trie(sha256(lookup["term"].encode()), value, hash_of(lookup["proof"]), bytes.fromhex(stated.predicate["root"]))
+        keyid = lookup["term"].removeprefix("key:")
+        if keyid in Envelope(main.body).signatures:
+            need(set(indices) <= known, "binding_mismatch", "the key history leaves an entry out")
+            v.proven[keyid] = stated.predicate["size"]
+
+def tree_root(hashes):
+    """RFC 6962 §2.1."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else sha256(b"")
+    k = 1 << (len(hashes) - 1).bit_length() - 1
+    return sha256(b"\x01" + tree_root(hashes[:k]) + tree_root(hashes[k:]))
+
+def trie(key, value, proof, root):
+    """§12: the root has this value under the key, or none."""
+    def bit(of, at):
+        return of[at // 8] >> (7 - at % 8) & 1
+    if value is None:
+        need(len(proof) >= 74 and proof[0] == 32 and proof[33] == 40, "proof_invalid", "not a proof of absence")
+        other, value, proof = proof[1:33], proof[34:74], proof[74:]
+        need(other != key, "proof_invalid", "it is there")
+    else:
+        other = key
+    node, below = sha256(b"\x00\x20" + other + bytes([len(value)]) + value), 256
+    while proof:
+        at, used = (proof[0], 1) if proof[0] < 128 else (proof[0] % 128 + 128 * proof[1], 2)
+        need(used == 1 or proof[1] == 1, "proof_invalid", "a bit that no key has")
+        sibling, step, proof = proof[used:used + 32], proof[:used], proof[used + 32:]
+        need(len(sibling) == 32 and at < below and bit(key, at) == bit(other, at), "proof_invalid", "a step")
+        node, below = sha256(b"\x01" + step + (sibling + node if bit(key, at) else node + sibling)), at
+    need(node == root, "proof_invalid", "it does not lead to the root of the index")
 
 def record(v, part):
     """§4: the body is a record, and the entry is what follows from it, but for the time."""
@@ -348,13 +417,13 @@ def main():
     parser.add_argument("--policy", required=True, help="a tlog-policy: whom you believe")
     parser.add_argument("bundle")
     parser.add_argument("paths", nargs="*", metavar="ARTIFACT")
-    v = parser.parse_args(namespace=argparse.Namespace(main=None, warnings=[]))
+    v = parser.parse_args(namespace=argparse.Namespace(main=None, warnings=[], proven={}))
     try:
         with open(v.policy, encoding="utf-8") as policy, open(v.bundle, "rb") as file:
             v.policy, v.data = Policy(policy.read()), file.read()
     except FAILURES as error:
         parser.error(f"cannot read: {error!r}")
-    said = {"verdict": "verified", "link": None, "code": None, "warnings": v.warnings}
+    said = {"verdict": "verified", "link": None, "code": None, "warnings": v.warnings, "unrevoked": v.proven}
     for link in (bundle, log_signature, witnesses, inclusion, envelope_signature, signer_key, record, artifact):
         try:
             link(v, v.main)

@@ -1,79 +1,75 @@
-//! Asking datasets for content keys: which replies to fetch, what they prove, and what follows for a question.
+//! Asking datasets for content keys: how each keyspace is asked, what the replies prove, and what follows for a question.
 //!
-//! The answer is computed here, never by the server. What a server learns is the first bits of a key: all of them in
-//! the exact mode, so few that at least a thousand keys share them in the range mode, none when the whole keyspace is
-//! fetched. More than three keys of one keyspace count as bulk and are answered from the whole, because a few prefixes
-//! together give a person away (DESIGN §7).
+//! The answer is computed here, never by the server. What a server learns is the first bits of a key: all of them in the
+//! exact mode, so few that at least a thousand keys share them in the range mode, and nothing where the whole keyspace or a
+//! bitmap is fetched. More than three keys of one keyspace count as bulk: they are answered from the whole, or by prefixes of
+//! at most twelve bits, because a few finer ones together give a person away. DESIGN §7, figures in `docs/PRIVACY.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ledger::Code;
-use ledger::ids::{ContentKey, KeyspaceId};
-use ledger::manifest::{Answer as Membership, Form, Header, Keyspace, Kind, MAX_HEADER, MetaMode, VerifiedRange};
+use ledger::ids::{ContentKey, KeyspaceId, SubjectDigest};
+use ledger::manifest::{
+    Answer as Membership, Asked as Thing, Bearing, Declaration, Header, Keyspace, Kind, MAX_BULK_DEPTH, MAX_SINGLE,
+    Meta, Part, Question, SHARED_RUN, Status, UniverseRow, is_numbered,
+};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::client::Client;
 use crate::datasets::Dataset;
 use crate::failure::{CliError, Result};
-use crate::files;
-use crate::question::{Question, Wanted};
+use crate::rollups::{Place, Rollups};
 use crate::session::Session;
+use fetch::{Cannot, Fetched};
+use numbers::Numbers;
+use rolled::Rolled;
+use whole::Whole;
+
+mod fetch;
+mod numbers;
+mod rolled;
+mod whole;
 
 /// How many keys must share what the server is told (DESIGN §7).
 const HIDDEN_AMONG: u64 = 1000;
 
-/// More keys than this to one keyspace give away who asks.
-const FEW: usize = 3;
-
-/// The longest prefix that many questions to one keyspace may tell.
-const BULK_BITS: u8 = 12;
-
-/// The buckets of the largest reply are 2^16, so a whole keyspace of up to 2^16 buckets is one reply.
+/// The buckets of the largest reply are 2^16, so a prefix may be at most sixteen bits shorter than the tree is high.
 const REPLY_BITS: u8 = 16;
 
-/// 2^16 buckets of 32 keys with their rows are 96 MiB; anything larger is no reply.
-const MAX_REPLY: u64 = 256 * 1024 * 1024;
+/// Up to this size the whole keyspace is fetched for a question in bulk without asking: a million keys with their rows.
+const SMALL: u64 = 64 << 20;
+
+/// Looks of one answer that are shown to programs beside those that found something.
+const MAX_MISSES: usize = 100;
 
 /// How to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Mode {
-    /// Few keys by range, many from the whole.
+    /// Few keys by range, many from the whole or by short prefixes.
     #[default]
     Automatic,
     /// Tell the server the whole key: the smallest reply.
     Exact,
-    /// Fetch whole keyspaces: the server learns nothing about the question.
+    /// Tell the server so many bits, or as many as a thousand keys share.
+    Range(Option<u8>),
+    /// Fetch whole keyspaces or bitmaps: the server learns nothing about the question.
     Local,
 }
 
-/// What a dataset answers to a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Status {
-    /// It is in the dataset, proven.
-    Present,
-    /// A proof did not hold: somebody is wrong.
-    Invalid,
-    /// It cannot be told.
-    Unknown,
-    /// It is not in the dataset as declared, proven.
-    Absent,
-    /// The dataset does not declare this kind of content.
-    NotCovered,
-}
-
-impl Status {
-    /// The word.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Invalid => "invalid",
-            Self::Unknown => "unknown",
-            Self::Absent => "absent",
-            Self::NotCovered => "not-covered",
-        }
-    }
+/// What the server was told for a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was not asked.
+    NotAsked,
+    /// So many bits, which so many keys share.
+    Bits(u8, u64),
+    /// So many bits, which so many keys of all datasets share: a roll-up run was asked.
+    RolledUp(u8, u64),
+    /// Nothing: all keys of the keyspace, of this number, were fetched.
+    Whole(u64),
+    /// Nothing: a bitmap or a universe of so many numbers was fetched.
+    Numbers(u64),
 }
 
 /// One look into one keyspace.
@@ -89,14 +85,55 @@ pub(crate) struct Look {
     pub status: Status,
     /// Why, if it is neither present nor absent.
     pub reason: Option<String>,
-    /// How many bits of the key the server was told.
-    pub told: u8,
-    /// How many keys of the keyspace share them.
-    pub among: u64,
+    /// What the server was told.
+    pub told: Told,
     /// The licence that the manifest states for the item.
     pub license: Option<String>,
-    /// Whether its absence says anything about the question.
-    decides: bool,
+    /// Which part of the question.
+    part: usize,
+    bearing: Bearing,
+}
+
+impl Look {
+    /// A look that has found nothing yet.
+    fn unknown(candidate: &Candidate<'_>) -> Self {
+        Self {
+            what: candidate.part.to_string(),
+            keyspace: candidate.keyspace.id(),
+            spec: candidate.keyspace.spec().to_string(),
+            status: Status::Unknown,
+            reason: None,
+            told: Told::NotAsked,
+            license: None,
+            part: candidate.number,
+            bearing: candidate.bearing,
+        }
+    }
+
+    /// A miss that was proven: what it means depends on what the manifest says of itself.
+    fn miss(&mut self, told: Told, row: &Declaration) {
+        self.told = told;
+        match row.disclosure.as_str() {
+            "complete" => self.status = Status::Absent,
+            "closed" => self.reason = Some("the manifest is closed: it does not say that it holds all".to_owned()),
+            _ => self.reason = Some("not in the part that was declared; the rest is not declared".to_owned()),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let (mode, bits, among) = match self.told {
+            Told::NotAsked => ("none", 0, 0),
+            Told::Bits(bits, among) => ("prefix", bits, among),
+            Told::RolledUp(bits, among) => ("roll-up", bits, among),
+            Told::Whole(n) => ("whole", 0, n),
+            Told::Numbers(n) => ("bitmap", 0, n),
+        };
+        json!({
+            "what": self.what, "keyspace": self.keyspace, "spec": self.spec, "status": self.status.as_str(),
+            "reason": self.reason, "mode": mode, "bitsTold": bits, "hiddenAmong": among.to_string(),
+            "license": self.license,
+        })
+    }
 }
 
 /// What a dataset answers, and from what.
@@ -108,23 +145,32 @@ pub(crate) struct DatasetAnswer {
     pub reason: String,
     /// Every look.
     pub looks: Vec<Look>,
+    /// What is not there and something near it is: pages that may be meant.
+    pub nearest: Vec<Look>,
+    /// How many parts of the question were found, and how many there are.
+    pub found: (usize, usize),
 }
 
 impl DatasetAnswer {
     /// For programs.
     pub(crate) fn to_json(&self) -> Value {
-        let looks: Vec<Value> = self
-            .looks
-            .iter()
-            .map(|look| {
-                json!({
-                    "what": look.what, "keyspace": look.keyspace, "spec": look.spec, "status": look.status.as_str(),
-                    "reason": look.reason, "bitsTold": look.told, "hiddenAmong": look.among.to_string(),
-                    "license": look.license,
-                })
-            })
-            .collect();
-        json!({ "status": self.status.as_str(), "reason": self.reason, "looks": looks })
+        let hits = self.looks.iter().filter(|look| look.status == Status::Present);
+        let misses = self.looks.iter().filter(|look| look.status != Status::Present);
+        let left_out = misses.clone().count().saturating_sub(MAX_MISSES);
+        let looks: Vec<Value> = hits.chain(misses.take(MAX_MISSES)).map(Look::to_json).collect();
+        let nearest: Vec<Value> = self.nearest.iter().map(Look::to_json).collect();
+        json!({
+            "status": self.status.as_str(), "reason": self.reason, "looks": looks, "looksLeftOut": left_out,
+            "partsFound": self.found.0, "partsAsked": self.found.1, "nearest": nearest,
+            "doesNotMean": self.status.does_not_mean(),
+        })
+    }
+
+    /// What was looked for where its absence says something, and is not there.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = &str> {
+        let hit = |part: usize| self.looks.iter().any(|look| look.part == part && look.status == Status::Present);
+        let absent = self.looks.iter().filter(|l| l.status == Status::Absent && l.bearing == Bearing::Decides);
+        absent.filter(move |look| !hit(look.part)).map(|look| look.what.as_str())
     }
 
     /// The licences that the manifest states for what was found.
@@ -133,283 +179,332 @@ impl DatasetAnswer {
     }
 }
 
-/// A reply that was fetched: verified, or the reason why this keyspace cannot answer.
-type Fetched = std::result::Result<VerifiedRange, Cannot>;
+/// How a keyspace is asked.
+enum Way {
+    Prefix(u8),
+    Whole,
+    Numbers,
+}
 
-/// Why a keyspace cannot answer; only `proof_invalid` is somebody's fault.
-#[derive(Debug, Clone)]
-struct Cannot {
-    code: Code,
-    reason: String,
+/// A keyspace of a dataset, with its row.
+struct Candidate<'a> {
+    keyspace: &'a Keyspace,
+    row: &'a Declaration,
+    key: &'a ContentKey,
+    part: &'a Part,
+    number: usize,
+    bearing: Bearing,
 }
 
 /// Fetches and verifies replies; each is fetched once.
 #[derive(Debug)]
 pub(crate) struct Asker<'a> {
+    session: &'a Session<'a>,
     client: &'a Client,
     folder: PathBuf,
     mode: Mode,
-    /// How many different keys go to each keyspace.
-    load: BTreeMap<KeyspaceId, BTreeSet<ContentKey>>,
+    /// How many different keys go to each keyspace, and whether some of them may only be looked for here.
+    load: BTreeMap<KeyspaceId, (BTreeSet<ContentKey>, bool)>,
+    /// Where a universe's file is: the keyspace that it stands beside.
+    universes: BTreeMap<SubjectDigest, (KeyspaceId, UniverseRow)>,
     ranges: BTreeMap<(KeyspaceId, u8, u64), Fetched>,
+    wholes: BTreeMap<KeyspaceId, std::result::Result<Whole, Cannot>>,
+    numbers: BTreeMap<KeyspaceId, std::result::Result<Numbers, Cannot>>,
     headers: BTreeMap<KeyspaceId, Option<Header>>,
-}
-
-/// One keyspace that may answer for a key.
-struct Candidate<'a> {
-    keyspace: Keyspace,
-    disclosure: &'a str,
-    wanted: &'a Wanted,
-    decides: bool,
+    rollups: &'a Rollups,
+    replies: BTreeMap<(KeyspaceId, u8, u64), Rolled>,
 }
 
 impl<'a> Asker<'a> {
     /// Plans the questions: what is asked together decides how it is asked.
+    ///
+    /// # Errors
+    /// `bulk_refused` if more than three keys of a keyspace would be told to more than twelve bits.
     pub(crate) fn new(
-        session: &Session,
+        session: &'a Session<'a>,
         client: &'a Client,
         mode: Mode,
-        questions: &[Question],
+        questions: &[&Question],
         datasets: &[Dataset],
-    ) -> Self {
-        let mut load: BTreeMap<KeyspaceId, BTreeSet<ContentKey>> = BTreeMap::new();
+        rollups: &'a Rollups,
+    ) -> Result<Self> {
+        let mut load: BTreeMap<KeyspaceId, (BTreeSet<ContentKey>, bool)> = BTreeMap::new();
+        let mut universes = BTreeMap::new();
         for dataset in datasets {
-            let rows = dataset.declarations();
+            let rows = readable(dataset);
+            for (row, keyspace) in rows.iter().flatten() {
+                if let Some(universe) = &row.universe {
+                    universes.entry(universe.sha256).or_insert_with(|| (keyspace.id(), universe.clone()));
+                }
+            }
             for question in questions {
                 for candidate in candidates(question, &rows) {
-                    load.entry(candidate.keyspace.id()).or_default().insert(candidate.wanted.key);
+                    let (keys, local) = load.entry(candidate.keyspace.id()).or_default();
+                    keys.insert(*candidate.key);
+                    *local |= question.local_only();
+                    let keyspace = candidate.keyspace;
+                    let place = rollups.place(dataset, keyspace.kind(), keyspace.id(), keyspace.n());
+                    if let Some(Place::Covered(run, _)) = place {
+                        load.entry(run.keyspace().id()).or_default().0.insert(*candidate.key);
+                    }
                 }
             }
         }
+        let fine = match mode {
+            Mode::Exact => Some("the whole of each key".to_owned()),
+            Mode::Range(Some(bits)) if bits > MAX_BULK_DEPTH => Some(format!("{bits} bits of each key")),
+            _ => None,
+        };
+        if let (Some(told), Some((keys, local))) =
+            (fine, load.values().find(|(keys, local)| keys.len() > MAX_SINGLE || *local))
+        {
+            let why =
+                if *local { "which together name who asks".to_owned() } else { format!("for {} keys", keys.len()) };
+            return Err(CliError::new(Code::BulkRefused, format!("the log would be told {told}, {why}")));
+        }
         let folder = session.config.cache.value.join("manifests");
-        Self { client, folder, mode, load, ranges: BTreeMap::new(), headers: BTreeMap::new() }
+        Ok(Self {
+            session,
+            client,
+            folder,
+            mode,
+            load,
+            universes,
+            ranges: BTreeMap::new(),
+            wholes: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            rollups,
+            replies: BTreeMap::new(),
+        })
     }
 
     /// What a dataset answers to a question.
     pub(crate) fn ask(&mut self, question: &Question, dataset: &Dataset) -> Result<DatasetAnswer> {
-        let rows = dataset.declarations();
-        let unreadable = rows.iter().filter(|row| readable(row.as_ref()).is_none()).count();
+        let rows = readable(dataset);
+        let unreadable = rows.iter().filter(|row| row.is_none()).count();
         let mut looks = Vec::new();
+        let mut rolled_up = false;
         for candidate in candidates(question, &rows) {
-            looks.push(self.look(&candidate)?);
+            let rolled = self.rolled(dataset, &candidate)?;
+            rolled_up |= rolled.is_some();
+            looks.push(match rolled {
+                Some(look) => look,
+                None => self.look(&candidate)?,
+            });
         }
-        Ok(judge(question, looks, unreadable))
+        let mut answer = judge(question, looks, unreadable);
+        // What is near would be looked for in each dataset of a roll-up; whoever wants it asks that dataset alone.
+        if !question.local_only() && !rolled_up {
+            // Asked for whatever was found: that it is asked for must not tell the server that something is missing.
+            let nearest = self.nearest(question, &rows)?;
+            if answer.status != Status::Present {
+                answer.nearest = nearest;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Pages that may be meant by what was not found, as far as the dataset holds them.
+    fn nearest(&mut self, question: &Question, rows: &[Option<(Declaration, Keyspace)>]) -> Result<Vec<Look>> {
+        let mut found = Vec::new();
+        for (row, keyspace) in rows.iter().flatten().filter(|(_, keyspace)| keyspace.kind() == Kind::MwTitle) {
+            // Keys of titles name their wiki, which the header of the keyspace says.
+            let Some(wiki) = self.header(keyspace)?.and_then(|h| h.source().wiki.clone()) else { continue };
+            let Ok(wiki) = wiki.parse() else { continue };
+            let near = question.nearest(&wiki);
+            for (number, part) in near.parts().iter().enumerate() {
+                for key in part.keys() {
+                    let candidate = Candidate { keyspace, row, key, part, number, bearing: Bearing::Hints };
+                    let look = self.look(&candidate)?;
+                    found.extend((look.status == Status::Present).then_some(look));
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn look(&mut self, candidate: &Candidate<'_>) -> Result<Look> {
-        let keyspace = &candidate.keyspace;
-        let mut look = Look {
-            what: candidate.wanted.what.clone(),
-            keyspace: keyspace.id(),
-            spec: keyspace.spec().to_string(),
-            status: Status::Unknown,
-            reason: None,
-            told: 0,
-            among: 0,
-            license: None,
-            decides: candidate.decides,
+        let Candidate { keyspace, row, key, part, .. } = *candidate;
+        let mut look = Look::unknown(candidate);
+        let found = match self.way(keyspace, row) {
+            Err(reason) => Err(Cannot { code: Code::BulkRefused, reason }),
+            Ok(Way::Whole) => self.in_whole(keyspace, key)?,
+            Ok(Way::Numbers) => self.in_numbers(keyspace, row, part)?,
+            Ok(Way::Prefix(depth)) => self.by_prefix(keyspace, depth, key)?,
         };
-        if candidate.disclosure == "closed" {
-            look.reason = Some("the manifest is closed: only its root is public".to_owned());
-            return Ok(look);
+        // The header names licences and is needed only for a hit; that it is fetched must not tell the server of one.
+        if !matches!(&found, Err(cannot) if cannot.code == Code::BulkRefused) {
+            self.header(keyspace)?;
         }
-        let depth = match self.depth(keyspace) {
-            Ok(depth) => depth,
-            Err(reason) => {
-                look.reason = Some(reason);
-                return Ok(look);
-            }
-        };
-        match self.range(keyspace, depth, prefix(&candidate.wanted.key, depth))? {
+        match found {
             Err(cannot) => {
                 if cannot.code == Code::ProofInvalid {
                     look.status = Status::Invalid;
                 }
-                look.reason = Some(cannot.reason.clone());
+                look.reason = Some(cannot.reason);
             }
-            Ok(range) => match range.answer(&candidate.wanted.key) {
-                Some(answer) => {
-                    look.told = answer.proof().depth();
-                    look.among = answer.proof().keys();
-                    if let Membership::Present { meta, .. } = &answer {
-                        look.status = Status::Present;
-                        let meta = *meta;
-                        let header = self.header(keyspace)?;
-                        look.license = meta.and_then(|meta| header?.license(&meta).map(str::to_owned));
-                    } else if candidate.disclosure == "complete" {
-                        look.status = Status::Absent;
-                    } else {
-                        look.reason = Some("not in the part that was declared; the rest is not declared".to_owned());
-                    }
-                }
-                None => {
-                    look.status = Status::Invalid;
-                    look.reason = Some("the reply is for another prefix".to_owned());
-                }
-            },
+            Ok((told, true, meta)) => {
+                look.status = Status::Present;
+                look.told = told;
+                look.license = self.license(keyspace, meta.as_ref())?;
+            }
+            Ok((told, false, _)) => look.miss(told, row),
         }
         Ok(look)
     }
 
-    /// How many bits of a key to tell.
-    fn depth(&self, keyspace: &Keyspace) -> Result<u8, String> {
-        let t = keyspace.t();
-        let whole = t.saturating_sub(REPLY_BITS);
-        let many = self.load.get(&keyspace.id()).is_some_and(|keys| keys.len() > FEW);
-        match self.mode {
-            Mode::Exact => Ok(t),
-            Mode::Automatic if !many => Ok(keyspace.depth_for(HIDDEN_AMONG).max(whole)),
-            _ if whole <= BULK_BITS => Ok(whole),
-            _ => Err("the keyspace is too large to be asked for many keys at once without telling who asks; ask for \
-                      three at most, or pass --exact"
-                .to_owned()),
-        }
-    }
-
-    /// All keys under a prefix, verified; the error is a reason to show.
-    fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Fetched> {
-        let place = (keyspace.id(), depth, prefix);
-        if !self.ranges.contains_key(&place) {
-            let range = self.fetch(keyspace, depth, prefix)?;
-            self.ranges.insert(place, range);
-        }
-        self.ranges.get(&place).ok_or_else(|| CliError::new(Code::Internal, "a reply was lost"))
-    }
-
-    fn fetch(&self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<Fetched> {
-        let path = self.folder.join(keyspace.id().to_hex()).join(format!("{depth}-{prefix}"));
-        if let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
-            && let Ok(range) = VerifiedRange::verify(keyspace, depth, prefix, &bytes)
-        {
-            return Ok(Ok(range));
-        }
-        let address = self.client.reply_address(keyspace.id(), depth, prefix, MetaMode::Rows);
-        let bytes = match self.client.get_up_to(&address, MAX_REPLY) {
-            Ok(reply) => reply.bytes,
-            Err(error) if matches!(error.code(), Code::NotFound | Code::ManifestUnknown) => {
-                let reason = "files not held by this log".to_owned();
-                return Ok(Err(Cannot { code: error.code(), reason }));
-            }
-            Err(error) => return Err(error),
+    /// How a keyspace is asked, or why it cannot be.
+    fn way(&self, keyspace: &Keyspace, row: &Declaration) -> std::result::Result<Way, String> {
+        let (t, closed) = (keyspace.t(), row.disclosure == "closed");
+        let (many, local_only) =
+            self.load.get(&keyspace.id()).map_or((false, false), |(keys, local)| (keys.len() > MAX_SINGLE, *local));
+        let shortest = t.saturating_sub(REPLY_BITS);
+        let hidden = keyspace.depth_for(HIDDEN_AMONG).max(shortest);
+        let short = if hidden <= MAX_BULK_DEPTH || shortest <= MAX_BULK_DEPTH {
+            Ok(Way::Prefix(hidden.min(MAX_BULK_DEPTH)))
+        } else {
+            Err("the keyspace is too large to be asked for many keys at once without telling who asks".to_owned())
         };
-        match VerifiedRange::verify(keyspace, depth, prefix, &bytes) {
-            Ok(range) => {
-                if let Some(folder) = path.parent() {
-                    // A cache that cannot be written costs time, not the answer.
-                    let _ = files::make_dir(folder).and_then(|()| files::write(&path, &bytes));
+        let numbered = is_numbered(keyspace.kind()) && (row.universe.is_some() || row.bitmap.is_some());
+        let (keys, rows) = keyspace.whole_len();
+        match self.mode {
+            Mode::Local | Mode::Automatic if self.mode == Mode::Local || local_only => match (closed, numbered) {
+                (true, _) => {
+                    Err("the manifest is closed: its keys are not published, only replies by prefix".to_owned())
                 }
-                Ok(Ok(range))
-            }
-            Err(error) => Ok(Err(Cannot { code: Code::ProofInvalid, reason: error.detail().to_owned() })),
+                (false, true) => Ok(Way::Numbers),
+                (false, false) => Ok(Way::Whole),
+            },
+            _ if local_only => Err("such a list is only answered from whole keyspaces or bitmaps".to_owned()),
+            // A closed manifest shows at least a thousand keys at once or none.
+            Mode::Exact if !closed => Ok(Way::Prefix(t)),
+            Mode::Range(Some(bits)) if !many => Ok(Way::Prefix(bits.min(t).max(shortest))),
+            Mode::Range(Some(bits)) => short.map(|_| Way::Prefix(bits.min(t).max(shortest))),
+            Mode::Automatic if many && !closed && numbered => Ok(Way::Numbers),
+            Mode::Automatic if many && !closed && keys.saturating_add(rows) <= SMALL => Ok(Way::Whole),
+            _ if many => short,
+            _ => Ok(Way::Prefix(hidden)),
         }
     }
 
-    /// The header of a keyspace, whose digest the signed record holds: it names the licences.
-    fn header(&mut self, keyspace: &Keyspace) -> Result<Option<&Header>> {
-        let id = keyspace.id();
-        if !self.headers.contains_key(&id) {
-            let found = self.client.find(&format!("/manifests/{id}/header.json"))?.map(|reply| reply.bytes);
-            let genuine = found.filter(|bytes| {
-                bytes.len() <= MAX_HEADER && Sha256::digest(bytes).as_slice() == id.as_bytes().as_slice()
-            });
-            let header = genuine.and_then(|bytes| Header::parse(&bytes).ok()).map(|(header, _)| header);
-            self.headers.insert(id, header);
-        }
-        Ok(self.headers.get(&id).and_then(Option::as_ref))
+    /// The licence that the manifest states: of the item, or of all items if there is only one.
+    fn license(&mut self, keyspace: &Keyspace, meta: Option<&Meta>) -> Result<Option<String>> {
+        let header = self.header(keyspace)?;
+        Ok(header.and_then(|header| match (meta, header.licenses()) {
+            (Some(meta), _) => header.license(meta).map(str::to_owned),
+            (None, [only]) => Some(only.clone()),
+            _ => None,
+        }))
     }
 }
 
-/// A row as a keyspace that this version can verify.
-fn readable(row: Option<&ledger::manifest::Declaration>) -> Option<Keyspace> {
-    row.and_then(|row| Keyspace::declared(row).ok())
+/// What a look came to: what the server was told, whether the key is there, and its row.
+type Found = std::result::Result<(Told, bool, Option<Meta>), Cannot>;
+
+impl Asker<'_> {
+    fn by_prefix(&mut self, keyspace: &Keyspace, depth: u8, key: &ContentKey) -> Result<Found> {
+        let range = match self.range(keyspace, depth, keyspace.prefix(key, depth))? {
+            Ok(range) => range,
+            Err(cannot) => return Ok(Err(cannot.clone())),
+        };
+        let Some(answer) = range.answer(key) else {
+            return Ok(Err(Cannot::proof("the reply is for another prefix")));
+        };
+        let told = Told::Bits(answer.proof().depth(), answer.proof().keys());
+        Ok(Ok(match answer {
+            Membership::Present { meta, .. } => (told, true, meta),
+            Membership::Absent { .. } => (told, false, None),
+        }))
+    }
+
+    fn in_whole(&mut self, keyspace: &Keyspace, key: &ContentKey) -> Result<Found> {
+        if !self.wholes.contains_key(&keyspace.id()) {
+            let whole = self.fetch_whole(keyspace)?;
+            self.wholes.insert(keyspace.id(), whole);
+        }
+        let told = Told::Whole(keyspace.n());
+        match self.wholes.get(&keyspace.id()) {
+            Some(Ok(whole)) => Ok(Ok(match whole.find(key)? {
+                Some(meta) => (told, true, meta),
+                None => (told, false, None),
+            })),
+            Some(Err(cannot)) => Ok(Err(cannot.clone())),
+            None => Err(CliError::new(Code::Internal, "a keyspace was lost")),
+        }
+    }
+
+    fn in_numbers(&mut self, keyspace: &Keyspace, row: &Declaration, part: &Part) -> Result<Found> {
+        if !self.numbers.contains_key(&keyspace.id()) {
+            let numbers = self.fetch_numbers(keyspace, row)?;
+            self.numbers.insert(keyspace.id(), numbers);
+        }
+        let (Thing::Page(wiki, id) | Thing::Revision(wiki, id)) = part.asked() else {
+            return Ok(Err(Cannot { code: Code::Internal, reason: "not asked by a number".to_owned() }));
+        };
+        Ok(match self.numbers.get(&keyspace.id()) {
+            Some(Ok(numbers)) => Ok((Told::Numbers(numbers.len()), numbers.holds(wiki, *id), None)),
+            Some(Err(cannot)) => Err(cannot.clone()),
+            None => return Err(CliError::new(Code::Internal, "a bitmap was lost")),
+        })
+    }
+}
+
+/// The rows of a dataset with their keyspaces; `None` for one that this version cannot read.
+fn readable(dataset: &Dataset) -> Vec<Option<(Declaration, Keyspace)>> {
+    let rows = dataset.declarations().into_iter();
+    rows.map(|row| row.and_then(|row| Keyspace::declared(&row).ok().map(|keyspace| (row, keyspace)))).collect()
 }
 
 /// The keyspaces that can say something about a question.
-fn candidates<'a>(question: &'a Question, rows: &'a [Option<ledger::manifest::Declaration>]) -> Vec<Candidate<'a>> {
+fn candidates<'a>(question: &'a Question, rows: &'a [Option<(Declaration, Keyspace)>]) -> Vec<Candidate<'a>> {
     let mut found = Vec::new();
-    for row in rows.iter().flatten() {
-        let Some(keyspace) = readable(Some(row)) else { continue };
-        for wanted in question.wanted.iter().filter(|wanted| wanted.kind == keyspace.kind()) {
-            let Some(same_form) = fits(question.form, keyspace.spec().form()) else { continue };
-            let decides = same_form && is_decisive(question, wanted.kind);
-            found.push(Candidate { keyspace: keyspace.clone(), disclosure: &row.disclosure, wanted, decides });
+    for (row, keyspace) in rows.iter().flatten() {
+        for (number, part) in question.parts().iter().enumerate() {
+            let Some(bearing) = question.bearing(part, keyspace.spec()) else { continue };
+            found.extend(part.keys().iter().map(|key| Candidate { keyspace, row, key, part, number, bearing }));
         }
     }
     found
 }
 
-/// Whether a text of this form can be found among keys of that form, and whether its absence there says anything.
-///
-/// A text without markup may stand so in a source too: a hit there is a hit, but a miss says nothing, since the source
-/// may have markup where the reader sees none.
-fn fits(asked: Option<Form>, keyed: Option<Form>) -> Option<bool> {
-    match (asked, keyed) {
-        (_, None) => Some(true),
-        (Some(asked), Some(keyed)) if asked == keyed => Some(true),
-        (Some(Form::Plain), Some(_)) => Some(false),
-        _ => None,
-    }
-}
-
-/// Whether a kind answers the question: one that is asked by paragraph is not answered by whole texts.
-fn is_decisive(question: &Question, kind: Kind) -> bool {
-    kind != Kind::TextN1 || !question.has_paragraphs()
-}
-
 /// What follows from all looks.
 fn judge(question: &Question, looks: Vec<Look>, unreadable: usize) -> DatasetAnswer {
-    let with = |status: Status| looks.iter().filter(move |look| look.status == status);
-    let first_reason = |status: Status| with(status).find_map(|look| look.reason.clone()).unwrap_or_default();
-    let (status, reason) = if let Some(look) = with(Status::Present).next() {
-        let found: BTreeSet<&str> = with(Status::Present).map(|look| look.what.as_str()).collect();
-        let asked: BTreeSet<&str> = question.wanted.iter().map(|wanted| wanted.what.as_str()).collect();
-        let reason = match found.len() {
-            1 => format!("{} is in it", look.what),
-            n => format!("{n} of {} ways of asking found it", asked.len()),
-        };
-        (Status::Present, reason)
-    } else if with(Status::Invalid).next().is_some() {
-        (Status::Invalid, format!("a proof does not hold: {}", first_reason(Status::Invalid)))
-    } else if looks.iter().any(|look| look.decides) {
-        let unknown = looks.iter().find(|look| look.decides && look.status == Status::Unknown);
-        match unknown {
-            Some(look) => (Status::Unknown, look.reason.clone().unwrap_or_default()),
-            None => (Status::Absent, "not among the declared contents".to_owned()),
+    let status = Status::of_looks(looks.iter().map(|look| (look.status, look.bearing)), unreadable);
+    let parts = question.parts().len();
+    let hits: BTreeSet<usize> = looks.iter().filter(|l| l.status == Status::Present).map(|look| look.part).collect();
+    let first = |status: Status| looks.iter().find(|look| look.status == status);
+    let because = |status: Status| first(status).and_then(|look| look.reason.clone()).unwrap_or_default();
+    let reason = match status {
+        Status::Present if question.local_only() => counted(question, &hits),
+        Status::Present if hits.iter().all(|hit| question.parts()[*hit].kind() == Kind::SpanN1) => {
+            format!("a run of at least {SHARED_RUN} characters of it is in it; no paragraph as a whole")
         }
-    } else if unreadable > 0 {
-        (Status::Unknown, "it declares keys in a way that this version does not know".to_owned())
-    } else {
-        let form = question.form.map(|form| format!(" as {}", form.as_str())).unwrap_or_default();
-        (Status::NotCovered, format!("it does not declare this kind of content{form}"))
+        Status::Present if hits.len() == 1 => {
+            first(Status::Present).map_or_else(String::new, |l| format!("{} is in it", l.what))
+        }
+        Status::Present => format!("{} of {parts} parts of the question are in it", hits.len()),
+        Status::Invalid => format!("a proof does not hold: {}", because(Status::Invalid)),
+        Status::Unknown if looks.iter().any(|look| look.status == Status::Unknown) => because(Status::Unknown),
+        Status::Unknown => "it declares keys in a way that this version does not know".to_owned(),
+        Status::Absent => "not among the declared contents".to_owned(),
+        Status::NotCovered if looks.iter().any(|look| look.status == Status::NotCovered) => because(Status::NotCovered),
+        Status::NotCovered => {
+            let form = question.form().map(|form| format!(" as {}", form.as_str())).unwrap_or_default();
+            format!("it does not declare this kind of content{form}")
+        }
     };
-    DatasetAnswer { status, reason, looks }
+    DatasetAnswer { status, reason, found: (hits.len(), parts), looks, nearest: Vec::new() }
 }
 
-/// The first bits of a key as a number.
-fn prefix(key: &ContentKey, bits: u8) -> u64 {
-    let first = key.as_bytes().iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-    if bits == 0 { 0 } else { first >> (64 - u32::from(bits)) }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_the_first_bits() {
-        let mut bytes = [0; 32];
-        bytes[0] = 0b1010_0000;
-        bytes[1] = 0xff;
-        let key = ContentKey::from_bytes(bytes);
-        assert_eq!((prefix(&key, 0), prefix(&key, 3), prefix(&key, 12)), (0, 5, 0xa0f));
-    }
-
-    #[test]
-    fn a_plain_text_may_be_found_in_a_source_but_its_absence_there_says_nothing() {
-        assert_eq!(fits(Some(Form::Plain), Some(Form::Wikitext)), Some(false));
-        assert_eq!(fits(Some(Form::Plain), Some(Form::Plain)), Some(true));
-        assert_eq!(fits(Some(Form::Wikitext), Some(Form::Plain)), None);
-        assert_eq!(fits(Some(Form::Plain), None), Some(true));
-    }
+/// `12 of 40 pages, 7 of 52 revisions`
+fn counted(question: &Question, hits: &BTreeSet<usize>) -> String {
+    let of = |kind: Kind, what: &str| {
+        let all: Vec<usize> =
+            question.parts().iter().enumerate().filter(|(_, part)| part.kind() == kind).map(|(i, _)| i).collect();
+        let found = all.iter().filter(|place| hits.contains(place)).count();
+        (!all.is_empty()).then(|| format!("{found} of {} {what}", all.len()))
+    };
+    let counts = [of(Kind::MwPage, "pages"), of(Kind::MwRev, "revisions")];
+    format!("{} are in it", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

@@ -24,6 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The largest reply of the read side: an entry bundle is 256 entries of at most 64 KiB.
 pub(crate) const MAX_REPLY: u64 = 256 * 65_536 + 1024;
 
+/// The largest file that is taken from a server that knows no ranges.
+const MAX_FILE: u64 = 1 << 30;
+
 /// A connection to one log.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -36,6 +39,8 @@ pub(crate) struct Client {
 pub(crate) struct Reply {
     /// The body.
     pub bytes: Vec<u8>,
+    /// Whether it is the part that was asked for, and not the whole.
+    pub partial: bool,
 }
 
 impl Reply {
@@ -50,6 +55,8 @@ impl Reply {
 #[derive(Debug, Clone, Copy)]
 enum Request<'a> {
     Get,
+    Piece { at: u64, len: u64 },
+    Rest { at: u64 },
     Post { content_type: &'a str, body: &'a [u8] },
     Put { content_type: &'a str, body: &'a [u8] },
 }
@@ -105,6 +112,40 @@ impl Client {
         self.request(path, Request::Get, limit)
     }
 
+    /// Fetches `len` bytes of an immutable file from `at` on. A server that knows no ranges sends the whole, which is cut.
+    pub(crate) fn get_piece(&self, path: &str, at: u64, len: u64) -> Result<Vec<u8>> {
+        if len == 0 {
+            return Ok(self.get_up_to(path, 0)?.bytes);
+        }
+        let mut bytes = self.request(path, Request::Piece { at, len }, MAX_FILE)?.bytes;
+        let piece = usize::try_from(len).unwrap_or(usize::MAX);
+        if bytes.len() > piece {
+            let start = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            bytes.drain(..start);
+            bytes.truncate(piece);
+        }
+        if bytes.len() == piece {
+            return Ok(bytes);
+        }
+        let found = format!("{} bytes from byte {at} on, in the place of {len}", bytes.len());
+        Err(CliError::new(Code::Unreachable, found).at(format!("{}{path}", self.base)))
+    }
+
+    /// Fetches a resource of which the beginning is held already; `None` if there is none. A server that knows no ranges sends
+    /// the whole.
+    pub(crate) fn find_whole(&self, path: &str, mut held: Vec<u8>) -> Result<Option<Vec<u8>>> {
+        let request = if held.is_empty() { Request::Get } else { Request::Rest { at: held.len() as u64 } };
+        match self.request(path, request, MAX_REPLY) {
+            Ok(reply) if reply.partial => {
+                held.extend(reply.bytes);
+                Ok(Some(held))
+            }
+            Ok(reply) => Ok(Some(reply.bytes)),
+            Err(error) if error.code() == Code::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Fetches a resource without patience, to see whether anybody is there.
     pub(crate) fn get_once(&self, path: &str) -> Result<Reply> {
         match self.once(&format!("{}{path}", self.base), Request::Get, MAX_REPLY)? {
@@ -147,6 +188,10 @@ impl Client {
     fn once(&self, url: &str, request: Request<'_>, limit: u64) -> Result<Outcome> {
         let answer = match request {
             Request::Get => self.agent.get(url).call(),
+            Request::Piece { at, len } => {
+                self.agent.get(url).header("range", format!("bytes={at}-{}", at + len - 1)).call()
+            }
+            Request::Rest { at } => self.agent.get(url).header("range", format!("bytes={at}-")).call(),
             Request::Post { content_type, body } => {
                 self.agent.post(url).header("content-type", content_type).send(body)
             }
@@ -169,7 +214,7 @@ impl Client {
             Err(error) => return Err(unreachable(&error)),
         };
         Ok(match status {
-            200..=299 => Outcome::Reply(Reply { bytes }),
+            200..=299 => Outcome::Reply(Reply { bytes, partial: status == 206 }),
             429 | 502 | 503 | 504 => Outcome::Busy(problem(status, &bytes), retry_after),
             _ => Outcome::Refused(problem(status, &bytes)),
         })

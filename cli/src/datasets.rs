@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use ledger::ids::{LeafIndex, RecordId, SubjectDigest};
-use ledger::manifest::Declaration;
+use ledger::manifest::{Declaration, Run};
 use ledger::record::Record;
 use ledger::record::kind::Kind;
 use ledger::record::kinds::{Manifest, Predicate};
@@ -71,6 +71,10 @@ impl Dataset {
 pub(crate) struct Declared {
     /// In the order of the log.
     pub datasets: Vec<Dataset>,
+    /// Roll-up runs that an operator in force signed, in the order of the log.
+    pub runs: Vec<Run>,
+    /// The operators of the log.
+    pub operators: Vec<String>,
     /// Manifests whose body was redacted: nobody can ask them any more.
     pub redacted: u64,
     /// Cards of datasets whose contents nobody declared.
@@ -88,7 +92,12 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     let mut cards: Vec<(RecordId, Vec<RecordId>)> = Vec::new();
     let mut sources: Vec<Vec<RecordId>> = Vec::new();
     let mut with_contents: BTreeSet<RecordId> = BTreeSet::new();
-    view.scan(&|_, header| is_manifest(&header.kind), &mut |entry| {
+    let is_run = |kind: &str| kind == Kind::RunRoot.as_str();
+    let state = view.scan(&|_, header| is_manifest(&header.kind) || is_run(&header.kind), &mut |entry| {
+        if let (Some(Predicate::RunRoot(root)), true) = (entry.record.as_ref().map(|r| &r.predicate), entry.counts) {
+            // A run of a kind that this version does not know is none that it could ask.
+            found.runs.extend(Run::declared(entry.index, (**root).clone()));
+        }
         match entry.header.kind.as_str() {
             "dataset-card" => cards.push((entry.header.record, entry.header.refs.clone())),
             "training-source" => sources.push(entry.header.refs.clone()),
@@ -120,6 +129,8 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
         }
         Ok(())
     })?;
+    let operators = state.policy().map(|policy| policy.operators.iter().cloned().collect());
+    found.operators = operators.unwrap_or_default();
     let covered = |refs: &[RecordId]| refs.iter().any(|id| with_contents.contains(id));
     let without: Vec<_> = cards.iter().filter(|(id, refs)| !with_contents.contains(id) && !covered(refs)).collect();
     found.cards_without = without.len() as u64;

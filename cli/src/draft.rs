@@ -17,7 +17,7 @@ use std::path::Path;
 use ledger::Code;
 use ledger::ids::RecordId;
 use ledger::record::kind::Kind;
-use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party};
+use ledger::record::kinds::{IndexRoot, KeyEvent, LogPolicy, Manifest, Party, RunRoot};
 use ledger::record::limits::MAX_STATEMENT;
 use ledger::record::statement::{Statement, Subject};
 use ledger::record::terms::{Nonce, PartyId, Timestamp};
@@ -160,6 +160,7 @@ impl Draft {
                 .map(|party| party.keys.iter().map(|key| Subject::key(key.keyid)).collect()),
             Kind::KeyEvent => typed::<KeyEvent>(&self.predicate).map(|event| event.subjects()),
             Kind::IndexRoot => typed::<IndexRoot>(&self.predicate).map(|root| root.subjects()),
+            Kind::RunRoot => typed::<RunRoot>(&self.predicate).map(|run| run.subjects()),
             Kind::Manifest => typed::<Manifest>(&self.predicate).map(|manifest| manifest.subjects()),
             _ => self.predicate.get("target").map(|targets| {
                 let texts = targets.as_array().map_or(std::slice::from_ref(targets), Vec::as_slice).iter();

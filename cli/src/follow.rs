@@ -80,6 +80,11 @@ impl<'a> View<'a> {
         &self.note
     }
 
+    /// The newest checkpoint of this log that was seen before.
+    pub(crate) const fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
+    }
+
     /// How many entries there are.
     pub(crate) const fn size(&self) -> TreeSize {
         self.accepted.checkpoint().size()
@@ -165,16 +170,21 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A bundle of entries: a full one from the cache if it is there, a partial one always from the log.
-    fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
-        let path = self.folder.join("entries").join(id.index().to_string());
-        if id.is_full()
-            && let Ok(bytes) = files::read(&path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
+    /// A bundle of entries, from the cache if it is there. A partial one is kept as well: as long as the log does not grow, a
+    /// question costs no second look at its edge.
+    pub(crate) fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
+        let folder = self.folder.join("entries");
+        let (full, edge) = (folder.join(id.index().to_string()), folder.join(format!("{}.edge", id.index())));
+        let path = if id.is_full() { &full } else { &edge };
+        if let Ok(bytes) = files::read(path, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX))
+            && (id.is_full() || decode_bundle(&bytes, id.width()).is_ok())
         {
             return Ok(bytes);
         }
-        let bytes = match self.client.find(&format!("/{id}"))? {
-            Some(reply) => reply.bytes,
+        // A wider bundle begins with the narrower one.
+        let held = files::read(&edge, usize::try_from(MAX_REPLY).unwrap_or(usize::MAX)).unwrap_or_default();
+        let bytes = match self.client.find_whole(&format!("/{id}"), held)? {
+            Some(bytes) => bytes,
             // C2SP tlog-tiles: once the full bundle exists, a partial one may be gone.
             None if !id.is_full() => {
                 let full = self.client.get(&format!("/{}", id.to_full()))?.bytes;
@@ -182,8 +192,9 @@ impl<'a> View<'a> {
             }
             None => return Err(CliError::new(Code::Unreachable, "the log does not serve its entries").at(id.path())),
         };
+        self.keep(path, &bytes);
         if id.is_full() {
-            self.keep(&path, &bytes);
+            let _ = files::remove(&edge);
         }
         Ok(bytes)
     }

@@ -40,14 +40,23 @@ pub(crate) const RULES: &[(&str, &[&str])] = &[
     ("run-root", &["operator"]),
 ];
 
-/// The draft of entry 0.
-pub(crate) fn draft(origin: &Origin, log_key: &str, policy: &str, operator: &PartyId, key: &PublicKey) -> Draft {
+/// The draft of entry 0. The operator has two keys: one for everything, better kept elsewhere, and one on the server that
+/// signs roots of the index and nothing else.
+pub(crate) fn draft(
+    origin: &Origin,
+    log_key: &str,
+    policy: &str,
+    operator: &PartyId,
+    key: &PublicKey,
+    index_key: &PublicKey,
+) -> Draft {
     let rules: Map<String, Value> = RULES.iter().map(|(kind, roles)| ((*kind).to_owned(), json!(roles))).collect();
+    let keys = [PartyKey::signing(key), PartyKey::for_roots(index_key)];
     let mut predicate = Map::new();
     predicate.insert("origin".to_owned(), json!(origin.as_str()));
     predicate.insert("logKeys".to_owned(), json!([log_key]));
     predicate.insert("witnesses".to_owned(), json!(policy));
-    predicate.insert("operators".to_owned(), json!([{ "id": operator, "keys": [PartyKey::signing(key)] }]));
+    predicate.insert("operators".to_owned(), json!([{ "id": operator, "keys": keys }]));
     predicate.insert("rules".to_owned(), Value::Object(rules));
     Draft { kind: Kind::LogPolicy, subjects: vec![LogPolicy::subject(origin.as_str())], predicate }
 }

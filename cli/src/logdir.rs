@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! LOG/config.toml         origin, policy, paths of the keys: read at every start
+//! LOG/config.toml.served  what it said when the log was last served, for whoever breaks it
 //! LOG/keys/log.key        signs checkpoints       C2SP text form PRIVATE+KEY+…, mode 0600
 //! LOG/keys/clock.key      the log's own cosigner  the same
 //! LOG/keys/operator.pem   registers parties       PKCS#8; needed rarely, better kept elsewhere
+//! LOG/keys/index.pem      signs index-roots       PKCS#8 without password; can do nothing else
 //! LOG/log.vkey            what to give to others: the log's verifier key
 //! LOG/policy.txt          and the policy with its witnesses (tlog-policy)
 //! LOG/serving.json        while a server runs: its process and address
@@ -18,18 +20,22 @@ use ledger::Code;
 use ledger::log;
 use ledger::merkle::LeafHash;
 use ledger::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};
+use ledger::record::key::PrivateKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::keys::{random, write_new};
+use crate::keys::{from_pem, random, write_new};
+use crate::refusal;
 
 /// The file that makes a folder a log's.
 const CONFIG: &str = "config.toml";
 /// Where a running server says where it is.
 const SERVING: &str = "serving.json";
+/// The config that the log was last served with.
+const SERVED: &str = "config.toml.served";
 /// A config file is under 4 KiB, with a policy of some dozens of witnesses under 64.
 const MAX_CONFIG: usize = 1024 * 1024;
 
@@ -54,6 +60,9 @@ pub(crate) struct LogConfig {
     pub log_key: PathBuf,
     /// The log's own cosigner. Relative to the log's folder.
     pub clock_key: PathBuf,
+    /// The operator's key that signs `index-root` records while the log is served. Relative to the log's folder.
+    #[serde(default)]
+    pub index_key: Option<PathBuf>,
     /// What a checkpoint must meet before anybody sees it (C2SP tlog-policy).
     pub policy: String,
 }
@@ -109,12 +118,32 @@ impl LogDir {
                 .hint(format!("There is one in {}: pass --dir {}.", within.display(), within.display())));
         }
         let place = file.display();
-        let text = String::from_utf8(files::read(&file, MAX_CONFIG)?)
-            .map_err(|_| CliError::usage("the file is not UTF-8"))
-            .at(&place)?;
-        let config: LogConfig =
-            toml::from_str(&text).map_err(|error| CliError::usage(error.message().to_owned())).at(&place)?;
-        Self::with(path, config).at(&place)
+        Self::read(path, &file).at(&place).map_err(|error| error.hint(refusal::config(path)))
+    }
+
+    fn read(path: &Path, file: &Path) -> Result<Self> {
+        let text =
+            String::from_utf8(files::read(file, MAX_CONFIG)?).map_err(|_| CliError::usage("the file is not UTF-8"))?;
+        let config: LogConfig = toml::from_str(&text).map_err(|error| CliError::usage(error.message().to_owned()))?;
+        Self::with(path, config)
+    }
+
+    /// Where the config of a log's folder stands.
+    pub(crate) fn config_file(path: &Path) -> PathBuf {
+        path.join(CONFIG)
+    }
+
+    /// Where the config stands that the log was last served with.
+    pub(crate) fn served_config(path: &Path) -> PathBuf {
+        path.join(SERVED)
+    }
+
+    /// Keeps a copy of a config with which the log starts, beside it. It is help for later: a folder or a disk that does
+    /// not take it is no reason not to serve.
+    pub(crate) fn keep_config(&self) {
+        let (config, served) = (Self::config_file(&self.path), Self::served_config(&self.path));
+        let text = fs::read(&config).ok().filter(|text| fs::read(&served).ok().as_ref() != Some(text));
+        let _ = text.map(|text| files::write(&served, &text));
     }
 
     fn with(path: &Path, config: LogConfig) -> Result<Self> {
@@ -139,6 +168,7 @@ impl LogDir {
             guard: None,
             log_key: PathBuf::from("keys/log.key"),
             clock_key: PathBuf::from("keys/clock.key"),
+            index_key: Some(PathBuf::from("keys/index.pem")),
             policy: keys.policy(),
         };
         let dir = Self::with(path, config)?;
@@ -157,7 +187,9 @@ impl LogDir {
     pub(crate) fn finish(&mut self, genesis: LeafHash) -> Result<()> {
         self.config.genesis = Some(ledger::ids::to_hex(genesis.as_bytes()));
         let text = toml::to_string(&self.config).map_err(|error| CliError::new(Code::Internal, error.to_string()))?;
-        files::write(&self.path.join(CONFIG), text.as_bytes())
+        files::write(&self.path.join(CONFIG), text.as_bytes())?;
+        self.keep_config();
+        Ok(())
     }
 
     /// The folder.
@@ -197,37 +229,70 @@ impl LogDir {
 
     /// What the log needs to run. Reads the keys.
     pub(crate) fn options(&self) -> Result<log::Options> {
-        let bad = |error: ledger::note::KeyError| CliError::new(Code::KeyUnreadable, error.to_string());
-        let log_path = self.path.join(&self.config.log_key);
-        let clock_path = self.path.join(&self.config.clock_key);
+        let (log_path, clock_path) = (self.log_key(), self.clock_key());
+        let bad = |path: &Path, error: ledger::note::KeyError| {
+            CliError::new(Code::KeyUnreadable, error.to_string())
+                .at(path.display().to_string())
+                .hint(refusal::key(path))
+        };
         let signers = log::Signers {
-            log: NoteSigner::from_private_text(self.key_text(&log_path)?.trim()).map_err(bad).at(log_path.display())?,
+            log: NoteSigner::from_private_text(self.key_text(&log_path)?.trim())
+                .map_err(|error| bad(&log_path, error))?,
             clock: Cosigner::from_private_text(self.key_text(&clock_path)?.trim())
-                .map_err(bad)
-                .at(clock_path.display())?,
+                .map_err(|error| bad(&clock_path, error))?,
         };
         Ok(log::Options {
             dir: self.path.clone(),
-            guard_dir: self.config.guard.as_ref().map(|guard| self.path.join(guard)),
+            guard_dir: self.config.guard.is_some().then(|| self.guard_dir()),
             origin: self.origin.clone(),
             signers,
             policy: self.policy.clone(),
         })
     }
 
+    /// The key that signs `index-root` records while the log is served: the file of the command, else that of the config.
+    pub(crate) fn index_key(&self, given: Option<&Path>) -> Result<Option<PrivateKey>> {
+        let own = self.config.index_key.as_ref().map(|path| self.path.join(path));
+        let Some(path) = given.map(Path::to_owned).or(own) else { return Ok(None) };
+        let asked = || {
+            Err(CliError::new(Code::KeyUnreadable, "the key has a password, and the server has nobody to ask for it")
+                .hint("Use a key for roots without one; it can sign nothing else."))
+        };
+        from_pem(&self.key_text(&path)?, asked).at(path.display()).map(Some)
+    }
+
+    /// The file of the key that signs checkpoints.
+    pub(crate) fn log_key(&self) -> PathBuf {
+        self.path.join(&self.config.log_key)
+    }
+
+    /// The file of the key that cosigns them.
+    pub(crate) fn clock_key(&self) -> PathBuf {
+        self.path.join(&self.config.clock_key)
+    }
+
+    /// The folder of the commit guard.
+    pub(crate) fn guard_dir(&self) -> PathBuf {
+        self.path.join(self.config.guard.as_deref().unwrap_or(Path::new("guard")))
+    }
+
     fn key_text(&self, path: &Path) -> Result<Zeroizing<String>> {
         let missing = |source: std::io::Error| {
+            let hint = match source.kind() {
+                std::io::ErrorKind::PermissionDenied => refusal::owner(&self.path),
+                _ => refusal::key(path),
+            };
             CliError::new(Code::KeyUnreadable, format!("the log's key cannot be read: {source}"))
                 .at(path.display().to_string())
-                .hint(format!("It cannot be made again; bring it back: cp COPY {}", path.display()))
+                .hint(hint)
         };
         let metadata = fs::metadata(path).map_err(missing)?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(CliError::new(Code::KeyUnreadable, "others on this machine may read this key of the log")
                 .at(path.display().to_string())
-                .hint(format!("chmod 600 {}", path.display())));
+                .hint(refusal::protect(path)));
         }
-        let text = fs::read_to_string(path).map_err(|source| CliError::io(path, "read the log's key", source))?;
+        let text = fs::read_to_string(path).map_err(missing)?;
         Ok(Zeroizing::new(text))
     }
 
@@ -268,9 +333,10 @@ impl Drop for Serving {
 
 /// There is no log in a folder.
 pub(crate) fn missing(path: &Path) -> CliError {
-    let path = path.display();
-    CliError::new(Code::StoreMissing, format!("there is no log in {path}"))
-        .hint(format!("Create one with `colophon log init --dir {path}`."))
+    let found = CliError::new(Code::StoreMissing, format!("there is no log in {}", path.display()));
+    // Without its config a folder is no log, but one that was served once is no place for another.
+    let was = LogDir::served_config(path).exists() || path.join("journal").exists();
+    found.hint(if was { refusal::config(path) } else { refusal::create(path) })
 }
 
 fn seed() -> Result<[u8; 32]> {
@@ -313,7 +379,7 @@ mod tests {
         let key = dir.path().join("keys/clock.key");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         let error = LogDir::open(dir.path()).unwrap().options().err().unwrap();
-        assert_eq!(error.first_hint(), format!("chmod 600 {}", key.display()));
+        assert!(error.first_hint().ends_with(&format!("`chmod 600 {}`", key.display())), "{error}");
     }
 
     #[test]

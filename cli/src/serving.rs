@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::{CliError, Result};
 use crate::logdir::{LogDir, Serving};
+use crate::refusal;
 
 /// A server that runs in threads of its own.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Running {
         match bound {
             Ok(address) => {
                 running.url = format!("http://{address}");
-                running.serving = Some(dir.serving(&running.url)?);
+                // A note for others; a full disk that does not take it is no reason not to serve.
+                running.serving = dir.serving(&running.url).ok();
                 Ok(running)
             }
             Err(error) => {
@@ -119,23 +121,8 @@ impl Drop for Running {
 
 /// Opens a log, and says of every refusal which command mends it.
 pub(crate) fn open_log(dir: &LogDir) -> Result<Arc<Log>> {
-    let path = dir.path().display();
     let opened = log::open(dir.options()?, Arc::new(SystemClock::default()));
-    opened.map(Arc::new).map_err(|error| {
-        let code = error.code();
-        let error = CliError::from(error);
-        match code {
-            Code::StoreLocked => match dir.served_at() {
-                Some((pid, url)) => error.hint(format!("Process {pid} serves it at {url}; stop it with `kill {pid}`.")),
-                None => error.hint(format!("See who has it open: fuser -v {path}")),
-            },
-            Code::StoreCorrupt => {
-                error.hint(format!("Run `colophon log fsck --dir {path}`; it names what is damaged."))
-            }
-            Code::StoreMissing => error.hint(format!("Create the log with `colophon log init --dir {path}`.")),
-            _ => error,
-        }
-    })
+    opened.map(Arc::new).map_err(|error| refusal::mended(dir, error))
 }
 
 fn run(
@@ -178,8 +165,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn cannot_listen(dir: &LogDir, listen: SocketAddr, source: &std::io::Error) -> CliError {
-    let path = dir.path().display();
+    // An address of another machine is mended by one of this.
+    let ip = if source.kind() == std::io::ErrorKind::AddrNotAvailable { ANY_LOOPBACK.ip() } else { listen.ip() };
     CliError::usage(format!("cannot listen on {listen}: {source}"))
         .at(listen.to_string())
-        .hint(format!("Choose a free port: colophon log serve --dir {path} --listen {}:0", listen.ip()))
+        .hint(refusal::another_port(dir.path(), ip))
 }

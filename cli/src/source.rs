@@ -33,10 +33,15 @@ pub(crate) struct Source {
     /// Whom to believe.
     pub trust: Trust,
     /// Held while a server of our own answers.
-    _running: Option<Running>,
+    running: Option<Running>,
 }
 
 impl Source {
+    /// The address under which others reach the log too; empty if it is asked through a server of the moment.
+    pub(crate) fn public_base(&self) -> &str {
+        if self.running.is_some() { "" } else { self.client.base() }
+    }
+
     /// Finds the log, and whom to believe: the flags, else the folder, else the pin.
     pub(crate) fn open(args: &LogArgs, trust: &TrustArgs, session: &Session) -> Result<Self> {
         let Some(dir) = &args.dir else {
@@ -46,7 +51,7 @@ impl Source {
                 let log = client.base();
                 error.hint(format!("Pin it with `colophon log trust {log} --vkey V`; its operator tells you V."))
             })?;
-            return Ok(Self { client, trust, _running: None });
+            return Ok(Self { client, trust, running: None });
         };
         let log = LogDir::open(dir)?;
         let (client, running) = reach(&log, session)?;
@@ -55,7 +60,7 @@ impl Source {
         } else {
             Trust { genesis: log.genesis()?, ..Trust::new(log.policy().clone()) }
         };
-        Ok(Self { client, trust, _running: running })
+        Ok(Self { client, trust, running })
     }
 }
 

@@ -12,7 +12,8 @@ use crate::error::{Code, Error, Result};
 use crate::merkle::tile::data::MAX_ENTRY_LEN;
 use crate::note::TlogProof;
 use crate::record::json as strict;
-use crate::record::limits::MAX_ENVELOPE;
+use crate::record::limits::{MAX_ENVELOPE, MAX_SIGNATURES};
+use crate::trie::Lookup;
 
 /// What the member `mediaType` says.
 pub const MEDIA_TYPE: &str = "application/vnd.colophon.bundle.v1+json";
@@ -37,7 +38,7 @@ pub const MAX_BUNDLE_LEN: usize = 8 * 1024 * 1024;
 /// }
 /// ```
 ///
-/// A member `keyLookup` may follow: the answer of the verifiable index, which this version carries and does not read.
+/// A member `keyLookup` may follow: what the verifiable index says about the signers' keys, see [`KeyLookup`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     /// The record itself.
@@ -59,6 +60,55 @@ pub struct Link {
     pub entry: Vec<u8>,
     /// Where the leaf stands, the way to the root, and the signed checkpoint.
     pub proof: TlogProof,
+}
+
+/// What the verifiable index says about the keys that signed: that the key history leaves nothing out.
+///
+/// ```text
+/// { "indexRoot": { "envelope": …, "entry": …, "proof": … }, "history": [ … ], "lookups": [ … ] }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyLookup {
+    /// The `index-root` that the look-ups are under.
+    pub index_root: Link,
+    /// What the standing of its signer follows from, besides entry 0.
+    pub history: Vec<Link>,
+    /// The look-up of `key:<keyid>` for each signer.
+    pub lookups: Vec<Lookup>,
+}
+
+impl KeyLookup {
+    /// Reads the member of a bundle.
+    pub fn read(value: &Value) -> Result<Self> {
+        let mut members = object(value.clone(), "/keyLookup")?;
+        let mut list = |name: &str, most: usize| match members.remove(name) {
+            Some(Value::Array(list)) if list.len() <= most => Ok(list),
+            _ => Err(invalid(format!("expected an array of at most {most}")).at(format!("/keyLookup/{name}"))),
+        };
+        let (history, lookups) = (list("history", MAX_KEY_HISTORY)?, list("lookups", MAX_SIGNATURES)?);
+        let root = members.remove("indexRoot").ok_or_else(|| invalid("missing").at("/keyLookup/indexRoot"))?;
+        nothing_left(&members, "/keyLookup")?;
+        let link = |(n, link)| Link::read(link, &format!("/keyLookup/history/{n}"));
+        Ok(Self {
+            index_root: Link::read(root, "/keyLookup/indexRoot")?,
+            history: history.into_iter().enumerate().map(link).collect::<Result<_>>()?,
+            lookups: lookups
+                .iter()
+                .map(|lookup| Lookup::parse(lookup.to_string().as_bytes()))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// The member of a bundle.
+    pub fn to_value(&self) -> Result<Value> {
+        let history: Vec<Value> = self.history.iter().map(Link::to_value).collect::<Result<_>>()?;
+        let lookup = |lookup: &Lookup| {
+            let text = lookup.encode()?;
+            serde_json::from_slice(&text).map_err(|error| Error::new(Code::Internal, error.to_string()))
+        };
+        let lookups: Vec<Value> = self.lookups.iter().map(lookup).collect::<Result<_>>()?;
+        Ok(json!({ "indexRoot": self.index_root.to_value()?, "history": history, "lookups": lookups }))
+    }
 }
 
 impl Bundle {

@@ -129,7 +129,7 @@ codes! {
     DisputedKey = "disputed_key", Rejected, 422, 15, "The signer's key may have been stolen before it signed.", "See the key-event that revokes the key; ask the issuer to sign again with a new one.";
     TimeDoubtful = "time_doubtful", Unverified, 422, 15, "The log says that it received the record later than a witness saw it.", "Rely on the order of the entries, not on the times that this log claims.";
     IndexRootRefused = "index_root_refused", Rejected, 422, 11, "The root is not the one that follows from the entries of this log.", "Rebuild the index with `colophon log audit`; sign what `colophon log index-root` offers.";
-    IndexUnavailable = "index_unavailable", Unavailable, 503, 20, "The log has no root of its index to prove an answer with.", "Follow the log instead: an answer from all of its entries needs no index.";
+    IndexUnavailable = "index_unavailable", NotFound, 404, 20, "The log has no root of its index to prove an answer with.", "Follow the log instead: an answer from all of its entries needs no index.";
     Withdrawn = "withdrawn", Rejected, 422, 15, "The record was withdrawn, or its signer's key revoked.", "See the record that withdraws it.";
 
     // Manifests.
@@ -137,6 +137,8 @@ codes! {
     SourceInvalid = "source_invalid", Malformed, 422, 2, "A dataset file cannot be read.", "Mend or fetch again the file named; nothing was written.";
     WikiUnknown = "wiki_unknown", Malformed, 422, 2, "The dump does not say which wiki it is of.", "Name it with `--wiki NAME`, for example `--wiki enwiki`.";
     AccountRefused = "account_refused", Rejected, 422, 2, "The question names an account, and accounts are never keyed.", "Ask for pages, revisions or text; expand an account into them on your own side.";
+    BulkRefused = "bulk_refused", Rejected, 422, 2, "So many questions to one keyspace, asked so finely, would tell who asks.", "Ask for three keys at most, with prefixes of at most 12 bits (`--bits 12`), or with `--local`, which tells nobody anything.";
+    ManifestClosed = "manifest_closed", Rejected, 403, 2, "The manifest is closed: its keys are shown only among a thousand others.", "Ask by a shorter prefix, as `colophon ask` does by itself.";
     OutputExists = "output_exists", Rejected, 409, 2, "The output folder exists and is not empty.", "Choose a folder that does not exist yet.";
     FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";
@@ -154,6 +156,8 @@ codes! {
     StoreMissing = "store_missing", NotFound, 503, 2, "There is no log in this folder.", "Create one with `colophon log init --dir LOG`.";
     StoreExists = "store_exists", Rejected, 409, 2, "There is a log in this folder already.", "Serve it with `colophon log serve --dir LOG`, or choose another folder.";
     StoreLocked = "store_locked", Unavailable, 503, 2, "Another process has this log open.", "Stop the other process first.";
+    IndexHangs = "index_hangs", Corrupt, 503, 1, "The index does not open.", "Fill it again from the journal with `colophon log reindex --dir LOG`.";
+    LogKeyMismatch = "log_key_mismatch", Rejected, 503, 14, "The key is not the one that signed this log's checkpoints.", "Bring back the log's own key; a log never changes it.";
     GuardMissing = "guard_missing", Corrupt, 503, 1, "The commit guard is missing.", "Restore the guard folder from where it was moved; never make a new one.";
     GuardRolledBack = "guard_rolled_back", Corrupt, 503, 13, "The commit guard is older than what this log has shown.", "Restore the newest guard; signing on would fork the log.";
     StoreBehindGuard = "store_behind_guard", Corrupt, 503, 13, "The data is older than the commit guard.", "Restore the newest data; signing on would fork the log.";

@@ -7,6 +7,7 @@ use ledger::log::{Log, Published};
 use tokio::sync::watch;
 
 use crate::body::Bodies;
+use crate::closed::Disclosures;
 use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -58,6 +59,7 @@ pub struct App {
     /// When this server was made.
     pub started: Instant,
     pub(crate) checks: Checks,
+    pub(crate) disclosures: Disclosures,
     pub(crate) draining: watch::Sender<bool>,
 }
 
@@ -71,6 +73,7 @@ impl App {
             bodies: Bodies::default(),
             replies: Replies::default(),
             checks: Checks::default(),
+            disclosures: Disclosures::default(),
             metrics: Arc::default(),
             started: Instant::now(),
             draining: watch::Sender::new(false),

@@ -9,9 +9,11 @@ mod activity;
 mod app;
 mod batch;
 pub mod body;
+mod closed;
 mod connection;
 mod crowd;
-pub mod limits;
+pub mod index;
+mod limits;
 mod manifests;
 pub mod metrics;
 mod openapi;
@@ -54,6 +56,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
+        .unify()
+        .or(index::routes(&app))
         .unify()
         .or(manifests::routes(&app))
         .unify()

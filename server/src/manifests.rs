@@ -22,6 +22,7 @@ use warp::reply::Response;
 
 use crate::app::App;
 use crate::body::heavy;
+use crate::closed::{may_show_file, may_show_prefix};
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -65,27 +66,42 @@ fn held(app: &App, id: &KeyspaceId) -> Result<Arc<KeyspaceFiles>, Problem> {
 
 async fn bucket(id: String, depth: String, prefix: String, text: String, app: Arc<App>) -> Answer {
     let id = keyspace(&id)?;
-    let mode = match Query::parse(&text, &["meta"])?.text("meta") {
-        None | Some("rows") => MetaMode::Rows,
-        Some("digests") => MetaMode::Digests,
-        Some(_) => return Err(Problem::bad_request("query meta", "known are rows, digests")),
+    let query = Query::parse(&text, &["meta"])?;
+    let mode = match query.text("meta") {
+        None | Some("rows") => Some(MetaMode::Rows),
+        Some("digests") => Some(MetaMode::Digests),
+        Some("lists") => None,
+        Some(_) => return Err(Problem::bad_request("query meta", "known are rows, digests, lists")),
     };
     let numbers = (decimal(&depth).ok().and_then(|depth| u8::try_from(depth).ok()), decimal(&prefix).ok());
     let (Some(depth), Some(prefix)) = numbers else {
         return Err(Problem::not_found("a bucket is named by two decimal numbers, depth and prefix"));
     };
+    let Some(mode) = mode else { return run(&id, depth, prefix, &app).await };
     let files = held(&app, &id)?;
     let length = files.header().padded_reply(depth, mode);
     let length = length.filter(|_| prefix >> depth.min(63) == 0);
     let length = length.ok_or_else(|| Problem::not_found("the keyspace has no such prefix"))?;
+    may_show_prefix(&app, files.keyspace(), depth)?;
     let reserved = app.replies.reserve(usize::try_from(length).unwrap_or(usize::MAX)).await?;
     let reply = heavy(move || files.reply(depth, prefix, mode)).await??;
+    Ok(content("application/octet-stream", AS_IT_IS, reserved.fill(reply)))
+}
+
+/// The reply of a roll-up run: keys with the lists of their sources.
+async fn run(id: &KeyspaceId, depth: u8, prefix: u64, app: &App) -> Answer {
+    let files = app.log.manifests().run(id)?.ok_or_else(not_held)?;
+    let length = files.header().padded_reply(depth).filter(|_| prefix >> depth.min(63) == 0);
+    let length = length.ok_or_else(|| Problem::not_found("the run has no such prefix"))?;
+    let reserved = app.replies.reserve(usize::try_from(length).unwrap_or(usize::MAX)).await?;
+    let reply = heavy(move || files.reply(depth, prefix)).await??;
     Ok(content("application/octet-stream", AS_IT_IS, reserved.fill(reply)))
 }
 
 async fn file(id: String, name: Tail, headers: HeaderMap, app: Arc<App>) -> Answer {
     let id = keyspace(&id)?;
     let name = name.as_str().to_owned();
+    may_show_file(&app, &id, &name)?;
     let kind = if name == "header.json" { "application/json" } else { "application/octet-stream" };
     let opened = heavy(move || open(app.log.manifests().path(&id, &name))).await?;
     let (file, length) = opened?.ok_or_else(not_held)?;
@@ -166,6 +182,10 @@ pub(crate) mod tests {
 
     /// A keyspace of some items in a folder, and the lab's record that declares it.
     pub(crate) fn built(dir: &Path, n: u64) -> (PathBuf, Keyspace, Vec<u8>) {
+        declared(dir, n, "complete")
+    }
+
+    fn declared(dir: &Path, n: u64, disclosure: &str) -> (PathBuf, Keyspace, Vec<u8>) {
         let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
         for i in 0..n {
             builder.push(item(i), Item { license: 0, ordinal: i }).unwrap();
@@ -174,7 +194,7 @@ pub(crate) mod tests {
         let about = About { source, coverage: "Test.".into(), licenses: vec!["CC0-1.0".into()] };
         let (header, keyspace) = builder.finish(dir, about).unwrap();
         let mut row = serde_json::to_value(header.to_declaration(&keyspace)).unwrap();
-        row["disclosure"] = json!("complete");
+        row["disclosure"] = json!(disclosure);
         let predicate = json!({
             "issuer": { "id": "lab", "name": "lab" }, "issued": cast::ISSUED,
             "dataset": { "name": "numbers" }, "keyspaces": [row],
@@ -243,6 +263,31 @@ pub(crate) mod tests {
         }
         assert_eq!(lengths.len(), 1, "every reply of a depth has one length");
         assert!(!server.get("/metrics").text().contains(&format!("/{depth}/")), "nobody counts who asked for what");
+    }
+
+    /// A keyspace that every record calls closed is shown by replies of a thousand keys and no file; an open one as ever.
+    #[test]
+    fn a_closed_manifest_is_shown_by_prefix_only() {
+        let server = TestServer::start();
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, keyspace, record) = declared(&dir.path().join("out"), 20_000, "closed");
+        server.sequence(record);
+        server.app.log.manifests().add(&folder).unwrap();
+        let id = keyspace.id();
+        let deepest = keyspace.depth_for(1000);
+        for (path, code) in [
+            (format!("/manifests/{id}/keys.bin"), "manifest_closed"),
+            (format!("/manifests/{id}/tree/0"), "manifest_closed"),
+            (format!("/manifests/{id}/bucket/{}/0", keyspace.t()), "manifest_closed"),
+            (format!("/manifests/{id}/bucket/{}/0", deepest + 1), "manifest_closed"),
+        ] {
+            assert_eq!(server.get(&path).problem(), code, "{path}");
+        }
+        assert_eq!(server.get(&format!("/manifests/{id}/header.json")).status, 200);
+        let reply = server.get(&format!("/manifests/{id}/bucket/{deepest}/0"));
+        assert_eq!(reply.status, 200);
+        let range = ledger::manifest::VerifiedRange::verify(&keyspace, deepest, 0, &reply.body).unwrap();
+        assert!(range.len() >= 1000, "{}", range.len());
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn takes_records(app: &App) -> Result<(), Error> {
         return Err(Error::new(code, "the log must stop"));
     }
     if app.log.is_read_only() {
-        return Err(Error::new(Code::DiskFull, "the last batch found no room on the disk"));
+        return Err(Error::new(Code::DiskFull, "there is no room for a batch on the disk"));
     }
     if !app.log.has_room_for(MAX_ENVELOPE) {
         return Err(Error::new(Code::Overloaded, "the queue is full"));

@@ -51,6 +51,7 @@ async fn party(id: String, headers: HeaderMap, app: Arc<App>) -> Answer {
             "links": {
                 "registered": app.link(&format!("/api/v1/records/{}", party.index)),
                 "records": app.link(&format!("/api/v1/records?issuer={}", encode(&id))),
+                "lookup": app.link(&format!("/api/v1/lookup?term={}", encode(&Term::Issuer(id.clone()).to_string()))),
                 "page": app.link(&format!("/p/{}", encode(&id))),
             },
         });

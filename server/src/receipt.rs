@@ -103,12 +103,17 @@ pub(crate) fn answer(
         document.insert("hint".into(), Code::AwaitingWitnesses.hint().into());
         return Ok((StatusCode::ACCEPTED, document));
     };
-    let missing = || Error::new(Code::StoreCorrupt, format!("entry {index} cannot be read"));
-    let entry = app.log.entry(view, index)?.ok_or_else(missing)?;
+    let entry = match &sequenced.entry {
+        Some(entry) => entry.clone(),
+        None => {
+            let missing = || Error::new(Code::StoreCorrupt, format!("entry {index} cannot be read"));
+            app.log.entry(view, index)?.ok_or_else(missing)?.bytes
+        }
+    };
     let receipt = String::from_utf8_lossy(&app.log.receipt(view, index)?.encode()).into_owned();
     document.insert("links".into(), links.into());
     document.insert("status".into(), "published".into());
-    document.insert("entry".into(), STANDARD.encode(&entry.bytes).into());
+    document.insert("entry".into(), STANDARD.encode(&entry).into());
     document.insert("receipt".into(), receipt.into());
     Ok((if sequenced.duplicate { StatusCode::OK } else { StatusCode::CREATED }, document))
 }

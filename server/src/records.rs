@@ -135,7 +135,9 @@ async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     let view = app.view()?;
     let entry = find(&app, &view, &name)?;
     held_body(&app, &view, &entry)?;
-    let tag = format!("{}-{}", entry.body, view.size);
+    // So may its look-up of the signers' keys, which follows a moment after the root is published.
+    let root = app.log.indexed_root().ok().flatten().map_or(0, |root| root.index.0);
+    let tag = format!("{}-{}-{root}", entry.body, view.size);
     let index = entry.index;
     let reserved = app.replies.reserve(MAX_BUNDLE_LEN / 8).await?;
     let made = heavy({
@@ -192,7 +194,9 @@ async fn list(text: String, app: Arc<App>) -> Answer {
         app.link(&link)
     });
     let records: Vec<Summary> = page.entries.iter().map(|entry| Summary::of(&app, entry)).collect();
-    json(ASK_AGAIN, &json!({ "size": view.size.to_string(), "records": records, "next": next }))
+    let lookup = question.first.map(|term| app.link(&format!("/api/v1/lookup?term={}", encode(&term.to_string()))));
+    let document = json!({ "size": view.size.to_string(), "records": records, "next": next, "lookup": lookup });
+    json(ASK_AGAIN, &document)
 }
 
 /// What a list is asked for.
@@ -203,6 +207,8 @@ struct Question {
     limit: usize,
     /// The filters again, for the link to the next page.
     asked: String,
+    /// The filter that is walked: what a look-up proves to be complete.
+    first: Option<Term>,
 }
 
 impl Question {
@@ -240,7 +246,8 @@ impl Question {
             Some(limit) if (1..=MAX_PAGE).contains(&limit) => limit,
             Some(_) => return Err(Problem::bad_request("query limit", format!("a page has 1 to {MAX_PAGE} entries"))),
         };
-        Ok(Self { terms, order, limit, asked })
+        let first = terms.first().cloned();
+        Ok(Self { terms, order, limit, asked, first })
     }
 }
 

@@ -96,7 +96,11 @@ pub(crate) fn has_room(app: &App, length: usize) -> Result<(), Problem> {
     if app.log.has_room_for(length) {
         return Ok(());
     }
-    let code = if app.log.fatal().is_some() { Code::Stopping } else { Code::Overloaded };
+    let code = match app.log.fatal() {
+        Some(_) => Code::Stopping,
+        None if app.log.is_read_only() => Code::DiskFull,
+        None => Code::Overloaded,
+    };
     Err(Error::new(code, "nothing is taken in at this moment").into())
 }
 

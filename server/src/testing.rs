@@ -114,6 +114,17 @@ impl TestServer {
         ticket.wait_blocking().expect("an index").index.0
     }
 
+    /// Waits until look-ups are proven under some `index-root`.
+    pub fn wait_for_index(&self) {
+        let mut ready = self.app.log.subscribe_index_roots();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().expect("a runtime for a test");
+        let waited = runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(60), ready.wait_for(Option::is_some)).await.map(drop)
+        });
+        waited.expect("the index follows the log");
+    }
+
     /// Takes the body of an entry away, as a redaction does.
     pub fn erase(&self, index: u64) {
         let mut place = None;

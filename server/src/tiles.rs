@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::body::heavy;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
+use crate::range::range;
 use crate::route::{ASK_AGAIN, IMMUTABLE, answering, content, reads, tagged, with};
 
 const BYTES: &str = "application/octet-stream";
@@ -26,7 +27,12 @@ const BYTES: &str = "application/octet-stream";
 /// `/checkpoint`, `/tile/…`, `/addenda/…` and `/addenda.v1`.
 pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let newest = warp::path("checkpoint").and(warp::path::end()).and(reads()).and(with(app)).map(checkpoint);
-    let tile = warp::path("tile").and(warp::path::tail()).and(reads()).and(with(app)).map(tile);
+    let tile = warp::path("tile")
+        .and(warp::path::tail())
+        .and(reads())
+        .and(warp::header::headers_cloned())
+        .and(with(app))
+        .map(tile);
     let addendum = warp::path("addenda")
         .and(warp::path::tail())
         .and(reads())
@@ -48,7 +54,7 @@ async fn checkpoint(app: Arc<App>) -> Answer {
     Ok(content("text/plain; charset=utf-8", ASK_AGAIN, app.view()?.note.clone()))
 }
 
-async fn tile(tail: Tail, app: Arc<App>) -> Answer {
+async fn tile(tail: Tail, headers: HeaderMap, app: Arc<App>) -> Answer {
     let path = format!("tile/{}", tail.as_str());
     let view = app.view()?;
     let bytes = if let Ok(id) = EntryBundleId::parse(&path) {
@@ -61,7 +67,15 @@ async fn tile(tail: Tail, app: Arc<App>) -> Answer {
         return Err(Problem::not_found("this is not the path of a tile; see c2sp.org/tlog-tiles"));
     };
     let bytes = bytes.ok_or_else(|| Problem::not_found("the published tree is smaller than that"))?;
-    Ok(content(BYTES, IMMUTABLE, bytes))
+    // A wider bundle begins with the narrower one, so whoever has that asks for the rest.
+    let Some(part) = range(&headers, bytes.len() as u64)? else { return Ok(content(BYTES, IMMUTABLE, bytes)) };
+    let (from, to, whole) = (part.from as usize, part.to as usize, bytes.len());
+    let mut response = content(BYTES, IMMUTABLE, bytes.slice(from..to));
+    *response.status_mut() = hyper::StatusCode::PARTIAL_CONTENT;
+    if let Ok(range) = hyper::header::HeaderValue::from_str(&format!("bytes {from}-{}/{whole}", to.saturating_sub(1))) {
+        response.headers_mut().insert(hyper::header::CONTENT_RANGE, range);
+    }
+    Ok(response)
 }
 
 async fn addendum(tail: Tail, headers: HeaderMap, app: Arc<App>) -> Answer {
@@ -137,6 +151,10 @@ mod tests {
         assert_eq!(server.get("/tile/0/000.p/2").body, tile.body[..64]);
 
         let bundle = server.get("/tile/entries/000.p/3");
+        let narrower = server.get("/tile/entries/000.p/2").body;
+        let from = format!("bytes={}-", narrower.len());
+        let rest = server.request("GET", "/tile/entries/000.p/3", &[("range", &from)], b"");
+        assert_eq!((rest.status, [narrower, rest.body].concat() == bundle.body), (206, true));
         assert_eq!(bundle.header("cache-control"), Some(IMMUTABLE));
         assert_eq!(decode_bundle(&bundle.body, 3).unwrap().len(), 3);
 

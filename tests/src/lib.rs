@@ -11,12 +11,14 @@
 
 #![allow(clippy::panic, clippy::print_stdout, reason = "a test that cannot go on says so and fails")]
 
+mod counted;
 pub mod faults;
 mod program;
 mod served;
 
 use std::path::PathBuf;
 
+pub use self::counted::Counted;
 pub use self::program::{Outcome, Program, ServedByProgram, run};
 pub use self::served::Served;
 

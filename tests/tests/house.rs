@@ -111,7 +111,7 @@ fn is_test(path: &str) -> bool {
 /// The parts of the ledger that touch the world: the engine, the log, and those files of `manifest` that build or read one.
 fn is_pure(path: &str) -> bool {
     const WORLDLY: &[&str] = &["engine", "log", "testing"];
-    const WORLDLY_MANIFEST: &[&str] = &["build", "builder", "disk", "file", "reader"];
+    const WORLDLY_MANIFEST: &[&str] = &["build", "builder", "disk", "file", "reader", "runs"];
     let Some(inside) = path.strip_prefix("ledger/src/") else { return false };
     let mut parts = inside.split('/').map(|part| part.trim_end_matches(".rs"));
     let first = parts.next().unwrap_or_default();

@@ -146,6 +146,18 @@ fn more(code: Code) -> Vec<&'static str> {
              than what was shown, signing on would give two histories to two readers. That cannot be taken back, so the log \
              stops instead.",
         ],
+        Code::IndexHangs => vec![
+            "Everything in the index follows from the journal, so it may be thrown away at any time. It is kept in sled, which \
+             can hang for good over one flipped bit; the start gives it a minute.",
+        ],
+        Code::LogKeyMismatch => vec![
+            "Whoever pinned the log believes checkpoints by one key. With another one the log would go on writing and nobody \
+             would take what it signs, so it does not start.",
+        ],
+        Code::DiskFull => vec![
+            "Below 32 MiB of room the log takes nothing in and serves what it has. It looks twice a second and goes on by \
+             itself once there are 48 MiB.",
+        ],
         Code::AwaitingWitnesses => vec![
             "The record has its index and cannot be lost, but too few witnesses have confirmed a checkpoint that covers it. \
              Sending it again is safe and gets the same index.",

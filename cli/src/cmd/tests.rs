@@ -194,14 +194,17 @@ fn every_refusal_to_start_names_a_command_that_mends_it() {
     let second = place.path("second");
     place.ok(&["log", "init", "--dir", &second]);
     let error = place.refused(&["log", "serve", "--dir", &second, "--listen", &taken], 2);
-    assert_eq!(error["hint"], format!("Choose a free port: colophon log serve --dir {second} --listen 127.0.0.1:0"));
+    assert_eq!(
+        error["hint"],
+        format!("Let the system choose a port: `colophon log serve --dir {second} --listen 127.0.0.1:0`")
+    );
     drop(running);
     let key = place.path("log/keys/log.key");
     let mut mode = fs::metadata(&key).unwrap().permissions();
     std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o644);
     fs::set_permissions(&key, mode).unwrap();
     let error = place.refused(&["log", "serve", "--dir", &log, "--listen", "127.0.0.1:0"], 2);
-    assert_eq!(error["hint"], format!("chmod 600 {key}"));
+    assert_eq!(error["hint"], format!("Let nobody else read it: `chmod 600 {key}`"));
     let busy = place.refused(&["log", "init", "--dir", place.dir.path().to_str().unwrap()], 2);
     assert!(busy["hint"].as_str().unwrap().contains("--dir"), "{busy}");
 }

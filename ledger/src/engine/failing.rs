@@ -71,6 +71,7 @@ struct Plans {
     faults: BTreeMap<Step, Fault>,
     calls: BTreeMap<Step, u64>,
     stopped: bool,
+    room: Option<u64>,
 }
 
 /// An engine with broken steps.
@@ -94,6 +95,11 @@ impl<E: Engine> FailingEngine<E> {
     /// Breaks a step after `after` more calls of it, with an error of this kind (`StorageFull` for a full disk).
     pub fn fail_after(&self, after: u64, step: Step, outcome: Outcome, times: Times, kind: io::ErrorKind) {
         self.plans().faults.insert(step, Fault { outcome, times, kind, after });
+    }
+
+    /// From now on the engine says that its disks take so many bytes more.
+    pub fn set_room(&self, room: Option<u64>) {
+        self.plans().room = room;
     }
 
     /// Mends every step. An engine that stopped stays stopped.
@@ -226,6 +232,22 @@ impl<E: Engine> Engine for FailingEngine<E> {
     fn published(&self) -> Result<Option<Bytes>, EngineError> {
         self.running()?;
         self.meet(Step::Published).map_or_else(|| self.inner.published(), |_| Err(unreadable(Step::Published)))
+    }
+
+    fn room(&self) -> Result<Option<u64>, EngineError> {
+        self.running()?;
+        let room = self.plans().room;
+        room.map_or_else(|| self.inner.room(), |room| Ok(Some(room)))
+    }
+
+    fn release_ballast(&self) -> Result<(), EngineError> {
+        self.running()?;
+        self.inner.release_ballast()
+    }
+
+    fn restore_ballast(&self) -> Result<(), EngineError> {
+        self.running()?;
+        self.inner.restore_ballast()
     }
 }
 

@@ -227,6 +227,21 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The newest checkpoint that readers were shown.
     fn published(&self) -> Result<Option<Bytes>, EngineError>;
+
+    /// How many bytes the disk of its data still takes; `None` for an engine without a disk.
+    fn room(&self) -> Result<Option<u64>, EngineError> {
+        Ok(None)
+    }
+
+    /// Gives up what it keeps to make room on a full disk, if it keeps anything.
+    fn release_ballast(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Takes that room again; [`EngineError::NotCommitted`] while the disk has not got it.
+    fn restore_ballast(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// A shared engine is an engine, so that a test can keep a hand on what it gave away.
@@ -265,5 +280,17 @@ impl<E: Engine + ?Sized> Engine for Arc<E> {
 
     fn published(&self) -> Result<Option<Bytes>, EngineError> {
         (**self).published()
+    }
+
+    fn room(&self) -> Result<Option<u64>, EngineError> {
+        (**self).room()
+    }
+
+    fn release_ballast(&self) -> Result<(), EngineError> {
+        (**self).release_ballast()
+    }
+
+    fn restore_ballast(&self) -> Result<(), EngineError> {
+        (**self).restore_ballast()
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Term;
 use super::reader::{Body, EntryView, Filter, Order};
 use super::{Log, Published};
-use crate::bundle::{Bundle, Link, MAX_KEY_HISTORY};
+use crate::bundle::{Bundle, KeyLookup, Link, MAX_KEY_HISTORY};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyId, LeafIndex};
 use crate::record::kind::Kind;
@@ -25,11 +25,12 @@ impl Log {
         let history = self.key_history(view, &entry)?;
         let policy =
             self.entry(view, LeafIndex(0))?.ok_or_else(|| Error::new(Code::StoreCorrupt, "entry 0 is missing"))?;
+        let key_lookup = self.key_lookup(view, &entry)?;
         Ok(Bundle {
             record: self.link(view, &entry)?,
             key_history: history.iter().map(|entry| self.link(view, entry)).collect::<Result<_>>()?,
             policy: self.link(view, &policy)?,
-            key_lookup: None,
+            key_lookup,
         })
     }
 
@@ -59,6 +60,30 @@ impl Log {
         found.remove(&LeafIndex(0));
         found.remove(&entry.index);
         Ok(found.into_values().collect())
+    }
+
+    /// What the index says about the signers' keys, if it is there and proven under this very view.
+    fn key_lookup(&self, view: &Published, entry: &EntryView) -> Result<Option<serde_json::Value>> {
+        // A bundle without it says less and is whole all the same.
+        let Ok(Some(root)) = self.indexed_root() else { return Ok(None) };
+        if !view.size.covers(root.index) || root.index == entry.index {
+            return Ok(None);
+        }
+        let mut lookups = Vec::new();
+        for key in &entry.header.signers {
+            match self.look_up(&Term::Key(*key), 0, false, None) {
+                Ok(lookup) if lookup.checkpoint == view.note => lookups.push(lookup),
+                // The log went on meanwhile.
+                _ => return Ok(None),
+            }
+        }
+        if lookups.iter().any(|lookup| lookup.root.0 != root.index) {
+            return Ok(None);
+        }
+        let Some(stated) = self.entry(view, root.index)? else { return Ok(None) };
+        let history = self.key_history(view, &stated)?;
+        let history = history.iter().map(|entry| self.link(view, entry)).collect::<Result<_>>()?;
+        KeyLookup { index_root: self.link(view, &stated)?, history, lookups }.to_value().map(Some)
     }
 
     fn all(&self, view: &Published, term: Term) -> Result<Vec<EntryView>> {

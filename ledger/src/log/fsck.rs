@@ -101,11 +101,8 @@ pub fn reindex(options: &Options) -> Result<TreeSize> {
     let engine = LocalEngine::open(&options.engine(crate::engine::Position::START)).map_err(refused)?;
     let head = engine.head().map_err(refused)?;
     let recovered = refill(&engine, &options.dir, head.as_ref().map(|(head, _)| head))?;
-    recovered.index.make_durable(&options.dir.join(INDEX_DIR))?;
-    recovered
-        .snapshot
-        .save(&options.dir.join(SNAPSHOT_FILE))
-        .map_err(|source| Error::new(crate::Code::StoreCorrupt, source.to_string()).at(SNAPSHOT_FILE))?;
+    recovered.index.make_durable()?;
+    recovered.snapshot.save(&options.dir.join(SNAPSHOT_FILE))?;
     Ok(recovered.snapshot.tail.size())
 }
 

@@ -16,13 +16,14 @@
 //!
 //! All numbers are big-endian. No value is over 4 KiB: sled moves larger ones to files that it never syncs.
 
+mod folder;
 mod terms;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::collections::hash_map::Entry;
 use std::io;
-use std::path::Path;
-use std::sync::mpsc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::tail::{FullTile, TILE_WIDTH, TileTree};
@@ -42,11 +43,8 @@ const INDICES_PER_CHUNK: usize = 256;
 /// sled kept 3.3 KB of memory a key for batches of 10,000 random keys, and little for small ones.
 const KEYS_PER_BATCH: usize = 256;
 
-/// sled's page cache. Its memory is a small multiple of this.
-const CACHE_BYTES: u64 = 48 << 20;
-
-/// A flipped bit made `open` hang for good in 21 of 150 trials; a sound folder of a million records opens in seconds.
-const OPEN_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a reopening waits for the readers that are under way: a page of a listing takes milliseconds.
+const READERS_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Terms whose last chunk is kept in memory, 2 KiB each at the most.
 const HOT_TERMS: usize = 4096;
@@ -63,6 +61,13 @@ pub(super) struct Indexed<'a> {
 /// The index of one log.
 #[derive(Debug)]
 pub struct Index {
+    dir: PathBuf,
+    /// What is open; `None` after a reopening that failed. Readers hold a part of it for as long as they read.
+    trees: RwLock<Option<Arc<Trees>>>,
+}
+
+#[derive(Debug)]
+struct Trees {
     db: sled::Db,
     tiles: sled::Tree,
     places: sled::Tree,
@@ -76,7 +81,7 @@ pub struct Index {
 /// The one who may write to an [`Index`], with the ends of the rows that grow.
 #[derive(Debug)]
 pub(super) struct Indexer {
-    index: std::sync::Arc<Index>,
+    index: Arc<Index>,
     chunks: HashMap<[u8; 16], Chunk>,
     places: (u64, Vec<u8>),
 }
@@ -88,12 +93,10 @@ struct Chunk {
     dirty: bool,
 }
 
-impl Index {
-    /// Opens the index in `dir`, or makes an empty one.
-    pub fn open(dir: &Path) -> Result<Self> {
-        remove_half_written_snapshots(dir).map_err(|source| damaged(dir, &source))?;
-        let db = open_within_deadline(dir)?;
-        let tree = |name: &str| db.open_tree(name).map_err(|source| damaged(dir, &source));
+impl Trees {
+    fn open(dir: &Path) -> Result<Self> {
+        let db = folder::open(dir)?;
+        let tree = |name: &str| db.open_tree(name).map_err(|source| failed(&source));
         Ok(Self {
             tiles: tree("tile")?,
             places: tree("place")?,
@@ -105,18 +108,73 @@ impl Index {
             db,
         })
     }
+}
+
+impl Index {
+    /// Opens the index in `dir`, or makes an empty one.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let trees = Trees::open(dir)?;
+        Ok(Self { dir: dir.to_owned(), trees: RwLock::new(Some(Arc::new(trees))) })
+    }
+
+    /// An empty index in `dir`, whatever is there now.
+    pub fn fresh(dir: &Path) -> Result<Self> {
+        folder::remove(dir)?;
+        Self::open(dir)
+    }
+
+    /// Closes the folder and opens it again; readers wait meanwhile. `false` if one of them did not come to its end.
+    ///
+    /// sled does two things only when it opens: it forgets an error that it met, and it writes down where its pages are,
+    /// from which the next opening goes on. Without that it reads everything that was written since the last one.
+    pub(super) fn reopen(&self) -> Result<bool> {
+        self.replace(Trees::open)
+    }
+
+    /// Throws every row away; readers wait meanwhile.
+    pub(super) fn clear(&self) -> Result<()> {
+        let cleared = self.replace(|dir| folder::remove(dir).and_then(|()| Trees::open(dir)))?;
+        if cleared { Ok(()) } else { Err(Error::new(Code::Internal, "a reader of the index does not come to its end")) }
+    }
+
+    fn replace(&self, open: impl FnOnce(&Path) -> Result<Trees>) -> Result<bool> {
+        let start = Instant::now();
+        loop {
+            let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
+            // sled lets go of its files when the last handle is gone.
+            match trees.take().map(Arc::try_unwrap) {
+                None | Some(Ok(_)) => {
+                    *trees = Some(Arc::new(open(&self.dir)?));
+                    return Ok(true);
+                }
+                // Not waited for under the lock: who walks through a list looks other things up on the way.
+                Some(Err(held)) => *trees = Some(held),
+            }
+            drop(trees);
+            if start.elapsed() >= READERS_DEADLINE {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn trees(&self) -> Result<Arc<Trees>> {
+        let trees = self.trees.read().unwrap_or_else(PoisonError::into_inner).clone();
+        trees.ok_or_else(|| Error::new(Code::StoreCorrupt, "the index could not be opened again"))
+    }
 
     /// How many entries the index was told of. sled may have lost the newest of them: see [`super::snapshot`].
     pub(super) fn hint(&self) -> Result<TreeSize> {
-        let value = self.db.get(b"size").map_err(|source| failed(&source))?;
+        let value = self.trees()?.db.get(b"size").map_err(|source| failed(&source))?;
         Ok(TreeSize(value.and_then(|bytes| u64_at(&bytes, 0)).unwrap_or(0)))
     }
 
     /// A full tile.
     pub(super) fn tile(&self, level: u8, index: u64) -> Result<Option<TileTree>> {
+        let trees = self.trees()?;
         let mut hashes = Vec::with_capacity(TILE_WIDTH);
         for half in 0..2 {
-            let Some(value) = self.tiles.get(tile_row(level, index, half)).map_err(|source| failed(&source))? else {
+            let Some(value) = trees.tiles.get(tile_row(level, index, half)).map_err(|source| failed(&source))? else {
                 return Ok(None);
             };
             hashes.extend(value.as_chunks::<32>().0.iter().map(|bytes| NodeHash::from_bytes(*bytes)));
@@ -127,17 +185,18 @@ impl Index {
     /// Where the engine keeps an entry and its body.
     pub fn places(&self, index: LeafIndex) -> Result<Option<Places>> {
         let row = (index.0 / PLACES_PER_ROW).to_be_bytes();
-        let value = self.places.get(row).map_err(|source| failed(&source))?;
+        let value = self.trees()?.places.get(row).map_err(|source| failed(&source))?;
         Ok(value.and_then(|value| places_at(&value, index.0 % PLACES_PER_ROW)))
     }
 
     /// The places of the entries from `start` up to `end`, as many as the index holds.
     pub fn places_between(&self, start: LeafIndex, end: LeafIndex) -> Result<Vec<Places>> {
+        let trees = self.trees()?;
         let mut out = Vec::new();
         let mut index = start.0;
         while index < end.0 {
             let row = index / PLACES_PER_ROW;
-            let Some(value) = self.places.get(row.to_be_bytes()).map_err(|source| failed(&source))? else { break };
+            let Some(value) = trees.places.get(row.to_be_bytes()).map_err(|source| failed(&source))? else { break };
             let last = end.0.min((row + 1) * PLACES_PER_ROW);
             for i in index..last {
                 let Some(places) = places_at(&value, i % PLACES_PER_ROW) else { return Ok(out) };
@@ -150,34 +209,73 @@ impl Index {
 
     /// The entry whose body has this digest, if the index knows one. The caller compares the whole digest.
     pub fn entry_of_body(&self, body: &BodyDigest) -> Result<Option<LeafIndex>> {
-        let value = self.bodies.get(first_16(body.as_bytes())).map_err(|source| failed(&source))?;
+        let value = self.trees()?.bodies.get(first_16(body.as_bytes())).map_err(|source| failed(&source))?;
         Ok(value.and_then(|bytes| u64_at(&bytes, 0)).map(LeafIndex))
     }
 
     /// The indices under a term from `from` on, in ascending order.
     pub fn ascending(&self, term: &Term, from: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
-        // A chunk is found by its number, which says nothing about its indices; the first chunk that may hold
-        // `from` is found by bisection over the last index of each.
         let row = row_of(term);
-        let start = self.chunk_that_reaches(&row, from.0);
-        let chunks = self.postings.range(chunk_row(&row, start).to_vec()..=chunk_row(&row, u32::MAX).to_vec());
-        chunks.flat_map(chunk_indices).filter(move |index| index.as_ref().map_or(true, |index| *index >= from))
+        walk(self.trees(), move |trees| {
+            // A chunk is found by its number, which says nothing about its indices; the first chunk that may hold
+            // `from` is found by bisection over the last index of each.
+            let start = trees.chunk_that_reaches(&row, from.0);
+            let end = chunk_row(&row, u32::MAX).to_vec();
+            let chunks = start.map(|start| trees.postings.range(chunk_row(&row, start).to_vec()..=end));
+            chunks
+                .into_iter()
+                .flatten()
+                .flat_map(chunk_indices)
+                .filter(move |index| index.as_ref().map_or(true, |index| *index >= from))
+        })
     }
 
     /// The indices under a term below `before`, in descending order.
     pub fn descending(&self, term: &Term, before: LeafIndex) -> impl Iterator<Item = Result<LeafIndex>> + use<> {
         let row = row_of(term);
-        let end = self.chunk_that_reaches(&row, before.0);
-        let chunks = self.postings.range(chunk_row(&row, 0).to_vec()..=chunk_row(&row, end).to_vec());
-        chunks
-            .rev()
-            .flat_map(|chunk| chunk_indices(chunk).rev())
-            .filter(move |index| index.as_ref().map_or(true, |index| *index < before))
+        walk(self.trees(), move |trees| {
+            let end = trees.chunk_that_reaches(&row, before.0);
+            let first = chunk_row(&row, 0).to_vec();
+            let chunks = end.map(|end| trees.postings.range(first..=chunk_row(&row, end).to_vec()).rev());
+            chunks
+                .into_iter()
+                .flatten()
+                .flat_map(|chunk| chunk_indices(chunk).rev())
+                .filter(move |index| index.as_ref().map_or(true, |index| *index < before))
+        })
     }
 
-    /// The number of the first chunk whose last index is at least `index`, or of the last chunk.
-    fn chunk_that_reaches(&self, row: &[u8; 16], index: u64) -> u32 {
-        let last = self.last_chunk(row).ok().flatten().map_or(0, |chunk| chunk.number);
+    /// Puts a wrong tile and a wrong posting in, as damage below sled would.
+    #[cfg(test)]
+    pub(super) fn damage_for_test(&self) {
+        let Ok(trees) = self.trees() else { return };
+        for tree in [&trees.tiles, &trees.postings] {
+            let Some(Ok((key, value))) = tree.iter().next() else { continue };
+            let mut value = value.to_vec();
+            value[0] ^= 1;
+            let _ = tree.insert(key, value);
+        }
+        let _ = trees.db.flush();
+    }
+
+    /// Hands everything applied so far to the disk, and waits for it.
+    ///
+    /// sled's own `flush` calls `sync_file_range`, which promises neither size nor content; the files and the folder
+    /// are therefore synced here.
+    pub(super) fn make_durable(&self) -> Result<()> {
+        self.trees()?.db.flush().map_err(|source| failed(&source))?;
+        folder::sync(&self.dir)
+    }
+}
+
+impl Trees {
+    /// The number of the first chunk whose last index is at least `index`, or of the last chunk; `None` if there is none.
+    fn chunk_that_reaches(&self, row: &[u8; 16], index: u64) -> Option<u32> {
+        let last = match self.last_chunk(row) {
+            Ok(last) => last?.number,
+            // Whoever reads on meets the same error.
+            Err(_) => 0,
+        };
         let (mut low, mut high) = (0, last);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -187,43 +285,43 @@ impl Index {
             });
             if reaches { high = middle } else { low = middle + 1 }
         }
-        low
+        Some(low)
     }
 
     fn last_chunk(&self, row: &[u8; 16]) -> Result<Option<Chunk>> {
+        // Most terms that are asked for are new, and a look for their first chunk costs a tenth of a walk.
+        if !self.postings.contains_key(chunk_row(row, 0)).map_err(|source| failed(&source))? {
+            return Ok(None);
+        }
         let Some(found) = self.postings.scan_prefix(row).next_back() else { return Ok(None) };
         let (key, value) = found.map_err(|source| failed(&source))?;
         let number = key.last_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         Ok(Some(Chunk { number, indices: indices_of(&value), dirty: false }))
     }
+}
 
-    /// Puts a wrong tile and a wrong posting in, as damage below sled would.
-    #[cfg(test)]
-    pub(super) fn damage_for_test(&self) {
-        for tree in [&self.tiles, &self.postings] {
-            let Some(Ok((key, value))) = tree.iter().next() else { continue };
-            let mut value = value.to_vec();
-            value[0] ^= 1;
-            let _ = tree.insert(key, value);
-        }
-        let _ = self.db.flush();
-    }
-
-    /// Hands everything applied so far to the disk, and waits for it.
-    ///
-    /// sled's own `flush` calls `sync_file_range`, which promises neither size nor content; the files and the folder
-    /// are therefore synced here.
-    pub(super) fn make_durable(&self, dir: &Path) -> Result<()> {
-        self.db.flush().map_err(|source| failed(&source))?;
-        sync_folder(dir).map_err(|source| damaged(dir, &source))
-    }
+/// What is found in the open trees, which stay open for as long as somebody looks; or why they are not.
+fn walk<I: Iterator<Item = Result<LeafIndex>>>(
+    trees: Result<Arc<Trees>>,
+    find: impl FnOnce(&Trees) -> I,
+) -> impl Iterator<Item = Result<LeafIndex>> {
+    let (found, refusal) = match trees {
+        Ok(trees) => (Some((find(&trees), trees)), None),
+        Err(error) => (None, Some(Err(error))),
+    };
+    let found = found.map(|(found, trees)| {
+        found.inspect(move |_| {
+            let _ = &trees;
+        })
+    });
+    refusal.into_iter().chain(found.into_iter().flatten())
 }
 
 impl Indexer {
     /// The writer of an index that holds `size` entries. Rows at or above that size are overwritten.
-    pub(super) fn new(index: std::sync::Arc<Index>, size: TreeSize) -> Result<Self> {
+    pub(super) fn new(index: Arc<Index>, size: TreeSize) -> Result<Self> {
         let row = size.0 / PLACES_PER_ROW;
-        let value = index.places.get(row.to_be_bytes()).map_err(|source| failed(&source))?;
+        let value = index.trees()?.places.get(row.to_be_bytes()).map_err(|source| failed(&source))?;
         let kept = usize::try_from(size.0 % PLACES_PER_ROW).unwrap_or(0) * 32;
         let mut places = value.map(|value| value.to_vec()).unwrap_or_default();
         if places.len() < kept {
@@ -235,31 +333,32 @@ impl Indexer {
 
     /// Takes in a batch of entries, in order, and the tiles that they filled.
     pub(super) fn apply(&mut self, entries: &[Indexed<'_>], tiles: &[FullTile]) -> Result<()> {
+        let trees = self.index.trees()?;
         let mut rows = Rows::default();
         for tile in tiles {
             for (half, hashes) in tile.tree.hashes().chunks(TILE_WIDTH / 2).enumerate() {
                 let value: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-                rows.put(&self.index.tiles, tile_row(tile.level, tile.index, half as u8).to_vec(), value);
+                rows.put(&trees.tiles, tile_row(tile.level, tile.index, half as u8).to_vec(), value);
             }
         }
         let mut touched: Vec<[u8; 16]> = Vec::new();
         for entry in entries {
-            self.place(entry, &mut rows);
+            self.place(entry, &trees, &mut rows);
             let body = first_16(entry.body.as_bytes()).to_vec();
-            rows.put(&self.index.bodies, body, entry.index.0.to_be_bytes().to_vec());
+            rows.put(&trees.bodies, body, entry.index.0.to_be_bytes().to_vec());
             for term in Term::of(entry.header) {
                 let row = row_of(&term);
-                if self.post(row, entry.index.0, &mut rows)? {
+                if self.post(row, entry.index.0, &trees, &mut rows)? {
                     touched.push(row);
                 }
             }
         }
         let (row, places) = &self.places;
-        rows.put(&self.index.places, row.to_be_bytes().to_vec(), places.clone());
+        rows.put(&trees.places, row.to_be_bytes().to_vec(), places.clone());
         for row in touched {
             if let Some(chunk) = self.chunks.get_mut(&row) {
                 chunk.dirty = false;
-                rows.put(&self.index.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
+                rows.put(&trees.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
             }
         }
         if self.chunks.len() > HOT_TERMS {
@@ -271,52 +370,51 @@ impl Indexer {
         rows.write()?;
         if let Some(last) = entries.last() {
             let size = (last.index.0 + 1).to_be_bytes();
-            self.index.db.insert(b"size", &size).map_err(|source| failed(&source))?;
+            trees.db.insert(b"size", &size).map_err(|source| failed(&source))?;
         }
         Ok(())
     }
 
-    fn place(&mut self, entry: &Indexed<'_>, rows: &mut Rows) {
+    fn place(&mut self, entry: &Indexed<'_>, trees: &Trees, rows: &mut Rows) {
         let row = entry.index.0 / PLACES_PER_ROW;
         if row != self.places.0 {
             let (full, places) = std::mem::replace(&mut self.places, (row, Vec::new()));
-            rows.put(&self.index.places, full.to_be_bytes().to_vec(), places);
+            rows.put(&trees.places, full.to_be_bytes().to_vec(), places);
         }
         self.places.1.extend_from_slice(&entry.places.entry.to_bytes());
         self.places.1.extend_from_slice(&entry.places.body.to_bytes());
     }
 
     /// Adds an index to a term; says whether the row became dirty by it, so that it is written once a batch.
-    fn post(&mut self, row: [u8; 16], index: u64, rows: &mut Rows) -> Result<bool> {
-        if !self.chunks.contains_key(&row) {
-            let chunk = self.load(&row, index)?;
-            self.chunks.insert(row, chunk);
-        }
-        let Some(chunk) = self.chunks.get_mut(&row) else { return Ok(false) };
+    fn post(&mut self, row: [u8; 16], index: u64, trees: &Trees, rows: &mut Rows) -> Result<bool> {
+        let chunk = match self.chunks.entry(row) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => free.insert(load(trees, &row, index)?),
+        };
         if chunk.indices.last() == Some(&index) {
             return Ok(false); // two terms of one entry that share a row
         }
         if chunk.indices.len() == INDICES_PER_CHUNK {
-            rows.put(&self.index.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
+            rows.put(&trees.postings, chunk_row(&row, chunk.number).to_vec(), chunk.value());
             chunk.number += 1;
             chunk.indices.clear();
         }
         chunk.indices.push(index);
         Ok(!std::mem::replace(&mut chunk.dirty, true))
     }
+}
 
-    /// The end of a term's row below `index`. A replay finds rows that an earlier run already wrote: what stands at or
-    /// above `index` is dropped, so that applying an entry twice is the same as applying it once.
-    fn load(&self, row: &[u8; 16], index: u64) -> Result<Chunk> {
-        while let Some(mut chunk) = self.index.last_chunk(row)? {
-            chunk.indices.retain(|earlier| *earlier < index);
-            if !chunk.indices.is_empty() || chunk.number == 0 {
-                return Ok(chunk);
-            }
-            self.index.postings.remove(chunk_row(row, chunk.number)).map_err(|source| failed(&source))?;
+/// The end of a term's row below `index`. A replay finds rows that an earlier run already wrote: what stands at or above
+/// `index` is dropped, so that applying an entry twice is the same as applying it once.
+fn load(trees: &Trees, row: &[u8; 16], index: u64) -> Result<Chunk> {
+    while let Some(mut chunk) = trees.last_chunk(row)? {
+        chunk.indices.retain(|earlier| *earlier < index);
+        if !chunk.indices.is_empty() || chunk.number == 0 {
+            return Ok(chunk);
         }
-        Ok(Chunk { number: 0, indices: Vec::new(), dirty: false })
+        trees.postings.remove(chunk_row(row, chunk.number)).map_err(|source| failed(&source))?;
     }
+    Ok(Chunk { number: 0, indices: Vec::new(), dirty: false })
 }
 
 impl Chunk {
@@ -404,63 +502,12 @@ fn chunk_indices(row: sled::Result<(sled::IVec, sled::IVec)>) -> std::vec::IntoI
 }
 
 fn failed(source: &sled::Error) -> Error {
-    Error::new(Code::StoreCorrupt, format!("the index: {source}"))
+    let full = matches!(source, sled::Error::Io(source) if is_full(source));
+    let code = if full { Code::DiskFull } else { Code::StoreCorrupt };
+    Error::new(code, format!("the index: {source}"))
 }
 
-fn damaged(dir: &Path, source: &dyn std::fmt::Display) -> Error {
-    Error::new(Code::StoreCorrupt, format!("the index: {source}")).at(dir.display().to_string())
-}
-
-/// sled writes `snap.<n>.generating` and renames it; after a crash between the two it takes the leftover for its
-/// newest snapshot and refuses to open.
-fn remove_half_written_snapshots(dir: &Path) -> io::Result<()> {
-    let Ok(files) = fs::read_dir(dir) else { return Ok(()) };
-    for file in files {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-fn open_within_deadline(dir: &Path) -> Result<sled::Db> {
-    let (done, outcome) = mpsc::channel();
-    let path = dir.to_owned();
-    std::thread::spawn(move || {
-        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        // A lock left by a process that has just ended is released with a delay.
-        let start = Instant::now();
-        let opened = loop {
-            match config.open() {
-                Err(sled::Error::Io(source))
-                    if source.to_string().contains("WouldBlock") && start.elapsed() < Duration::from_secs(1) =>
-                {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                other => break other,
-            }
-        };
-        // The receiver is gone if the deadline passed.
-        let _ = done.send(opened);
-    });
-    match outcome.recv_timeout(OPEN_DEADLINE) {
-        Ok(opened) => opened.map_err(|source| damaged(dir, &source)),
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            Err(damaged(dir, &format!("did not open within {} s", OPEN_DEADLINE.as_secs())))
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(damaged(dir, &"panicked while opening")),
-    }
-}
-
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    for file in fs::read_dir(dir)? {
-        let file = file?;
-        if file.file_type()?.is_dir() {
-            sync_folder(&file.path())?;
-        } else {
-            File::open(file.path())?.sync_all()?;
-        }
-    }
-    File::open(dir)?.sync_all()
+/// Whether a disk has no room, or this user may not have it.
+pub(super) fn is_full(source: &io::Error) -> bool {
+    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

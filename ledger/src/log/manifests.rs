@@ -4,7 +4,7 @@
 //! gathered in a folder of their own, part by part; what is complete and sound is renamed into its place.
 //!
 //! ```text
-//! manifests/<keyspace id>/header.json, keys.bin, …     held
+//! manifests/<keyspace id>/header.json, keys.bin, …     held; roll-up runs of the operator too
 //! manifests/.incoming/<keyspace id>/plan, parts/<n>    on its way
 //! ```
 
@@ -22,7 +22,7 @@ use super::{Log, Published};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest};
 use crate::manifest::upload::{PART_BYTES, Part, Plan, is_file_name};
-use crate::manifest::{KeyspaceFiles, check, list, open};
+use crate::manifest::{KeyspaceFiles, RunFiles, RunHeader, check, is_run_file_name, list, open, open_run};
 use crate::record::kind::Kind;
 use crate::state::{Owner, Standing};
 
@@ -47,6 +47,7 @@ pub struct Upload {
 pub struct Manifests {
     root: PathBuf,
     open: RwLock<HashMap<KeyspaceId, Arc<KeyspaceFiles>>>,
+    runs: RwLock<HashMap<KeyspaceId, Arc<RunFiles>>>,
     /// Uploads as they were signed, by keyspace, with the party that signed. Held while a folder is changed.
     uploads: Mutex<HashMap<KeyspaceId, (Plan, String)>>,
 }
@@ -54,7 +55,7 @@ pub struct Manifests {
 impl Manifests {
     /// The manifests in a folder, which is made when it is needed.
     pub fn new(root: PathBuf) -> Self {
-        Self { root, open: RwLock::default(), uploads: Mutex::default() }
+        Self { root, open: RwLock::default(), runs: RwLock::default(), uploads: Mutex::default() }
     }
 
     /// Whether the log holds this keyspace.
@@ -67,7 +68,7 @@ impl Manifests {
         if let Some(files) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Some(Arc::clone(files)));
         }
-        if !self.holds(id) {
+        if !self.holds(id) || self.is_run(id) {
             return Ok(None);
         }
         let files = Arc::new(open(&self.root.join(id.to_hex()))?);
@@ -75,10 +76,28 @@ impl Manifests {
         Ok(Some(files))
     }
 
+    /// The files of a roll-up run, which stand among those of the keyspaces; `None` if the log does not hold it.
+    pub fn run(&self, id: &KeyspaceId) -> Result<Option<Arc<RunFiles>>> {
+        if let Some(files) = self.runs.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(Some(Arc::clone(files)));
+        }
+        if !self.is_run(id) {
+            return Ok(None);
+        }
+        let files = Arc::new(open_run(&self.root.join(id.to_hex()))?);
+        self.runs.write().unwrap_or_else(PoisonError::into_inner).insert(*id, Arc::clone(&files));
+        Ok(Some(files))
+    }
+
+    fn is_run(&self, id: &KeyspaceId) -> bool {
+        let header = fs::read(self.root.join(id.to_hex()).join("header.json"));
+        header.is_ok_and(|bytes| RunHeader::parse(&bytes).is_ok())
+    }
+
     /// Where a file of a held keyspace is; `None` for a name that no keyspace has, or a file that this one lacks.
     pub fn path(&self, id: &KeyspaceId, name: &str) -> Option<PathBuf> {
         let path = self.root.join(id.to_hex()).join(name);
-        (is_file_name(name) && path.is_file()).then_some(path)
+        ((is_file_name(name) || is_run_file_name(name)) && path.is_file()).then_some(path)
     }
 
     /// Copies every keyspace of a folder into its place, after checking all of it. Returns their ids.
@@ -209,7 +228,8 @@ impl Manifests {
 /// Reads every byte once.
 pub fn plan_upload(folder: &Path, origin: &str, expires: String) -> Result<Plan> {
     let keyspace = open(folder)?.keyspace().id();
-    let mut names: Vec<String> = ["header.json", "keys.bin", "offs.bin", "meta.bin"].map(str::to_owned).into();
+    let known = ["header.json", "keys.bin", "offs.bin", "meta.bin", "universe.bin", "bitmap.bin"];
+    let mut names: Vec<String> = known.map(str::to_owned).into();
     names.extend((0..10).map(|level| format!("tree/{level}")));
     let mut parts = Vec::new();
     for file in names {

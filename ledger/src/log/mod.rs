@@ -22,6 +22,7 @@ mod publisher;
 mod queue;
 mod reader;
 mod records;
+mod room;
 mod roots;
 mod sequencer;
 mod snapshot;
@@ -83,6 +84,8 @@ pub struct Sequenced {
     pub index: LeafIndex,
     /// Whether the log had it already.
     pub duplicate: bool,
+    /// The entry's bytes, of one that was made just now; those of a duplicate are read from the log.
+    pub entry: Option<Bytes>,
     /// The view that covers it, if the submission waited for one.
     pub published: Option<Arc<Published>>,
 }
@@ -149,6 +152,8 @@ pub(crate) struct Shared {
     /// Why the log must stop, once it must.
     fatal: watch::Sender<Option<Error>>,
     read_only: AtomicBool,
+    /// Whether the index waits for room on the disk, with batches that it does not hold yet.
+    index_waits: AtomicBool,
     counters: AtomicCounters,
     manifests: Manifests,
     roots: roots::Roots,
@@ -193,6 +198,9 @@ impl Log {
         if let Some(error) = self.fatal() {
             return Err(Error::new(Code::Stopping, error.to_string()));
         }
+        if self.is_read_only() {
+            return Err(full());
+        }
         let (answer, receiver) = oneshot::channel();
         self.shared.queue.push(Pending { validated, wait, answer })?;
         Ok(Ticket { answer: receiver })
@@ -200,7 +208,7 @@ impl Log {
 
     /// Whether a body of this length would be let in now. Asked before the body is read.
     pub fn has_room_for(&self, bytes: usize) -> bool {
-        self.fatal().is_none() && self.shared.queue.has_room_for(bytes)
+        self.fatal().is_none() && !self.is_read_only() && self.shared.queue.has_room_for(bytes)
     }
 
     /// The view that readers share at this moment; `None` until the first checkpoint that meets the policy.
@@ -279,6 +287,12 @@ impl Shared {
         TreeSize(self.indexed.load(Ordering::Acquire))
     }
 
+    /// The index met the end of the disk: nothing is taken in until the publisher has opened it again.
+    fn wait_for_room(&self) {
+        self.index_waits.store(true, Ordering::Release);
+        self.read_only.store(true, Ordering::Relaxed);
+    }
+
     /// Stops the log for good. The first reason is kept.
     fn stop(&self, error: Error) {
         self.fatal.send_if_modified(|reason| {
@@ -288,6 +302,10 @@ impl Shared {
         });
         self.queue.close();
     }
+}
+
+fn full() -> Error {
+    Error::new(Code::DiskFull, "there is no room for a batch on the disk")
 }
 
 fn gone() -> Error {

@@ -4,9 +4,10 @@
 //! `apply` that a commit calls; if it has lost anything, it is filled from the beginning.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
 use std::time::Instant;
 
@@ -14,20 +15,20 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::clock::{Clock, Timekeeper};
-use super::index::{Index, Indexed, Indexer};
+use super::index::{Index, Indexed, Indexer, is_full};
 use super::manifests::Manifests;
 use super::publisher::Publisher;
 use super::roots::{Keeper, Roots};
-use super::sequencer::{Sequencer, Signers, same_root};
+use super::sequencer::{Sequencer, Signers, give_or_take, same_root};
 use super::snapshot::Snapshot;
 use super::tail::FullTile;
-use super::{AtomicCounters, Log, Shared, Validated, Wait};
+use super::{AtomicCounters, Log, Shared, Validated, Wait, room};
 use crate::engine::{Engine, EngineError, Head, LocalEngine, LocalOptions, Places, Position, Replayed};
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash};
-use crate::note::{Origin, Policy};
+use crate::note::{Origin, Policy, SignedNote};
 use crate::state::State;
 
 /// The index's folder, inside of the log's. It may be deleted while the log is stopped: a start fills it again.
@@ -98,6 +99,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         let detail = format!("the guard is of {}, the configuration says {}", head.origin, options.origin);
         return Err(Error::new(Code::WrongLog, detail));
     }
+    own_keys(&options, head.as_ref().map(|(head, _)| head))?;
     let recovered = recover(engine.as_ref(), &options.dir, head.as_ref().map(|(head, _)| head))?;
     let Recovered { index, indexer, snapshot, durable } = recovered;
 
@@ -119,7 +121,8 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         tiles: super::reader::TileCache::default(),
         published: watch::Sender::new(None),
         fatal: watch::Sender::new(None),
-        read_only: std::sync::atomic::AtomicBool::new(false),
+        read_only: AtomicBool::new(false),
+        index_waits: AtomicBool::new(false),
         counters: AtomicCounters::default(),
     });
 
@@ -136,11 +139,16 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         position: snapshot.position,
         received: snapshot.received,
         durable: (durable, Instant::now()),
+        reopened: durable,
         waiting: Vec::new(),
         bell,
     };
     if publisher.tail.size() != durable {
-        publisher.make_durable()?;
+        match publisher.make_durable() {
+            // The start after this one is slower, and that is all.
+            Err(error) if error.code() == Code::DiskFull => {}
+            other => other?,
+        }
     }
     publisher.publish()?;
     let sequencer = Sequencer {
@@ -168,6 +176,26 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     Ok(Log { shared, threads: Mutex::new(vec![sequencer, publisher, keeper]) })
 }
 
+/// The keys must be this log's: nobody who pinned it would take a checkpoint by another. A wrong key would otherwise
+/// show only when nothing is published any more.
+fn own_keys(options: &Options, head: Option<&Head>) -> Result<()> {
+    let Signers { log, clock } = &options.signers;
+    let (log, clock) = (log.verifier_key(), clock.verifier_key());
+    let wrong = |place: &str, detail: String| Err(Error::new(Code::LogKeyMismatch, detail).at(place));
+    if let Some(head) = head
+        && SignedNote::parse(&head.checkpoint)?.verify(std::slice::from_ref(log)).is_err()
+    {
+        return wrong("log key", format!("the newest checkpoint is not signed by {log}"));
+    }
+    if !options.policy.logs().iter().any(|known| known.key() == log) {
+        return wrong("policy", format!("the policy does not name the log's key, {log}"));
+    }
+    if let Some(known) = options.policy.witnesses().find(|known| known.name() == clock.name() && *known != clock) {
+        return wrong("clock key", format!("the policy names {known} as the clock's key, the key at hand is {clock}"));
+    }
+    Ok(())
+}
+
 /// An index that holds exactly what the engine committed.
 pub(super) struct Recovered {
     pub(super) index: Arc<Index>,
@@ -177,36 +205,64 @@ pub(super) struct Recovered {
     pub(super) durable: TreeSize,
 }
 
-/// Brings the index up to the engine's head.
+/// Opens the index and brings it up to the engine's head. One that is damaged is thrown away: everything in it follows
+/// from the journal.
 pub(super) fn recover(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Result<Recovered> {
+    if engine.room().map_err(refused)?.is_some_and(|room| room < room::LOW) {
+        // sled cannot open on a full disk.
+        give_or_take(engine.release_ballast())?;
+    }
+    let index = match Index::open(&dir.join(INDEX_DIR)) {
+        Err(error) if error.code() == Code::StoreCorrupt => return refill(engine, dir, head),
+        other => Arc::new(other?),
+    };
+    let (indexer, snapshot, durable) = bring_up(engine, dir, &index, head)?;
+    Ok(Recovered { index, indexer, snapshot, durable })
+}
+
+/// Brings an open index up to the engine's head, from the newest snapshot on or else from the beginning. Returns what
+/// writes to it from now on, the log at its size, and the size up to which it was known to be durable.
+pub(super) fn bring_up(
+    engine: &dyn Engine,
+    dir: &Path,
+    index: &Arc<Index>,
+    head: Option<&Head>,
+) -> Result<(Indexer, Snapshot, TreeSize)> {
     let size = head.map_or(TreeSize(0), |head| head.size);
-    let from_snapshot = Snapshot::load(&dir.join(SNAPSHOT_FILE)).filter(|snapshot| snapshot.tail.size() <= size);
-    if let Some(snapshot) = from_snapshot {
+    let known = Snapshot::load(&dir.join(SNAPSHOT_FILE)).filter(|snapshot| snapshot.tail.size() <= size);
+    if let Some(snapshot) = known {
         let durable = snapshot.tail.size();
-        let index = Index::open(&dir.join(INDEX_DIR))?;
         if index.hint()? >= durable {
-            let index = Arc::new(index);
-            if let Ok((indexer, snapshot)) = roll_forward(engine, &index, snapshot, head) {
-                return Ok(Recovered { index, indexer, snapshot, durable });
+            match roll_forward(engine, index, snapshot, head) {
+                Ok((indexer, snapshot)) => return Ok((indexer, snapshot, durable)),
+                // Not the index's fault, and a second try would not end better.
+                Err(error) if error.code() == Code::DiskFull => return Err(error),
+                Err(_) => {}
             }
         }
     }
     // No snapshot, or an index that lost rows, or one that does not lead to the signed root: fill it again.
-    refill(engine, dir, head)
+    forget_snapshot(dir)?;
+    index.clear()?;
+    let (indexer, snapshot) = roll_forward(engine, index, Snapshot::empty(), head)?;
+    Ok((indexer, snapshot, TreeSize(0)))
 }
 
-/// Throws the index away and fills it from the journal.
+/// Throws the index away unopened and fills it from the journal.
 pub(super) fn refill(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Result<Recovered> {
-    let io = |source: std::io::Error| Error::new(Code::StoreCorrupt, source.to_string()).at(INDEX_DIR);
-    for remove in [fs::remove_file(dir.join(SNAPSHOT_FILE)), fs::remove_dir_all(dir.join(INDEX_DIR))] {
-        match remove {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => return Err(io(source)),
-            _ => {}
-        }
-    }
-    let index = Arc::new(Index::open(&dir.join(INDEX_DIR))?);
+    forget_snapshot(dir)?;
+    let index = Arc::new(Index::fresh(&dir.join(INDEX_DIR))?);
     let (indexer, snapshot) = roll_forward(engine, &index, Snapshot::empty(), head)?;
     Ok(Recovered { index, indexer, snapshot, durable: TreeSize(0) })
+}
+
+fn forget_snapshot(dir: &Path) -> Result<()> {
+    match fs::remove_file(dir.join(SNAPSHOT_FILE)) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Error::new(Code::StoreCorrupt, source.to_string()).at(SNAPSHOT_FILE))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Applies every entry from the snapshot on, and compares the root with the signed one.
@@ -300,8 +356,14 @@ pub(super) fn refused(error: EngineError) -> Error {
         EngineError::Corrupt { file, offset, what } => {
             Error::new(Code::StoreCorrupt, what).at(format!("{file} at byte {offset}"))
         }
-        EngineError::NotCommitted { .. } | EngineError::Fatal { .. } => {
-            Error::new(Code::StoreCorrupt, error.to_string())
+        EngineError::NotCommitted { what, source } | EngineError::Fatal { what, source: Some(source) } => {
+            let code = match source.kind() {
+                _ if is_full(&source) => Code::DiskFull,
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::FileAccess,
+                _ => Code::StoreCorrupt,
+            };
+            Error::new(code, format!("{what}: {source}"))
         }
+        EngineError::Fatal { what, source: None } => Error::new(Code::StoreCorrupt, what),
     }
 }

@@ -128,6 +128,13 @@ impl Roots {
         }
     }
 
+    /// The index was opened again, with rows that are durable up to a size.
+    pub(super) fn reopened(&self, durable: TreeSize) {
+        let mut standing = self.standing.write().unwrap_or_else(PoisonError::into_inner);
+        self.written.store(durable.0, Ordering::Release);
+        *standing = Standing::Filling;
+    }
+
     /// The size up to which the rows are written: to be asked before they are made durable.
     pub(super) fn written(&self) -> TreeSize {
         TreeSize(self.written.load(Ordering::Acquire))
@@ -250,9 +257,12 @@ impl Keeper {
     /// Runs until the publisher is gone. The bell rings when something was published.
     pub(super) fn run(mut self, bell: &mpsc::Receiver<()>) {
         loop {
-            if let Err(error) = self.step() {
+            match self.step() {
+                Ok(()) => {}
+                // The publisher opens the index again once there is room, and has the rows brought up then.
+                Err(error) if error.code() == Code::DiskFull => self.shared.wait_for_room(),
                 // Look-ups say so; the log itself goes on, for nothing that it signs depends on its rows.
-                self.shared.roots.stand(Standing::Broken(error));
+                Err(error) => self.shared.roots.stand(Standing::Broken(error)),
             }
             if let Err(mpsc::RecvTimeoutError::Disconnected) = bell.recv_timeout(Duration::from_secs(1)) {
                 return;
@@ -261,6 +271,9 @@ impl Keeper {
     }
 
     fn step(&mut self) -> Result<()> {
+        if self.shared.index_waits.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let Some(view) = self.shared.published.borrow().clone() else { return Ok(()) };
         let filling = {
             let standing = self.shared.roots.standing.read().unwrap_or_else(PoisonError::into_inner);

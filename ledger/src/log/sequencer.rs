@@ -4,7 +4,6 @@
 //! and disk may differ, and only a new start tells which is right.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
@@ -13,9 +12,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::clock::Timekeeper;
+use super::index::is_full;
+use super::open::refused;
 use super::publisher::Work;
 use super::queue::{Pending, Wait};
-use super::{Sequenced, Shared, Term};
+use super::{Sequenced, Shared, Term, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
@@ -147,6 +148,12 @@ impl Sequencer {
                 return Ok(());
             }
         };
+        let batch = if self.has_room()? {
+            batch
+        } else {
+            refuse(batch, &super::full());
+            Vec::new()
+        };
         let renew = now.0.saturating_sub(self.renewed.0) >= RENEW_EVERY;
         let draft = self.decide(batch, now)?;
         if draft.entries.is_empty() && !(renew && self.head.is_some()) {
@@ -168,13 +175,10 @@ impl Sequencer {
 
         // A crash up to the guard's swap inside of `commit` leaves the log as it was; after it, as it will be.
         match self.shared.engine.commit(&plan, self.head.as_ref().map(|(_, version)| *version)) {
-            Ok(committed) => {
-                self.shared.read_only.store(false, Ordering::Relaxed);
-                self.accept(draft, head, committed, now)
-            }
+            Ok(committed) => self.accept(draft, head, committed, now),
             Err(EngineError::NotCommitted { what, source }) => {
                 // The batch is gone and nothing else: the speculative state and range are dropped with it.
-                let full = matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+                let full = is_full(&source);
                 self.shared.read_only.store(full, Ordering::Relaxed);
                 let code = if full { Code::DiskFull } else { Code::Overloaded };
                 fail(draft, &Error::new(code, format!("{what}: {source}")));
@@ -193,6 +197,27 @@ impl Sequencer {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the disk has room for a batch. A log that had none is asked at every idle moment, and so resumes by
+    /// itself. Checkpoints are renewed meanwhile: the guard is written in place.
+    fn has_room(&self) -> Result<bool> {
+        let (engine, read_only) = (&self.shared.engine, &self.shared.read_only);
+        let room = engine.room().map_err(refused)?.unwrap_or(u64::MAX);
+        if room < room::NONE {
+            // What cannot be given up makes no room; the log stays read-only either way.
+            give_or_take(engine.release_ballast())?;
+        }
+        if !read_only.load(Ordering::Relaxed) {
+            read_only.store(room < room::LOW, Ordering::Relaxed);
+            return Ok(room >= room::LOW);
+        }
+        if room < room::ENOUGH || self.shared.index_waits.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        let resumes = give_or_take(engine.restore_ballast())?;
+        read_only.store(!resumes, Ordering::Relaxed);
+        Ok(resumes)
     }
 
     /// Decides every submission in order, on a state that includes the batch's earlier entries.
@@ -218,7 +243,8 @@ impl Sequencer {
             };
             if let Some(index) = known {
                 self.shared.counters.duplicates.fetch_add(1, Ordering::Relaxed);
-                let waiting = Waiting { sequenced: Sequenced { index, duplicate: true, published: None }, answer };
+                let sequenced = Sequenced { index, duplicate: true, entry: None, published: None };
+                let waiting = Waiting { sequenced, answer };
                 if self.size().covers(index) {
                     draft.settled.push((wait, waiting));
                 } else {
@@ -256,9 +282,10 @@ impl Sequencer {
             let leaf = LeafHash::of_entry(&bytes);
             draft.range.append(leaf, &mut |_, _, _| {});
             in_batch.add(validated.id(), index, validated.signers().to_vec());
-            draft.planned.push(PlannedEntry { entry: Bytes::from(bytes), leaf, body: validated.body().clone() });
+            let bytes = Bytes::from(bytes);
+            draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body: validated.body().clone() });
             draft.entries.push(BatchEntry { index, body: validated.body_digest(), header, leaf });
-            let sequenced = Sequenced { index, duplicate: false, published: None };
+            let sequenced = Sequenced { index, duplicate: false, entry: Some(bytes), published: None };
             draft.waiting.push((wait, Waiting { sequenced, answer }));
         }
         Ok(draft)
@@ -335,6 +362,15 @@ fn now_or_later(waiting: impl IntoIterator<Item = (Wait, Waiting)>) -> Vec<Waiti
         }
     }
     later
+}
+
+/// Whether the ballast was given up or taken. That the disk has no room for it is an answer too.
+pub(super) fn give_or_take(outcome: Result<(), EngineError>) -> Result<bool> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(EngineError::NotCommitted { .. }) => Ok(false),
+        Err(other) => Err(refused(other)),
+    }
 }
 
 fn refuse(batch: Vec<Pending>, error: &Error) {

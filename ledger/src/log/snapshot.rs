@@ -18,8 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::index::is_full;
 use super::tail::Tail;
 use crate::engine::Position;
+use crate::error::{Code, Error, Result};
 use crate::ids::{TreeSize, UnixMillis, to_hex};
 use crate::merkle::NodeHash;
 use crate::state::State;
@@ -66,7 +68,17 @@ impl Snapshot {
     }
 
     /// Replaces the snapshot at `path`, durably and in one step.
-    pub(super) fn save(&self, path: &Path) -> io::Result<()> {
+    pub(super) fn save(&self, path: &Path) -> Result<()> {
+        let temporary = path.with_extension("new");
+        self.write(path, &temporary).map_err(|source| {
+            // Half a snapshot on a full disk would be in the way of everything else.
+            let _ = fs::remove_file(&temporary);
+            let code = if is_full(&source) { Code::DiskFull } else { Code::StoreCorrupt };
+            Error::new(code, source.to_string()).at(path.display().to_string())
+        })
+    }
+
+    fn write(&self, path: &Path, temporary: &Path) -> io::Result<()> {
         let stored = Stored {
             size: self.tail.size().0,
             position: (self.position.segment, self.position.offset),
@@ -80,11 +92,10 @@ impl Snapshot {
             terms: self.terms.0,
         };
         let line = serde_json::to_string(&stored)?;
-        let temporary = path.with_extension("new");
-        let mut file = File::create(&temporary)?;
+        let mut file = File::create(temporary)?;
         writeln!(file, "{line}\n{}", to_hex(&Sha256::digest(line.as_bytes())))?;
         file.sync_all()?;
-        fs::rename(&temporary, path)?;
+        fs::rename(temporary, path)?;
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }

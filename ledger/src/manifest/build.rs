@@ -24,6 +24,12 @@ use crate::manifest::kind::{Form, Kind, Spec};
 use crate::manifest::reader::{Progress, Read, ReadItem, ReadOptions, Skip, read};
 use crate::manifest::shown;
 
+mod numbers;
+mod sample;
+
+pub use numbers::Numbers;
+pub use sample::{Sampled, sample};
+
 /// The largest `manifest.json`: 256 keyspaces of 2 KiB each are a half.
 const MAX_SUMMARY: u64 = 1 << 20;
 

@@ -6,6 +6,8 @@
 //!      offs.bin         2^t numbers of 8 bytes: the place of each bucket's first key, counted in keys
 //!      meta.bin         n rows of 14 bytes, where the header says so
 //!      tree/0, tree/1…  see tree.rs
+//!      universe.bin     all numbers of a dump, beside pages or revisions that are made of them; see universe.rs
+//!      bitmap.bin       which numbers of another keyspace's universe this one holds
 //! ```
 //!
 //! Opening reads the header only and holds the sizes of the files against it; [`check`] reads everything. A reply made
@@ -15,6 +17,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, KeyspaceId, from_hex};
@@ -23,9 +27,15 @@ use crate::manifest::disk::io_error;
 use crate::manifest::header::{Header, MAX_HEADER, PaddedLengths};
 use crate::manifest::keyspace::{Keyspace, prefix_of};
 use crate::manifest::meta::Meta;
-use crate::manifest::reply::{MAX_REPLY_BUCKETS, MetaMode, Parts, encode};
+use crate::manifest::reply::{Frame, MAX_REPLY_BUCKETS, MetaMode};
 use crate::manifest::tree::{Growing, TILE_HEIGHT, fold, siblings, stored_count, stored_under};
 use crate::merkle::NodeHash;
+
+mod nodes;
+mod numbers;
+
+/// After so many replies the upper levels of the tree are read into memory: whoever asks once does not wait for that.
+const WARM_AFTER: u32 = 64;
 
 /// The files of one keyspace, open for reading. Shared freely between threads: every read names its place.
 #[derive(Debug)]
@@ -37,6 +47,8 @@ pub struct KeyspaceFiles {
     offs: File,
     meta: Option<File>,
     tree: Vec<File>,
+    replies: AtomicU32,
+    nodes: OnceLock<Option<nodes::Nodes>>,
 }
 
 /// Opens a keyspace's folder. The header must be canonical, and give the folder its name if that is an id.
@@ -63,6 +75,8 @@ pub fn open(folder: &Path) -> Result<KeyspaceFiles> {
         offs: sized("offs.bin", 8 * buckets)?,
         meta: keyspace.has_meta().then(|| sized("meta.bin", n * Meta::LEN as u64)).transpose()?,
         tree,
+        replies: AtomicU32::new(0),
+        nodes: OnceLock::new(),
         path: folder.to_owned(),
         header,
         keyspace,
@@ -86,6 +100,7 @@ fn sized_file(folder: &Path, name: &str, expected: u64) -> Result<File> {
 pub fn check(folder: &Path) -> Result<KeyspaceFiles> {
     let files = open(folder)?;
     files.recompute()?;
+    files.check_numbers()?;
     Ok(files)
 }
 
@@ -116,30 +131,58 @@ impl KeyspaceFiles {
         if 1u64 << height > MAX_REPLY_BUCKETS {
             return Err(Error::new(Code::TooLarge, format!("a prefix of {depth} bits is too short: take the keys")));
         }
-        let first = prefix << height;
-        let starts = self.starts(first, 1 << height)?;
-        let (from, to) = (starts[0], starts[starts.len() - 1]);
-        let len = self.keyspace.key_len().bytes();
-        let keys = self.read(&self.keys, "keys.bin", from * len as u64, (to - from) as usize * len)?;
-        let column = match &self.meta {
-            None => None,
-            Some(meta) => {
-                let rows = self.read(meta, "meta.bin", from * Meta::LEN as u64, (to - from) as usize * Meta::LEN)?;
-                Some(match mode {
-                    MetaMode::Rows => rows,
-                    MetaMode::Digests => {
-                        let row = |place: u64| (place - from) as usize * Meta::LEN;
-                        starts.windows(2).flat_map(|pair| meta_digest(&rows[row(pair[0])..row(pair[1])])).collect()
-                    }
-                })
+        let nodes = self.warm()?;
+        let (first, last) = (prefix << height, (prefix << height) + (1 << height) - 1);
+        let (from, to) = match nodes.and_then(|nodes| nodes.bounds(first, last)) {
+            Some(bounds) => bounds,
+            None => {
+                let starts = self.starts(first, 1 << height)?;
+                (starts[0], starts[starts.len() - 1])
             }
         };
-        let path: Vec<NodeHash> =
-            siblings(t, depth, prefix).map(|(level, index)| self.node(level, index)).collect::<Result<_>>()?;
-        let meta = column.as_deref().map(|column| (mode, column));
+        let layout = self.keyspace.layout();
         let padded = self.header.padded_reply(depth, mode).unwrap_or(0);
-        let parts = Parts { depth, prefix, keys: &keys, meta, path: &path };
-        Ok(encode(&self.keyspace.layout(), &parts, padded as usize))
+        let mut frame = Frame::new(&layout, depth, prefix, to - from, mode, padded);
+        self.read_into(frame.keys(), &self.keys, "keys.bin", from * layout.key_len.bytes() as u64)?;
+        match (&self.meta, mode) {
+            (None, _) => {}
+            (Some(meta), MetaMode::Rows) => {
+                self.read_into(frame.column(), meta, "meta.bin", from * Meta::LEN as u64)?;
+            }
+            (Some(meta), MetaMode::Digests) => {
+                let rows = self.read(meta, "meta.bin", from * Meta::LEN as u64, (to - from) as usize * Meta::LEN)?;
+                let starts = self.starts(first, 1 << height)?;
+                let row = |place: u64| (place - from) as usize * Meta::LEN;
+                for (digest, pair) in frame.column().chunks_exact_mut(32).zip(starts.windows(2)) {
+                    digest.copy_from_slice(&meta_digest(&rows[row(pair[0])..row(pair[1])]));
+                }
+            }
+        }
+        match nodes {
+            Some(nodes) => {
+                let path = nodes.path(&self.tree[0], depth, prefix);
+                frame.path(&path.map_err(|e| io_error(&self.path.join("tree/0"), &e))?);
+            }
+            None => {
+                let path = siblings(t, depth, prefix).map(|(level, index)| self.node(level, index));
+                frame.path(&path.collect::<Result<Vec<_>>>()?);
+            }
+        }
+        Ok(frame.finish())
+    }
+
+    /// The upper levels of the tree, once the keyspace is asked often.
+    fn warm(&self) -> Result<Option<&nodes::Nodes>> {
+        if let Some(nodes) = self.nodes.get() {
+            return Ok(nodes.as_ref());
+        }
+        // Exactly one reply reads them; those that come meanwhile do without.
+        if self.replies.fetch_add(1, Ordering::Relaxed) != WARM_AFTER {
+            return Ok(None);
+        }
+        let read = nodes::Nodes::read(&self.tree[0], &self.offs, self.keyspace.n(), self.keyspace.t());
+        let nodes = read.map_err(|e| io_error(&self.path.join("tree/0"), &e))?;
+        Ok(self.nodes.get_or_init(|| nodes).as_ref())
     }
 
     /// The reply of this depth that answers for a key.
@@ -174,8 +217,12 @@ impl KeyspaceFiles {
 
     fn read(&self, file: &File, name: &str, at: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; len];
-        file.read_exact_at(&mut bytes, at).map_err(|e| io_error(&self.path.join(name), &e))?;
+        self.read_into(&mut bytes, file, name, at)?;
         Ok(bytes)
+    }
+
+    fn read_into(&self, bytes: &mut [u8], file: &File, name: &str, at: u64) -> Result<()> {
+        file.read_exact_at(bytes, at).map_err(|e| io_error(&self.path.join(name), &e))
     }
 
     fn recompute(&self) -> Result<()> {
@@ -348,6 +395,28 @@ mod tests {
         check(&folder).unwrap();
         fs::remove_file(folder.join("meta.bin")).unwrap();
         assert_eq!(open(&folder).unwrap_err().code(), Code::FileAccess);
+    }
+
+    /// The same bytes from the stored levels and from those in memory, at every depth and prefix.
+    #[test]
+    fn replies_are_the_same_before_and_after_the_tree_is_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = build(dir.path(), 20_000);
+        let files = open(&folder).unwrap();
+        let t = files.keyspace().t();
+        let asked: Vec<(u8, u64)> =
+            (0..=t).flat_map(|d| (0..(1u64 << d).min(7)).map(move |p| (d, (1 << d) - 1 - p))).collect();
+        let ask = |files: &KeyspaceFiles| -> Vec<Vec<u8>> {
+            let modes = [MetaMode::Rows, MetaMode::Digests];
+            modes.iter().flat_map(|m| asked.iter().map(|(d, p)| files.reply(*d, *p, *m).unwrap())).collect()
+        };
+        let cold: Vec<Vec<u8>> = [MetaMode::Rows, MetaMode::Digests]
+            .iter()
+            .flat_map(|m| asked.iter().map(|(d, p)| open(&folder).unwrap().reply(*d, *p, *m).unwrap()))
+            .collect();
+        ask(&files);
+        assert!(files.nodes.get().is_some_and(Option::is_some));
+        assert_eq!(ask(&files), cold);
     }
 
     #[test]

@@ -160,6 +160,8 @@ impl Header {
             form: None,
             coverage: None,
             disclosure: String::new(),
+            universe: None,
+            bitmap: None,
         })
     }
 

@@ -17,12 +17,12 @@ use sha2::{Digest, Sha256};
 use crate::error::Result;
 use crate::ids::ContentKey;
 use crate::manifest::key;
-use crate::manifest::kind::{Form, Kind, Spec};
+use crate::manifest::kind::{Form, Kind, Rendering, Spec};
 use crate::manifest::kinds::Kinds;
 use crate::manifest::named::Named;
 use crate::manifest::normal::normalize;
 use crate::manifest::paragraph::is_long_enough;
-use crate::manifest::reader::{ItemPage, ItemText, ReadItem};
+use crate::manifest::reader::{ItemPage, ReadItem};
 use crate::manifest::sha1::Sha1Name;
 use crate::manifest::span::Winnow;
 use crate::manifest::swhid::Swhid;
@@ -31,11 +31,22 @@ use crate::manifest::swhid::Swhid;
 const WIKIDATA: &str = "wikidatawiki";
 
 /// Takes a key with the spec of the keyspace that it belongs to.
-pub(super) type Push<'a> = dyn FnMut(Spec, ContentKey) -> Result<()> + 'a;
+pub type Push<'a> = dyn FnMut(Spec, ContentKey) -> Result<()> + 'a;
 
 /// Makes keys. One for each thread: it keeps its buffers from item to item.
+///
+/// ```
+/// use ledger::manifest::{Form, Keyer, Kinds, N1, key};
+/// let mut found = Vec::new();
+/// Keyer::new(Kinds::default()).text(Form::Plain, None, "Two\nlines", &mut |spec, key| {
+///     found.push((spec.to_string(), key));
+///     Ok(())
+/// })?;
+/// assert_eq!(found, [("text-n1/unicode-16/plain".to_owned(), key::text_n1(&N1::of("two lines")))]);
+/// # Ok::<(), ledger::Error>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Keyer {
+pub struct Keyer {
     kinds: Kinds,
     winnow: Winnow,
     /// A line in normal form.
@@ -44,7 +55,7 @@ pub(super) struct Keyer {
 
 impl Keyer {
     /// A maker of keys of these kinds.
-    pub(super) const fn new(kinds: Kinds) -> Self {
+    pub const fn new(kinds: Kinds) -> Self {
         Self { kinds, winnow: Winnow::new(), line: String::new() }
     }
 
@@ -71,7 +82,7 @@ impl Keyer {
         }
         let mut unassigned = 0;
         for text in &item.texts {
-            unassigned += self.text(text, push)?;
+            unassigned += self.text(text.form, text.rendering, &text.text, push)?;
         }
         Ok(unassigned)
     }
@@ -104,12 +115,12 @@ impl Keyer {
         }
     }
 
-    /// Hands over every key of a text; answers how many of its code points are unassigned.
-    pub(super) fn text(&mut self, text: &ItemText, push: &mut Push<'_>) -> Result<u64> {
+    /// Hands over every key of a text in one form; answers how many of its code points are unassigned.
+    pub fn text(&mut self, form: Form, rendering: Option<Rendering>, text: &str, push: &mut Push<'_>) -> Result<u64> {
         let spec = |kind| {
-            let spec = match text.rendering {
+            let spec = match rendering {
                 Some(rendering) => Spec::of_rendering(kind, rendering),
-                None => Spec::of_text(kind, text.form),
+                None => Spec::of_text(kind, form),
             };
             spec.filter(|_| self.kinds.contains(kind))
         };
@@ -122,7 +133,7 @@ impl Keyer {
         let mut hasher = Sha256::new();
         let (mut empty, mut unassigned) = (true, 0);
         let mut failed = Ok(());
-        for line in text.text.split('\n') {
+        for line in text.split('\n') {
             n1.clear();
             unassigned += normalize(line, n1);
             if n1.is_empty() {

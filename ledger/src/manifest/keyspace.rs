@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, KeyspaceId, from_hex, to_hex};
 use crate::manifest::kind::{Kind, Spec};
 use crate::manifest::shown;
+use crate::manifest::universe::{BitmapRow, UniverseRow};
 use crate::merkle::RootHash;
 
 /// The deepest tree: 2^40 buckets of 32 keys, more keys than any corpus has texts.
@@ -20,6 +21,8 @@ pub const MAX_N: u64 = (1 << 53) - 1;
 /// How many bytes of a content key are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyLen {
+    /// Of a roll-up run only, where a hit is confirmed by the dataset's own proof and a miss by 8 bytes is a miss.
+    Short,
     /// The compact profile. 2^33 keys of 128 bits leave an outsider 2^95 tries to hit one of them by accident.
     Compact,
     /// The whole digest.
@@ -30,6 +33,7 @@ impl KeyLen {
     /// The number of bytes.
     pub const fn bytes(self) -> usize {
         match self {
+            Self::Short => 8,
             Self::Compact => 16,
             Self::Full => 32,
         }
@@ -69,6 +73,12 @@ pub struct Declaration {
     pub coverage: Option<String>,
     /// `complete` from a builder that saw the whole source; the signer may say less.
     pub disclosure: String,
+    /// All numbers of a wiki's dump, beside a keyspace of pages or revisions that is made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub universe: Option<UniverseRow>,
+    /// Which numbers of a universe this keyspace holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitmap: Option<BitmapRow>,
 }
 
 fn text_or_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -139,6 +149,8 @@ impl Keyspace {
             form: self.spec.form().map(|form| form.as_str().into()),
             coverage,
             disclosure: "complete".into(),
+            universe: None,
+            bitmap: None,
         }
     }
 
@@ -182,11 +194,23 @@ impl Keyspace {
         self.root
     }
 
-    /// The deepest depth at which a reply is expected to hold at least `k` keys, so that the server learns no more than
-    /// that one of them was asked for. How many there are is counted in the reply, not taken from here.
+    /// The first `depth` bits of a key, as the number of the subtree that it belongs in.
+    pub fn prefix(&self, key: &ContentKey, depth: u8) -> u64 {
+        prefix_of(key, depth.min(self.t))
+    }
+
+    /// The deepest depth at which a reply holds at least `k` keys, so that the server learns no more than that one of them
+    /// was asked for. How many there are is counted in the reply, not taken from here: `n` is a claim.
+    ///
+    /// Expected are e = n / 2^d keys, give or take √e. Six and a half times that to spare leaves one prefix in 2·10^10 with
+    /// fewer than k: e ≥ k and (e − k)² ≥ 42 e.
     pub fn depth_for(&self, k: u64) -> u8 {
-        // Expected are n / 2^d keys.
-        (0..=self.t).rev().find(|d| self.n >> d >= k).unwrap_or(0)
+        let enough = |d: &u8| {
+            let e = self.n >> d;
+            let spare = u128::from(e.saturating_sub(k));
+            *d == 0 || (e >= k && spare * spare >= 42 * u128::from(e))
+        };
+        (0..=self.t).rev().find(enough).unwrap_or(0)
     }
 }
 
@@ -214,7 +238,7 @@ pub(super) fn prefix_of(key: &ContentKey, depth: u8) -> u64 {
     bits(key.as_bytes(), depth)
 }
 
-/// The first `count` ≤ 40 bits of at least 16 bytes.
+/// The first `count` ≤ 40 bits of at least 8 bytes.
 pub(super) fn bits(bytes: &[u8], count: u8) -> u64 {
     let word = bytes.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte));
     if count == 0 { 0 } else { word >> (64 - u32::from(count)) }
@@ -265,6 +289,8 @@ mod tests {
             form: Some("plain".into()),
             coverage: None,
             disclosure: "complete".into(),
+            universe: None,
+            bitmap: None,
         }
     }
 
@@ -273,7 +299,9 @@ mod tests {
         let row = declaration();
         let keyspace = Keyspace::declared(&row).unwrap();
         assert_eq!(keyspace.to_declaration(None), row);
-        assert_eq!((keyspace.depth_for(1000), keyspace.depth_for(500), keyspace.depth_for(1)), (0, 1, 5));
+        // Half of the keys are 500, which are hardly ever 500 or more; they are never below 350.
+        assert_eq!((keyspace.depth_for(1000), keyspace.depth_for(500), keyspace.depth_for(350)), (0, 0, 1));
+        assert_eq!(keyspace.depth_for(0), 4);
         // A tree may be raised, never flattened.
         assert!(Keyspace::declared(&Declaration { t: 9, ..row }).is_ok());
     }

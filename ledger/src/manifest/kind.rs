@@ -194,6 +194,11 @@ impl Spec {
         if kind.is_text() { Some(Self { kind, form: Some(Form::Plain), rendering: Some(rendering) }) } else { None }
     }
 
+    /// What the keyspaces of a kind have in common: keys do not say of which form their text was.
+    pub(super) const fn of_every_form(kind: Kind) -> Self {
+        Self { kind, form: None, rendering: None }
+    }
+
     /// The kind of the keys.
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -50,36 +50,55 @@ pub(super) fn reply_len(layout: &Layout, depth: u8, count: u64, mode: MetaMode) 
     (OUTER + INNER) as u64 + count * layout.key_len.bytes() as u64 + meta + 32 * u64::from(depth)
 }
 
-/// The parts of a reply, as the holder of the files has them.
-pub(super) struct Parts<'a> {
-    pub(super) depth: u8,
-    pub(super) prefix: u64,
-    pub(super) keys: &'a [u8],
-    pub(super) meta: Option<(MetaMode, &'a [u8])>,
-    pub(super) path: &'a [NodeHash],
+/// A reply in the making: of its padded length from the start, its columns to be read into their places.
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    column_at: usize,
+    path_at: usize,
 }
 
-/// Writes a reply and pads it.
-pub(super) fn encode(layout: &Layout, parts: &Parts<'_>, padded: usize) -> Vec<u8> {
-    let count = parts.keys.len() / layout.key_len.bytes();
-    let (mode, column) = match parts.meta {
-        None => (0, &[][..]),
-        Some((MetaMode::Rows, rows)) => (1, rows),
-        Some((MetaMode::Digests, digests)) => (2, digests),
-    };
-    let inner = INNER + parts.keys.len() + column.len() + 32 * parts.path.len();
-    let mut out = Vec::with_capacity(padded.max(OUTER + inner));
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&(inner as u64).to_be_bytes());
-    out.push(parts.depth);
-    out.extend_from_slice(&parts.prefix.to_be_bytes());
-    out.push(mode);
-    out.extend_from_slice(&(count as u32).to_be_bytes());
-    out.extend_from_slice(parts.keys);
-    out.extend_from_slice(column);
-    parts.path.iter().for_each(|node| out.extend_from_slice(node.as_bytes()));
-    out.resize(padded.max(out.len()), 0);
-    out
+impl Frame {
+    /// The frame of a reply with `count` keys.
+    pub(super) fn new(layout: &Layout, depth: u8, prefix: u64, count: u64, mode: MetaMode, padded: u64) -> Self {
+        let len = reply_len(layout, depth, count, mode);
+        let mut bytes = vec![0; len.max(padded) as usize];
+        let column_at = OUTER + INNER + count as usize * layout.key_len.bytes();
+        let path_at = len as usize - 32 * usize::from(depth);
+        let meta = match (layout.has_meta, mode) {
+            (false, _) => 0,
+            (true, MetaMode::Rows) => 1,
+            (true, MetaMode::Digests) => 2,
+        };
+        bytes[..18].copy_from_slice(MAGIC);
+        bytes[18..OUTER].copy_from_slice(&(len - OUTER as u64).to_be_bytes());
+        bytes[OUTER] = depth;
+        bytes[OUTER + 1..OUTER + 9].copy_from_slice(&prefix.to_be_bytes());
+        bytes[OUTER + 9] = meta;
+        bytes[OUTER + 10..OUTER + INNER].copy_from_slice(&(count as u32).to_be_bytes());
+        Self { bytes, column_at, path_at }
+    }
+
+    /// The place of the keys.
+    pub(super) fn keys(&mut self) -> &mut [u8] {
+        &mut self.bytes[OUTER + INNER..self.column_at]
+    }
+
+    /// The place of the rows, or of their digests.
+    pub(super) fn column(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.column_at..self.path_at]
+    }
+
+    /// Writes the nodes beside the way.
+    pub(super) fn path(&mut self, nodes: &[NodeHash]) {
+        for (place, node) in self.bytes[self.path_at..].chunks_exact_mut(32).zip(nodes) {
+            place.copy_from_slice(node.as_bytes());
+        }
+    }
+
+    /// The padded reply.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// Whether a key is in a keyspace. Only verification makes one: a [`Proven`] has no other source.

@@ -36,7 +36,7 @@ const MAX_PLAN: usize = 720 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
-    /// `header.json`, `keys.bin`, `offs.bin`, `meta.bin` or `tree/<level>`.
+    /// `header.json`, `keys.bin`, `offs.bin`, `meta.bin`, `universe.bin`, `bitmap.bin` or `tree/<level>`.
     pub file: String,
     /// How many bytes: 1 to [`PART_BYTES`], or 0 for a file that is empty and never sent.
     pub len: u64,
@@ -63,7 +63,8 @@ pub struct Plan {
 /// Whether a keyspace may have a file of this name.
 pub fn is_file_name(name: &str) -> bool {
     let level = name.strip_prefix("tree/").map(|level| level.len() == 1 && level.bytes().all(|b| b.is_ascii_digit()));
-    matches!(name, "header.json" | "keys.bin" | "offs.bin" | "meta.bin") || level == Some(true)
+    matches!(name, "header.json" | "keys.bin" | "offs.bin" | "meta.bin" | "universe.bin" | "bitmap.bin")
+        || level == Some(true)
 }
 
 impl Plan {

@@ -110,8 +110,8 @@ pub fn lint(kind: &Kind, predicate: &Value) -> Vec<Finding> {
         Kind::Incident => governance::incident(members),
         Kind::SlaReport | Kind::CompensationReport => governance::periodic(members),
         Kind::AttributionReport => governance::attribution_report(members),
-        // The log writes it and the reader holds it to every rule that it has.
-        Kind::IndexRoot => Vec::new(),
+        // The operator's programs write them and the reader holds them to every rule that they have.
+        Kind::IndexRoot | Kind::RunRoot => Vec::new(),
         Kind::Other(name) => {
             vec![Finding::new(&code::KIND_UNKNOWN, "", format!("`{name}` is a kind that this version does not know"))]
         }

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use super::kinds::{
     Agreement, AttributionReport, AuditAttestation, Comment, CompensationReport, Correction, DatasetCard, Dispute,
     GovernanceEvent, Incident, IndexRoot, KeyEvent, LicenseClaim, LogPolicy, Manifest, ModelCard, Party, PartyProfile,
-    PreferenceResponse, Resolution, Retraction, SlaReport, TrainingSource, UsagePreference,
+    PreferenceResponse, Resolution, Retraction, RunRoot, SlaReport, TrainingSource, UsagePreference,
 };
 use super::limits::MAX_SUBJECTS;
 use super::members::Common;
@@ -64,6 +64,7 @@ pub fn schema(kind: &Kind) -> Value {
         Kind::CompensationReport => CompensationReport::json_schema(&mut generator),
         Kind::AttributionReport => AttributionReport::json_schema(&mut generator),
         Kind::IndexRoot => IndexRoot::json_schema(&mut generator),
+        Kind::RunRoot => RunRoot::json_schema(&mut generator),
         Kind::Other(_) => open(&mut generator),
     };
     merge(&mut predicate, own);

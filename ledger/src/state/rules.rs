@@ -10,6 +10,7 @@
 //! | `retraction` that erases a body | an operator, or the council's threshold |
 //! | `resolution` that vouches | a steward, or the council's threshold |
 //! | `index-root` | an operator in force; it covers no entry at or above its own index |
+//! | `run-root` | an operator in force; it ends at or below its own index |
 //! | any other | a key of the party that it names as issuer, whose role the policy lets register this kind |
 //!
 //! Besides that, every signer must be known and in force; a second signature by the same key counts once, because an
@@ -65,6 +66,10 @@ impl State {
             (Predicate::IndexRoot(root), Some(policy)) => {
                 self.all_known(&signers, record, next)?;
                 self.root_of_an_operator(root.size, policy, record, &signers, next)
+            }
+            (Predicate::RunRoot(run), Some(policy)) => {
+                self.all_known(&signers, record, next)?;
+                self.root_of_an_operator(run.to, policy, record, &signers, next)
             }
             (Predicate::GovernanceEvent(event), Some(policy)) => {
                 self.all_known(&signers, record, next)?;

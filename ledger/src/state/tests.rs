@@ -231,6 +231,24 @@ fn an_entry_that_breaks_a_rule_has_no_effect() {
     assert_eq!(ledger.state, before);
 }
 
+#[test]
+fn a_run_root_is_an_operators_and_speaks_of_what_is_there() {
+    let run = |issuer: &str, to: u64, signers: &[&str]| {
+        let keyspace = crate::ids::KeyspaceId::from_bytes([8; 32]);
+        let predicate = json!({
+            "issuer": { "id": issuer }, "issued": testing::ISSUED, "keyKind": "url-c1", "keyLen": 8, "from": 0, "to": to,
+            "sources": [], "keyspace": { "id": keyspace, "n": 0, "t": 0, "root": "00".repeat(32) },
+        });
+        let keys: Vec<PrivateKey> = signers.iter().map(|name| key(name)).collect();
+        sign(Kind::RunRoot, vec![Subject::keyspace(keyspace)], predicate, &keys.iter().collect::<Vec<_>>())
+    };
+    let mut ledger = Ledger::peopled();
+    assert_eq!(ledger.code(run("lab", 3, &["lab"])), Code::RoleRefused);
+    assert_eq!(ledger.code(run("operator", 3, &["lab"])), Code::RoleRefused);
+    assert_eq!(ledger.code(run("operator", 4, &["operator"])), Code::Schema, "an entry that is not there yet");
+    ledger.add(run("operator", 3, &["operator"])).unwrap();
+}
+
 mod claims;
 mod governance;
 mod history;

@@ -147,6 +147,11 @@ impl VerifiedList {
         self.count().0.div_ceil(LIST_PAGE)
     }
 
+    /// The indices of the pages that were read, in order.
+    pub fn indices(&self) -> impl Iterator<Item = LeafIndex> {
+        self.pages.values().flatten().copied()
+    }
+
     /// The first page that was not read.
     pub fn missing_page(&self) -> Option<u64> {
         (0..self.pages()).find(|page| !self.pages.contains_key(page))

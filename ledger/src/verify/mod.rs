@@ -26,6 +26,7 @@ mod artifact;
 mod envelope_signature;
 mod history;
 mod inclusion;
+mod key_lookup;
 mod log_signature;
 mod lookup;
 mod record;

@@ -1,12 +1,13 @@
 //! Link 6: the signers' keys were in force at the record's index, and their party might register this.
 //!
 //! The key history decides by the same fold that admits records to the log. It may leave out what came later: that a key
-//! was not revoked by an entry which the bundle does not hold is never claimed to be proven.
+//! was not revoked by an entry which the bundle does not hold is proven only where the index says so (`keyLookup`).
 
 use super::Trust;
 use super::envelope_signature::VerifiedEnvelope;
 use super::history::{self, Candidates, fold};
 use super::inclusion::IncludedEntry;
+use super::key_lookup;
 use super::report::Passed;
 use crate::bundle::Bundle;
 use crate::entry::Header;
@@ -23,6 +24,7 @@ pub struct VerifiedSigner {
     registered: Option<LeafIndex>,
     revoked: Option<Revocation>,
     disputed: bool,
+    unrevoked_to: Option<TreeSize>,
 }
 
 impl VerifiedSigner {
@@ -44,6 +46,12 @@ impl VerifiedSigner {
     /// A later revocation that the bundle holds. That there is none here does not prove that there is none.
     pub const fn revoked(&self) -> Option<Revocation> {
         self.revoked
+    }
+
+    /// Up to which size of the log it is proven that no revocation but this one was left out, under an `index-root` that
+    /// must be honest. `None` where the bundle does not prove it.
+    pub const fn history_complete_to(&self) -> Option<TreeSize> {
+        self.unrevoked_to
     }
 
     /// Whether that revocation says that the key may have been stolen before it signed this.
@@ -84,7 +92,13 @@ pub(super) fn check(
     for proven in history.iter().filter(|proven| proven.entry.index > index) {
         fold(&mut state, proven)?;
     }
-    let signers: Vec<_> = envelope.signers.iter().map(|key| standing(&state, *key, index)).collect();
+    let known: Vec<LeafIndex> = history.iter().map(|proven| proven.entry.index).chain([index]).collect();
+    let keys = envelope.signers.clone();
+    let complete = key_lookup::check(bundle, &keys, &known, &included.checkpoint, trust)?;
+    let mut signers: Vec<_> = keys.iter().map(|key| standing(&state, *key, index)).collect();
+    for signer in &mut signers {
+        signer.unrevoked_to = complete.get(&signer.key).copied();
+    }
     let detail = describe(&signers, included.checkpoint.checkpoint().size());
     drop(history);
     Ok(Passed::new(Standings { signers, record: candidates.record }, detail))
@@ -119,8 +133,9 @@ fn standing(state: &State, key: KeyId, index: LeafIndex) -> VerifiedSigner {
             registered: Some(known.registered).filter(|registered| *registered < index),
             revoked: known.revoked,
             disputed,
+            unrevoked_to: None,
         },
-        None => VerifiedSigner { key, owner: None, registered: None, revoked: None, disputed },
+        None => VerifiedSigner { key, owner: None, registered: None, revoked: None, disputed, unrevoked_to: None },
     }
 }
 
@@ -133,7 +148,10 @@ fn describe(signers: &[VerifiedSigner], size: TreeSize) -> String {
         };
         let until = match signer.revoked {
             Some(revocation) => format!("revoked at entry {}", revocation.index),
-            None => format!("no revocation up to size {size}: not proven"),
+            None => match signer.unrevoked_to {
+                Some(size) => format!("no revocation up to size {size}: proven"),
+                None => format!("no revocation up to size {size}: not proven"),
+            },
         };
         format!("key {} {since}; {until}", signer.key)
     });

@@ -8,18 +8,22 @@ use std::collections::BTreeSet;
 
 use ledger::ids::{ContentKey, KeyspaceId, LeafIndex, RecordId, SubjectDigest};
 use ledger::log::{Order, Term};
-use ledger::manifest::{Answer as Membership, Declaration, Keyspace, MetaMode, NO_ASSERTION};
+use ledger::manifest::{
+    Answer as Membership, Bearing, Citation, Declaration, Keyspace, Kind, MetaMode, NO_ASSERTION, Question, Status,
+};
 use serde_json::Value;
 
 use super::dataset::model_of;
 use super::form::Form;
-use super::question::{Question, fits};
+use super::question::Asked as Read;
 use super::read::Reading;
-use super::view::ask::{Answered, AskPage, Counts, DatasetAnswer, Found, Typed, Used, Word};
+use super::view::ask::{Answered, AskPage, Counts, DatasetAnswer, Found, Typed, Used};
 use super::view::moment::Moment;
 use super::view::said::{Allowance, Said};
 use super::view::seen::{Seen, undone_by};
+use super::view::shell::Site;
 use super::{Request, reply};
+use crate::closed::is_closed;
 use crate::problem::{Answer, Problem};
 
 /// Datasets that one page asks, the newest.
@@ -49,7 +53,7 @@ pub(super) fn post(reading: &Reading<'_>, form: &Form) -> Answer {
         revision: field("revision")?,
         digest: field("digest")?,
     };
-    let question = match Question::read(form) {
+    let question = match Read::read(form) {
         Ok(Some(question)) => question,
         Ok(None) => {
             let wrong = Problem::bad_request("Nothing was asked", "fill in one of the fields");
@@ -69,7 +73,10 @@ pub(super) fn proof(reading: &Reading<'_>, form: &Form) -> Answer {
     let key: ContentKey = read("key")?.parse().map_err(|_| Problem::bad_request("key", "not a content key"))?;
     let files = reading.pages.app.log.manifests().files(&id)?;
     let files = files.ok_or_else(|| Problem::not_found("this log does not hold the files of that keyspace"))?;
-    let proof = files.reply_for(&key, files.keyspace().t(), MetaMode::Rows)?;
+    // Of a closed manifest no reply goes out in which the key stands among few.
+    let deepest = files.keyspace().t();
+    let depth = if is_closed(&reading.pages.app, &id)? { files.keyspace().depth_for(1000) } else { deepest };
+    let proof = files.reply_for(&key, depth, MetaMode::Rows)?;
     let name = format!("{}-{}.reply", &id.to_hex()[..16], &key.to_hex()[..16]);
     Ok(reply::download(proof, "application/octet-stream", &name))
 }
@@ -96,7 +103,8 @@ struct Asked {
     judged: Judged,
 }
 
-fn answer(reading: &Reading<'_>, question: &Question) -> Result<Answered, Problem> {
+fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
+    let question = &read.question;
     let newest = Order::Below(LeafIndex(u64::MAX));
     let (manifests, next) = reading.list(vec![Term::Kind("manifest".to_owned())], newest, MAX_DATASETS)?;
     let redacted = manifests.iter().filter(|seen| seen.content.is_none()).count();
@@ -107,32 +115,33 @@ fn answer(reading: &Reading<'_>, question: &Question) -> Result<Answered, Proble
     for seen in manifests.iter().filter(|seen| seen.content.is_some()) {
         committed.extend(seen.reference(&["dataset", "record"]));
         let judged = ask(reading, question, seen, &mut budget);
-        counts.add(judged.word);
+        counts.add(judged.status);
         asked.push(Asked { seen: seen.clone(), judged });
     }
-    asked.sort_by_key(|asked| asked.judged.word);
+    asked.sort_by_key(|asked| asked.judged.status);
     let more = asked.len().saturating_sub(MAX_SHOWN);
     asked.truncate(MAX_SHOWN);
     let mut allowance = Allowance::default();
-    let wanted = question.wanted.iter().take(MAX_LISTED).map(|wanted| allowance.said(&wanted.what, 120)).collect();
-    let command: Vec<String> = question.command.iter().map(|argument| quoted(argument)).collect();
+    let parts = question.parts().iter().take(MAX_LISTED);
+    let wanted = parts.map(|part| allowance.said(&part.to_string(), 120)).collect();
+    let command: Vec<String> = read.command.iter().map(|argument| quoted(argument)).collect();
     let command = allowance.said(&command.join(" "), 2_000);
     let mut datasets = Vec::new();
     for asked in asked {
-        datasets.push(shown(reading, asked, &manifests, &mut allowance)?);
+        datasets.push(shown(reading, question, asked, &manifests, &mut allowance)?);
     }
     Ok(Answered {
         wanted,
-        wanted_more: question.wanted.len().saturating_sub(MAX_LISTED),
-        form: question.form.map(|form| form.as_str()),
-        notes: question.notes.clone(),
+        wanted_more: question.parts().len().saturating_sub(MAX_LISTED),
+        form: question.form().map(|form| form.as_str()),
+        notes: read.notes.clone(),
         datasets,
         more,
         counts,
         without_manifest: without_manifest(reading, &committed)?,
         redacted,
         capped: next.is_some(),
-        needs_file: question.command.iter().any(|argument| argument.starts_with('@')),
+        needs_file: read.command.iter().any(|argument| argument.starts_with('@')),
         command,
     })
 }
@@ -159,10 +168,12 @@ fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Re
 /// What one dataset answers.
 #[derive(Debug)]
 pub(super) struct Judged {
-    pub(super) word: Word,
+    pub(super) status: Status,
     reason: String,
     found: Vec<Look>,
     missed: Option<(KeyspaceId, ContentKey)>,
+    /// Pages that may be meant by what was not found.
+    nearest: Vec<String>,
 }
 
 /// One look into one keyspace.
@@ -172,38 +183,77 @@ struct Look {
     form: &'static str,
     keyspace: KeyspaceId,
     key: ContentKey,
-    word: Word,
+    status: Status,
     reason: &'static str,
     licence: Option<String>,
-    decides: bool,
+    bearing: Bearing,
 }
 
 fn ask(reading: &Reading<'_>, question: &Question, seen: &Seen, budget: &mut usize) -> Judged {
     let rows = seen.member(&["keyspaces"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut looks = Vec::new();
     let mut unreadable = 0;
+    let mut titles = Vec::new();
     for row in rows {
         let declared: Option<Declaration> = serde_json::from_value(row.clone()).ok();
         let Some((row, keyspace)) = declared.and_then(|row| Keyspace::declared(&row).ok().map(|k| (row, k))) else {
             unreadable += 1;
             continue;
         };
-        for wanted in question.wanted.iter().filter(|wanted| wanted.kind == keyspace.kind()) {
-            let Some(same_form) = fits(question.form, keyspace.spec().form()) else { continue };
-            let decides = same_form && question.is_decided_by(wanted.kind);
-            let (word, reason, licence) = match budget.checked_sub(1) {
-                None => (Word::Unknown, "too much was asked for one page; the command line asks all", None),
-                Some(left) => {
-                    *budget = left;
-                    look(reading, &keyspace, &row.disclosure, &wanted.key)
-                }
-            };
-            let (what, key) = (wanted.what.clone(), wanted.key);
-            let form = keyspace.spec().form().map_or("", |form| form.as_str());
-            looks.push(Look { what, form, keyspace: keyspace.id(), key, word, reason, licence, decides });
+        looks.extend(look_for(reading, question, &row, &keyspace, budget));
+        if keyspace.kind() == Kind::MwTitle {
+            titles.push((row, keyspace));
         }
     }
-    judge(looks, unreadable)
+    let mut judged = judge(looks, unreadable);
+    if judged.status != Status::Present {
+        judged.nearest = nearest(reading, question, &titles, budget);
+    }
+    judged
+}
+
+fn look_for(
+    reading: &Reading<'_>,
+    question: &Question,
+    row: &Declaration,
+    keyspace: &Keyspace,
+    budget: &mut usize,
+) -> Vec<Look> {
+    let mut looks = Vec::new();
+    for part in question.parts() {
+        let Some(bearing) = question.bearing(part, keyspace.spec()) else { continue };
+        for key in part.keys() {
+            let (status, reason, licence) = match budget.checked_sub(1) {
+                None => (Status::Unknown, "too much was asked for one page; the command line asks all", None),
+                Some(left) => {
+                    *budget = left;
+                    look(reading, keyspace, &row.disclosure, key)
+                }
+            };
+            let form = keyspace.spec().form().map_or("", |form| form.as_str());
+            let (what, key) = (part.to_string(), *key);
+            looks.push(Look { what, form, keyspace: keyspace.id(), key, status, reason, licence, bearing });
+        }
+    }
+    looks
+}
+
+/// Pages of the dataset that may be meant by what was not found.
+fn nearest(
+    reading: &Reading<'_>,
+    question: &Question,
+    titles: &[(Declaration, Keyspace)],
+    budget: &mut usize,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (row, keyspace) in titles {
+        let files = reading.pages.app.log.manifests().files(&keyspace.id()).ok().flatten();
+        let wiki = files.and_then(|files| files.header().source().wiki.clone()).and_then(|wiki| wiki.parse().ok());
+        let Some(wiki) = wiki else { continue };
+        let looks = look_for(reading, &question.nearest(&wiki), row, keyspace, budget);
+        found.extend(looks.into_iter().filter(|look| look.status == Status::Present).map(|look| look.what));
+    }
+    found
 }
 
 fn look(
@@ -211,60 +261,76 @@ fn look(
     keyspace: &Keyspace,
     disclosure: &str,
     key: &ContentKey,
-) -> (Word, &'static str, Option<String>) {
-    if disclosure == "closed" {
-        return (Word::Unknown, "the contents are closed: only their root is public", None);
-    }
+) -> (Status, &'static str, Option<String>) {
     let files = match reading.pages.app.log.manifests().files(&keyspace.id()) {
         Ok(Some(files)) => files,
-        Ok(None) => return (Word::Unknown, "files not held", None),
-        Err(_) => return (Word::Unknown, "the files cannot be read", None),
+        Ok(None) => return (Status::Unknown, "files not held", None),
+        Err(_) => return (Status::Unknown, "the files cannot be read", None),
     };
     let Ok(reply) = files.reply_for(key, keyspace.t(), MetaMode::Rows) else {
-        return (Word::Unknown, "the files cannot be read", None);
+        return (Status::Unknown, "the files cannot be read", None);
     };
     // The keyspace is the signed one, not the one that the files say they are.
     match keyspace.verify(key, keyspace.t(), &reply) {
-        Err(_) => (Word::Invalid, "the proof does not lead to the signed root", None),
+        Err(_) => (Status::Invalid, "the proof does not lead to the signed root", None),
         Ok(Membership::Present { meta, .. }) => {
-            (Word::Present, "", meta.and_then(|meta| files.header().license(&meta).map(str::to_owned)))
+            (Status::Present, "", meta.and_then(|meta| files.header().license(&meta).map(str::to_owned)))
         }
-        Ok(Membership::Absent { .. }) if disclosure == "complete" => (Word::Absent, "", None),
-        Ok(Membership::Absent { .. }) => (Word::Unknown, "not in the part that was disclosed", None),
+        Ok(Membership::Absent { .. }) => match disclosure {
+            "complete" => (Status::Absent, "", None),
+            "closed" => (Status::Unknown, "the contents are closed: they do not say that they hold all", None),
+            _ => (Status::Unknown, "not in the part that was disclosed", None),
+        },
     }
 }
 
 /// What follows from all looks into one dataset.
 fn judge(looks: Vec<Look>, unreadable: usize) -> Judged {
-    let first = |word: Word| looks.iter().find(|look| look.word == word);
-    let (word, reason) = if first(Word::Present).is_some() {
-        (Word::Present, String::new())
-    } else if let Some(look) = first(Word::Invalid) {
-        (Word::Invalid, look.reason.to_owned())
-    } else if looks.iter().any(|look| look.decides) {
-        match looks.iter().find(|look| look.decides && look.word == Word::Unknown) {
-            Some(look) => (Word::Unknown, look.reason.to_owned()),
-            None => (Word::Absent, String::new()),
-        }
-    } else if unreadable > 0 {
-        (Word::Unknown, "the contents are keyed in a way that this version does not know".to_owned())
-    } else {
-        (Word::NotCovered, String::new())
+    let status = Status::of_looks(looks.iter().map(|look| (look.status, look.bearing)), unreadable);
+    let because = |status: Status| looks.iter().find(|look| look.status == status).map(|look| look.reason.to_owned());
+    let reason = match status {
+        Status::Invalid => because(Status::Invalid).unwrap_or_default(),
+        Status::Unknown => because(Status::Unknown)
+            .unwrap_or_else(|| "the contents are keyed in a way that this version does not know".to_owned()),
+        Status::Present | Status::Absent | Status::NotCovered => String::new(),
     };
-    let missed = looks.iter().find(|look| look.decides && look.word == Word::Absent).map(|l| (l.keyspace, l.key));
-    let found = looks.into_iter().filter(|look| look.word == Word::Present).collect();
-    Judged { word, reason, missed, found }
+    let decides = |look: &&Look| look.bearing == Bearing::Decides && look.status == Status::Absent;
+    let missed = looks.iter().find(decides).map(|look| (look.keyspace, look.key));
+    let found = looks.into_iter().filter(|look| look.status == Status::Present).collect();
+    Judged { status, reason, missed, found, nearest: Vec::new() }
+}
+
+/// An answer as wikitext, for a talk page.
+fn citation(reading: &Reading<'_>, question: &Question, seen: &Seen, status: Status) -> String {
+    Citation {
+        status,
+        asked: &question.in_words(),
+        dataset: seen.about().as_deref().unwrap_or("a dataset"),
+        issuer: &seen.issuer,
+        index: seen.index.0,
+        permalink: &permalink(&reading.site, seen.index),
+        origin: reading.pages.app.log.origin().as_str(),
+        size: reading.view.size.0,
+        date: &Moment::new(reading.now, reading.now).day(),
+    }
+    .wikitext()
+}
+
+fn permalink(site: &Site, index: LeafIndex) -> String {
+    format!("{}/r/{index}", site.base)
 }
 
 fn shown(
     reading: &Reading<'_>,
+    question: &Question,
     asked: Asked,
     manifests: &[Seen],
     allowance: &mut Allowance,
 ) -> Result<DatasetAnswer, Problem> {
     let Asked { seen, judged } = asked;
     let card = seen.reference(&["dataset", "record"]).filter(|id| reading.index_of(*id).is_some());
-    let present = judged.word == Word::Present;
+    let present = judged.status == Status::Present;
+    let citation = citation(reading, question, &seen, judged.status);
     let (mut licences, mut models, mut models_more) = (Vec::new(), Vec::new(), 0);
     if present {
         let mut terms = vec![Term::Ref(seen.record), Term::Subject(SubjectDigest::from_bytes(*seen.record.as_bytes()))];
@@ -299,7 +365,10 @@ fn shown(
         index: seen.index,
         received: Moment::new(seen.received, reading.now),
         undone: undone_by(&seen, manifests),
-        word: judged.word,
+        status: judged.status,
+        permalink: permalink(&reading.site, seen.index),
+        nearest: judged.nearest.iter().take(MAX_LISTED).map(|near| allowance.said(near, 120)).collect(),
+        citation: allowance.said(&citation, 1_200),
         reason: allowance.said(&judged.reason, 200),
         licences,
         models,
@@ -322,35 +391,10 @@ fn quoted(argument: &str) -> String {
 mod tests {
     use super::*;
 
-    fn look(word: Word, decides: bool) -> Look {
-        Look {
-            what: "paragraph 1".to_owned(),
-            form: "plain",
-            keyspace: KeyspaceId::from_bytes([1; 32]),
-            key: ContentKey::from_bytes([2; 32]),
-            word,
-            reason: "",
-            licence: None,
-            decides,
-        }
-    }
-
-    #[test]
-    fn absence_needs_a_look_that_decides_and_no_unknown() {
-        let word = |looks: Vec<Look>, unreadable| judge(looks, unreadable).word;
-        assert_eq!(word(vec![look(Word::Absent, true), look(Word::Present, false)], 0), Word::Present);
-        assert_eq!(word(vec![look(Word::Absent, true), look(Word::Invalid, true)], 0), Word::Invalid);
-        assert_eq!(word(vec![look(Word::Absent, true), look(Word::Unknown, true)], 0), Word::Unknown);
-        assert_eq!(word(vec![look(Word::Absent, true), look(Word::Unknown, false)], 0), Word::Absent);
-        assert_eq!(word(vec![look(Word::Absent, false)], 0), Word::NotCovered);
-        assert_eq!(word(vec![look(Word::Absent, false)], 1), Word::Unknown);
-        assert_eq!(word(Vec::new(), 0), Word::NotCovered);
-    }
-
     #[test]
     fn b20_what_was_typed_stays_one_argument() {
         assert_eq!(quoted("https://example.org/a?b=1"), "'https://example.org/a?b=1'");
-        assert_eq!(quoted("title:enwiki/Anarchism"), "title:enwiki/Anarchism");
+        assert_eq!(quoted("enwiki:title:Anarchism"), "enwiki:title:Anarchism");
         assert_eq!(quoted("a'; rm -rf ~; '"), r"'a'\''; rm -rf ~; '\'''");
         assert_eq!(quoted("--log"), "'--log'");
     }

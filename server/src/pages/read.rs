@@ -324,7 +324,8 @@ fn unknown(record: &Record) -> BTreeSet<String> {
         // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
         // every member is.
         Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
-        Predicate::GovernanceEvent(_) | Predicate::Retraction(_) | Predicate::IndexRoot(_) => BTreeSet::new(),
+        Predicate::GovernanceEvent(_) | Predicate::Retraction(_) => BTreeSet::new(),
+        Predicate::IndexRoot(_) | Predicate::RunRoot(_) => BTreeSet::new(),
         Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
     }
 }

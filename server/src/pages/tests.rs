@@ -343,7 +343,7 @@ fn u08_asking_says_which_dataset_has_it_and_which_cannot_be_asked() {
     let present = ask(&[("text", PARAGRAPH), ("form", "plain")]);
     gallery::keep("ask-present", &present);
     assert_eq!(word(&present, "testwiki-extract"), "present");
-    assert_eq!(word(&present, "closed-crawl"), "unknown");
+    assert_eq!(word(&present, "closed-crawl"), "present", "a closed manifest shows what is in it by range");
     assert_eq!(word(&present, "forged"), "invalid");
     for part in
         ["heron-minilm-l6-v2", "computed by this server", "colophon ask", "no contents committed: 1", "cosigned"]
@@ -354,6 +354,11 @@ fn u08_asking_says_which_dataset_has_it_and_which_cannot_be_asked() {
     let absent = ask(&[("text", &PARAGRAPH.replace("mud", "moon")), ("form", "plain")]);
     gallery::keep("ask-absent", &absent);
     assert_eq!(word(&absent, "testwiki-extract"), "absent");
+    assert_eq!(word(&absent, "closed-crawl"), "unknown", "and does not say that it holds all");
+    for said in ["Cite this on a talk page", "Permalink:", "It does not mean that no model learnt it"] {
+        assert!(absent.contains(said), "{said}");
+    }
+    assert!(!absent.to_lowercase().contains("unused"));
     assert_eq!(word(&absent, "elsewhere"), "not-covered");
     assert_eq!(word(&ask(&[("title", "Skerry Estuary"), ("wiki", "testwiki")]), "testwiki-extract"), "present");
     assert_eq!(word(&ask(&[("page", "12"), ("wiki", "testwiki")]), "testwiki-extract"), "present");

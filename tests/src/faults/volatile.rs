@@ -50,6 +50,10 @@ impl Disk for VolatileDisk {
         Ok(())
     }
 
+    fn room(&self, folder: &Path) -> io::Result<u64> {
+        StdDisk.room(folder)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         StdDisk.lock(path)
     }

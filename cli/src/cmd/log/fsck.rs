@@ -29,14 +29,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
 /// Checks a log that nobody serves.
 pub(crate) fn check(dir: &LogDir, session: &Session) -> Result<Answer> {
     let progress = session.out.progress("checking", None, Unit::Things("entries"));
-    let report = log::fsck(&dir.options()?, &mut |done, _| progress.set(done)).map_err(|error| {
-        let locked = error.code() == Code::StoreLocked;
-        let error = crate::failure::CliError::from(error);
-        match dir.served_at().filter(|_| locked) {
-            Some((pid, url)) => error.hint(format!("Process {pid} serves it at {url}; stop it with `kill {pid}`.")),
-            None => error,
-        }
-    })?;
+    let report = log::fsck(&dir.options()?, &mut |done, _| progress.set(done))
+        .map_err(|error| crate::refusal::mended(dir, error))?;
     drop(progress);
     let counts = format!(
         "{} entries, {} bodies ({} redacted), {} tiles",

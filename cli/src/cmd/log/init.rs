@@ -125,13 +125,17 @@ pub(crate) fn create(
 ) -> Result<Made> {
     files::make_dir(path)?;
     let new_keys = NewKeys::generate(origin)?;
+    let index_key = keys::generate(Algorithm::Ed25519)?;
     let vkey = new_keys.log.verifier_key().to_string();
     let policy = new_keys.policy();
     let defaults =
         Defaults { issuer: Some(operator.clone()), issuer_name: None, issued: session.timestamp()?, nonce: false };
-    let payload = genesis::draft(origin, &vkey, &policy, operator, key.public_key()).complete(&defaults)?;
+    let payload = genesis::draft(origin, &vkey, &policy, operator, key.public_key(), index_key.public_key())
+        .complete(&defaults)?;
     let (body, _) = sign(&payload.bytes, std::slice::from_ref(key))?;
     let mut dir = LogDir::create(path, origin, &new_keys, public_url)?;
+    // The server reads it at every start, so it has no password; it signs roots that anybody can compute.
+    KeyStore::at(dir.keys_dir()).create("index", &index_key, None)?;
     log::create(dir.options()?, Arc::new(SystemClock::default()), Bytes::from(body))?;
     // Entry 0 holds the time at which the log received it; its hash is known once it is there.
     let genesis = {

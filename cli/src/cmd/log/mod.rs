@@ -1,9 +1,12 @@
 //! `colophon log`
 
+mod audit;
 mod fsck;
+mod index_root;
 pub(crate) mod init;
 mod manifest;
 mod reindex;
+pub(crate) mod rollup;
 mod serve;
 mod stats;
 pub(crate) mod trust;
@@ -21,7 +24,10 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Fsck(fsck::Args),
     Reindex(reindex::Args),
+    Rollup(rollup::Args),
     Stats(stats::Args),
+    Audit(audit::Args),
+    IndexRoot(index_root::Args),
     Trust(trust::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
@@ -34,7 +40,10 @@ impl Command {
             Self::Serve(args) => serve::run(&args, session),
             Self::Fsck(args) => fsck::run(&args, session),
             Self::Reindex(args) => reindex::run(&args, session),
+            Self::Rollup(args) => rollup::run(&args, session),
             Self::Stats(args) => stats::run(&args, session),
+            Self::Audit(args) => audit::run(&args, session),
+            Self::IndexRoot(args) => index_root::run(&args, session),
             Self::Trust(args) => trust::run(&args, session),
             Self::Manifest(command) => command.run(session),
         }

@@ -3,9 +3,10 @@
 use ledger::log;
 use serde_json::json;
 
-use crate::failure::{CliError, Result};
+use crate::failure::Result;
 use crate::logdir::LogDir;
 use crate::output::{Answer, grouped};
+use crate::refusal;
 use crate::session::Session;
 
 /// Fill a log's index again from its journal
@@ -21,9 +22,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, _: &Session) -> Result<Answer> {
     let dir = LogDir::open(&args.dir.dir)?;
-    let size = log::reindex(&dir.options()?).map_err(|error| {
-        let path = dir.path().display();
-        CliError::from(error).hint(format!("Run `colophon log fsck --dir {path}`; it names what is damaged."))
-    })?;
+    let size = log::reindex(&dir.options()?).map_err(|error| refusal::mended(&dir, error))?;
     Ok(Answer::new(format!("{} entries indexed", grouped(size.0)), json!({ "entries": size.to_string() })))
 }

@@ -1,13 +1,18 @@
 //! `colophon log serve`
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
+use ledger::Code;
+use ledger::log::RootSigner;
+use ledger::state::Owner;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::{CliError, Result};
 use crate::logdir::LogDir;
 use crate::output::Answer;
+use crate::refusal;
 use crate::serving::Running;
 use crate::session::Session;
 
@@ -26,6 +31,10 @@ pub(crate) struct Args {
     /// Address and port; port 0 lets the system choose. Without it `listen` of LOG/config.toml, else 127.0.0.1:8480
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// The operator's key that signs roots of the index, a PEM file without password. Without it `index-key` of
+    /// LOG/config.toml; without either the log signs none
+    #[arg(long, value_name = "FILE")]
+    index_key: Option<PathBuf>,
     /// A proxy in front of this server; whoever comes through it counts by the last address of X-Forwarded-For. May be
     /// repeated
     #[arg(long = "proxy", value_name = "IP")]
@@ -38,9 +47,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let dir = LogDir::open(&args.dir.dir)?;
     let listen = args.listen.as_deref().or(dir.config().listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
-    let address = parse(listen)?;
-    trace(&args.trace)?;
+    let serve = format!("colophon log serve --dir {}", refusal::shell(dir.path()));
+    let address =
+        parse(listen).map_err(|error| error.hint(format!("Let the system choose: `{serve} --listen 127.0.0.1:0`")))?;
+    trace(&args.trace)
+        .map_err(|error| error.hint(format!("Say error, warn, info or debug: `{serve} --trace warn`")))?;
     let mut running = Running::start_behind(&dir, address, args.proxies.clone())?;
+    sign_index_roots(&running, &dir, args, session)?;
+    dir.keep_config();
     let size = running.log().published().map_or(0, |view| view.size.0);
     let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
     let json = json!({ "origin": dir.origin().as_str(), "url": running.url(), "size": size.to_string() });
@@ -49,10 +63,23 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     Ok(Answer::new("stopped", json!({ "stopped": true })))
 }
 
+/// Lets the log sign roots of its index, if there is a key for it.
+fn sign_index_roots(running: &Running, dir: &LogDir, args: &Args, session: &Session) -> Result<()> {
+    let Some(key) = dir.index_key(args.index_key.as_deref())? else { return Ok(()) };
+    let owner = running.log().published().and_then(|view| view.state.key(&key.key_id()).map(|key| key.owner.clone()));
+    match owner {
+        Some(Owner::Party(issuer)) => running.log().sign_index_roots(RootSigner { issuer, key }),
+        _ if args.index_key.is_some() => {
+            return Err(CliError::new(Code::SignerUnknown, "the index key is of no operator of this log"));
+        }
+        _ => session.out.warn("the index key is of no operator of this log: no roots are signed"),
+    }
+    Ok(())
+}
+
 /// Writes what the server has to say to standard error.
 fn trace(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| CliError::usage(format!("--trace: {error}")).hint("Say error, warn, info or debug."))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| CliError::usage(format!("--trace: {error}")))?;
     // A second server in one process, as in tests, keeps the first one's.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     Ok(())
@@ -66,10 +93,7 @@ fn parse(text: &str) -> Result<SocketAddr> {
         name if name.starts_with("localhost:") => name.replacen("localhost", "127.0.0.1", 1),
         other => other.to_owned(),
     };
-    full.parse().map_err(|_| {
-        CliError::usage(format!("{text:?} is not an address to listen on"))
-            .hint(format!("Write an IP address and a port, such as {DEFAULT_LISTEN}."))
-    })
+    full.parse().map_err(|_| CliError::usage(format!("{text:?} is not an IP address and a port to listen on")))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ledger::manifest::mediawiki::Wiki;
-use ledger::manifest::{BuildOptions, KeyLen, Kind, Kinds, ReadOptions, ReaderKind, Summary, build};
+use ledger::manifest::{BuildOptions, KeyLen, Kind, Kinds, Numbers, ReadOptions, ReaderKind, Summary, build};
 use serde_json::json;
 
 use crate::failure::{At, Result};
@@ -26,6 +26,14 @@ pub(crate) struct Args {
     /// The folder to write; it must be absent or empty
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
+    /// Write the numbers of all pages and revisions beside their keys, so that datasets drawn from this dump can be asked by a
+    /// bit each. Reads the source twice
+    #[arg(long)]
+    universe: bool,
+    /// The manifest of the dump that this dataset was drawn from, built with --universe: write which of its pages and
+    /// revisions are in the dataset, one bit each. Reads the source twice
+    #[arg(long, value_name = "DIR", conflicts_with = "universe")]
+    over: Option<PathBuf>,
     #[command(flatten)]
     read: SourceArgs,
 }
@@ -87,7 +95,17 @@ impl SourceArgs {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let summary = make(&args.source, &args.out, &args.read, session)?;
+    let mut summary = make(&args.source, &args.out, &args.read, session)?;
+    if args.universe || args.over.is_some() {
+        summary = match with_numbers(args, session) {
+            Ok(summary) => summary,
+            Err(error) => {
+                // OUT appears whole or not at all, and it was not there before this run.
+                let _ = std::fs::remove_dir_all(&args.out);
+                return Err(error);
+            }
+        };
+    }
     let report = &summary.report;
     let list = |counts: &std::collections::BTreeMap<String, u64>| {
         counts.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect::<Vec<_>>().join(", ")
@@ -108,6 +126,18 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut json = json!(summary);
     json["dir"] = json!(args.out);
     Ok(Answer::new(text, json))
+}
+
+/// Adds the universe or the bitmap to a manifest that was just built.
+fn with_numbers(args: &Args, session: &Session) -> Result<Summary> {
+    let total = std::fs::metadata(&args.source).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+    let progress = session.out.progress("reading numbers", total, Unit::Bytes);
+    let numbers = Numbers::read(&args.source, &args.read.options().read, &mut |read| progress.set(read.bytes));
+    let numbers = numbers.at(args.source.display())?;
+    match &args.over {
+        None => numbers.write_universe(&args.out).at(args.out.display()),
+        Some(universe) => numbers.write_bitmap(&args.out, universe).at(universe.display()),
+    }
 }
 
 /// Builds a manifest and shows how far it is.

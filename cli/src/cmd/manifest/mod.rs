@@ -5,6 +5,7 @@ mod check;
 mod inspect;
 mod prove;
 mod push;
+mod rollups;
 
 use std::path::Path;
 

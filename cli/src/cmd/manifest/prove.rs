@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use ledger::Code;
 use ledger::manifest::mediawiki::Wiki;
-use ledger::manifest::{Answer as Membership, Form, MetaMode, list, open};
+use ledger::manifest::{Answer as Membership, Form, Hints, MetaMode, list, open};
 use serde_json::{Value, json};
 
 use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::output::{Answer, Mark};
-use crate::question::{Hints, Question};
+use crate::question::Asked;
 use crate::session::Session;
 
 /// Prove from a manifest's files whether something is in it
@@ -37,16 +37,18 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     super::present(&args.dir)?;
-    let question = Question::parse(&args.question, &Hints { wiki: args.wiki.clone(), form: args.form })?;
+    let asked = Asked::parse(&args.question, &Hints { wiki: args.wiki.clone(), form: args.form })?;
+    let question = &asked.question;
     let mut text = String::new();
     let mut proofs: Vec<Value> = Vec::new();
     for folder in list(&args.dir).at(args.dir.display())? {
         let keyspace = open(&folder)?;
         let parameters = keyspace.keyspace();
-        for wanted in question.wanted.iter().filter(|wanted| wanted.kind == parameters.kind()) {
+        let fitting = question.parts().iter().filter(|part| question.bearing(part, parameters.spec()).is_some());
+        for (part, key) in fitting.flat_map(|part| part.keys().iter().map(move |key| (part, key))) {
             let depth = parameters.t();
-            let reply = keyspace.reply_for(&wanted.key, depth, MetaMode::Rows)?;
-            let answer = parameters.verify(&wanted.key, depth, &reply)?;
+            let reply = keyspace.reply_for(key, depth, MetaMode::Rows)?;
+            let answer = parameters.verify(key, depth, &reply)?;
             let (mark, word) = match answer.is_present() {
                 true => (Mark::Good, "present"),
                 false => (Mark::Open, "absent"),
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
                 None => None,
                 Some(out) => {
                     files::make_dir(out)?;
-                    let path = out.join(format!("{}-{}.reply", parameters.id(), &wanted.key.to_hex()[..16]));
+                    let path = out.join(format!("{}-{}.reply", parameters.id(), &key.to_hex()[..16]));
                     files::write(&path, &reply)?;
                     Some(path)
                 }
@@ -67,13 +69,13 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             text.push_str(&format!(
                 "{} {word} {} in {} ({} bytes)\n",
                 session.out.mark(mark),
-                wanted.what,
+                part,
                 parameters.spec(),
                 reply.len()
             ));
             proofs.push(json!({
-                "keyspace": parameters.id(), "spec": parameters.spec().to_string(), "what": wanted.what,
-                "key": wanted.key, "status": word, "license": license, "bytes": reply.len(), "file": file,
+                "keyspace": parameters.id(), "spec": parameters.spec().to_string(), "what": part.to_string(),
+                "key": key, "status": word, "license": license, "bytes": reply.len(), "file": file,
             }));
         }
     }
@@ -81,5 +83,5 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         return Err(CliError::new(Code::NotFound, "the manifest has no keyspace of this kind of content")
             .hint("`colophon manifest inspect` lists its keyspaces."));
     }
-    Ok(Answer::new(text, json!({ "question": question.shown, "proofs": proofs })))
+    Ok(Answer::new(text, json!({ "question": asked.shown, "proofs": proofs })))
 }

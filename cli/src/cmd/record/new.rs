@@ -58,6 +58,10 @@ pub(crate) struct DraftArgs {
     /// For a manifest, with --from its folder: the dataset's name; the folder's name without it
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset_name: Option<String>,
+    /// For a manifest: say less than the builder did. closed: keys are shown only among a thousand others, and what is not
+    /// found is unknown; partial: the keyspaces do not hold all of the dataset
+    #[arg(long, value_name = "WORD", value_parser = ["closed", "partial", "complete"])]
+    pub(crate) disclosure: Option<String>,
     /// For a manifest: the record of the dataset's card
     #[arg(long, value_name = "ID")]
     pub(crate) dataset_record: Option<String>,
@@ -99,7 +103,14 @@ impl DraftArgs {
         }
         let mut predicate = Map::new();
         predicate.insert("dataset".to_owned(), dataset);
-        predicate.insert("keyspaces".to_owned(), json!(summary.keyspaces));
+        let mut rows = summary.keyspaces;
+        if let Some(word) = &self.disclosure {
+            // Only less: a builder that left something out has written "partial", and that stays true.
+            rows.iter_mut()
+                .filter(|row| word != "complete" && row.disclosure != "closed")
+                .for_each(|row| row.disclosure.clone_from(word));
+        }
+        predicate.insert("keyspaces".to_owned(), json!(rows));
         Ok(Draft { kind: Kind::Manifest, subjects: Vec::new(), predicate })
     }
 

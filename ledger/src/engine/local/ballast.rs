@@ -1,6 +1,6 @@
 //! A file that is there to be given up: on a full disk it makes the room to go on in order.
 //!
-//! The engine never reads it and never gives it up by itself: who stops taking records decides when.
+//! The engine never reads it and never gives it up by itself: the log's sequencer, which stops taking records, does.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,14 +41,20 @@ impl Ballast {
         Ok(self.file.len()? >= self.bytes)
     }
 
-    /// Gives the room up.
+    /// Gives the room up; costs nothing where it is given up already.
     pub(super) fn release(&mut self) -> Result<(), Fault> {
+        if self.file.len().is_ok_and(|len| len == 0) {
+            return Ok(());
+        }
         self.file.set_len(0).map_err(|e| Fault::failed("releasing the ballast", e))?;
         self.file.sync().map_err(|e| Fault::stop("syncing the ballast", e))
     }
 
     /// Takes the room again. If the disk has not got it, nothing is taken.
     pub(super) fn restore(&mut self) -> Result<(), Fault> {
+        if self.is_held().unwrap_or(false) {
+            return Ok(());
+        }
         let zeros = vec![0; CHUNK as usize];
         let mut offsets = (self.file.len().unwrap_or(0)..self.bytes).step_by(CHUNK as usize);
         let filled = offsets

@@ -45,6 +45,9 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Makes the bytes of two files durable, in any order; fails if either fails.
     fn sync_both(&self, one: &dyn DiskFile, other: &dyn DiskFile) -> io::Result<()>;
 
+    /// How many bytes the file system of a folder still takes from this user.
+    fn room(&self, folder: &Path) -> io::Result<u64>;
+
     /// Locks a file, made if need be, against everybody else; `None` if somebody has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 }
@@ -117,6 +120,11 @@ impl Disk for StdDisk {
             let one = one.join().map_err(|_| io::Error::other("the syncing thread panicked"))?;
             one.and(other)
         })
+    }
+
+    fn room(&self, folder: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(folder)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {

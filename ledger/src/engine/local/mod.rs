@@ -103,6 +103,7 @@ pub struct Opened {
 /// A log in a folder. See [`Engine`] for its law.
 #[derive(Debug)]
 pub struct LocalEngine {
+    disk: Arc<dyn Disk>,
     layout: Layout,
     /// What readers see; replaced whole after each commit.
     seen: RwLock<Arc<Guarded>>,
@@ -132,17 +133,18 @@ impl LocalEngine {
     /// [`create`](Self::create) on another disk than the system's.
     pub fn create_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
         let layout = Layout::new(&disk, options);
-        Ok(Self::new(open::create(&disk, &layout, options)?, layout))
+        Ok(Self::new(open::create(&disk, &layout, options)?, layout, disk))
     }
 
     /// [`open`](Self::open) on another disk than the system's.
     pub fn open_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
         let layout = Layout::new(&disk, options);
-        Ok(Self::new(open::open(&disk, &layout, options)?, layout))
+        Ok(Self::new(open::open(&disk, &layout, options)?, layout, disk))
     }
 
-    fn new(parts: Parts, layout: Layout) -> Self {
+    fn new(parts: Parts, layout: Layout, disk: Arc<dyn Disk>) -> Self {
         Self {
+            disk,
             layout,
             seen: RwLock::new(Arc::new(parts.writer.guard.guarded().clone())),
             writer: Mutex::new(parts.writer),
@@ -163,18 +165,6 @@ impl LocalEngine {
     pub fn holds_ballast(&self) -> Result<bool, EngineError> {
         let held = self.lock(&self.ballast)?.is_held();
         held.map_err(|error| fatal("looking at the ballast", error))
-    }
-
-    /// Gives up the ballast, so that a full disk has room to end in order.
-    pub fn release_ballast(&self) -> Result<(), EngineError> {
-        let released = self.lock(&self.ballast)?.release();
-        self.outcome(released.map_err(EngineError::from))
-    }
-
-    /// Takes the ballast's room again; `NotCommitted` with `StorageFull` while the disk has not got it.
-    pub fn restore_ballast(&self) -> Result<(), EngineError> {
-        let restored = self.lock(&self.ballast)?.restore();
-        self.outcome(restored.map_err(EngineError::from))
     }
 
     /// Re-reads every stored byte and hands out every entry and every damage, going on behind each damage. Commits go
@@ -336,6 +326,23 @@ impl Engine for LocalEngine {
     fn published(&self) -> Result<Option<Bytes>, EngineError> {
         let published = self.lock(&self.published)?;
         Ok(Some(published.payload().clone()).filter(|note| !note.is_empty()))
+    }
+
+    fn room(&self) -> Result<Option<u64>, EngineError> {
+        self.running()?;
+        // The guard is written in place and asks for none.
+        let room = self.disk.room(&self.layout.dir);
+        room.map(Some).map_err(|error| fatal("asking for room", error))
+    }
+
+    fn release_ballast(&self) -> Result<(), EngineError> {
+        let released = self.lock(&self.ballast)?.release();
+        self.outcome(released.map_err(EngineError::from))
+    }
+
+    fn restore_ballast(&self) -> Result<(), EngineError> {
+        let restored = self.lock(&self.ballast)?.restore();
+        self.outcome(restored.map_err(EngineError::from))
     }
 }
 

@@ -386,6 +386,10 @@ impl Disk for SimDisk {
         one.sync().and(other.sync())
     }
 
+    fn room(&self, _: &Path) -> io::Result<u64> {
+        self.call(|world, _| Ok(world.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(world.used()))))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         self.call(|world, _| {
             let free = world.locks.insert(path.to_owned());

@@ -19,45 +19,48 @@ use crate::trie::{Branch, Draft, LIST_PAGE, List, MemoryRows, Path, Rows, Term};
 
 impl Rows for Index {
     fn list(&self, key: &TrieKey) -> Result<Option<List>> {
-        let value = self.lists.get(key.as_bytes()).map_err(|source| failed(&source))?;
+        let value = self.trees()?.lists.get(key.as_bytes()).map_err(|source| failed(&source))?;
         value.map(|value| List::from_bytes(&value)).transpose()
     }
 
     fn lists(&self, first: &TrieKey, last: &TrieKey) -> Result<Vec<(TrieKey, List)>> {
-        let rows = self.lists.range(&first.as_bytes()[..]..=&last.as_bytes()[..]);
+        let trees = self.trees()?;
+        let rows = trees.lists.range(&first.as_bytes()[..]..=&last.as_bytes()[..]);
         rows.map(|row| read_list(row.map_err(|source| failed(&source))?)).collect()
     }
 
     fn branch(&self, path: Path) -> Result<Option<Branch>> {
-        let value = self.branches.get(path.to_bytes()).map_err(|source| failed(&source))?;
+        let value = self.trees()?.branches.get(path.to_bytes()).map_err(|source| failed(&source))?;
         value.map(|value| Branch::from_bytes(&value)).transpose()
     }
 
     fn list_node(&self, key: &TrieKey, level: u8, index: u64) -> Result<Option<NodeHash>> {
-        let value = self.list_nodes.get(node_row(key, level, index)).map_err(|source| failed(&source))?;
+        let value = self.trees()?.list_nodes.get(node_row(key, level, index)).map_err(|source| failed(&source))?;
         Ok(value.and_then(|value| value.first_chunk::<32>().map(|bytes| NodeHash::from_bytes(*bytes))))
     }
 }
 
 impl Index {
     /// Writes what a draft changed.
-    pub(in crate::log) fn write_draft(&self, draft: &Draft) -> Result<()> {
+    pub fn write_draft(&self, draft: &Draft) -> Result<()> {
+        let trees = self.trees()?;
         let mut puts = Puts::default();
         for node in draft.new_nodes() {
-            puts.put(&self.list_nodes, node_row(&node.key, node.level, node.index), node.hash.as_bytes().to_vec());
+            puts.put(&trees.list_nodes, node_row(&node.key, node.level, node.index), node.hash.as_bytes().to_vec());
         }
         for (key, list) in draft.changed_lists() {
-            puts.put(&self.lists, key.as_bytes().to_vec(), list.to_bytes());
+            puts.put(&trees.lists, key.as_bytes().to_vec(), list.to_bytes());
         }
         for (path, branch) in draft.changed_branches() {
-            puts.put(&self.branches, path.to_bytes(), branch.to_bytes());
+            puts.put(&trees.branches, path.to_bytes(), branch.to_bytes());
         }
         puts.write()
     }
 
     /// Throws the rows away, so that they can be filled from the entries again.
     pub(in crate::log) fn clear_terms(&self) -> Result<()> {
-        for tree in [&self.lists, &self.branches, &self.list_nodes] {
+        let trees = self.trees()?;
+        for tree in [&trees.lists, &trees.branches, &trees.list_nodes] {
             tree.clear().map_err(|source| failed(&source))?;
         }
         Ok(())
@@ -67,7 +70,8 @@ impl Index {
     pub(in crate::log) fn list_page(&self, term: &Term, number: u64, count: TreeSize) -> Result<Vec<LeafIndex>> {
         // A posting's chunk holds as many indices as a page, so they are the same.
         let Ok(chunk) = u32::try_from(number) else { return Ok(Vec::new()) };
-        let value = self.postings.get(super::chunk_row(&row_of(term), chunk)).map_err(|source| failed(&source))?;
+        let value =
+            self.trees()?.postings.get(super::chunk_row(&row_of(term), chunk)).map_err(|source| failed(&source))?;
         let left = count.0.saturating_sub(number.saturating_mul(LIST_PAGE)).min(LIST_PAGE);
         let left = usize::try_from(left).unwrap_or(0);
         Ok(value.map(|value| indices_of(&value)).unwrap_or_default().into_iter().take(left).map(LeafIndex).collect())
@@ -77,7 +81,7 @@ impl Index {
     pub(in crate::log) fn differs_from(&self, expected: &MemoryRows) -> Result<Option<String>> {
         let (first, last) = Path::ROOT.bounds();
         let mut expected = expected.lists(&first, &last)?.into_iter();
-        for row in self.lists.iter() {
+        for row in self.trees()?.lists.iter() {
             let (key, list) = read_list(row.map_err(|source| failed(&source))?)?;
             match expected.next() {
                 Some((wanted, right)) if wanted == key && right == list => {}
@@ -94,11 +98,12 @@ impl Index {
     /// Puts a wrong row in, as damage below sled would.
     #[cfg(test)]
     pub(in crate::log) fn damage_a_list_for_test(&self) {
-        let Some(Ok((key, value))) = self.lists.iter().next() else { return };
+        let Ok(trees) = self.trees() else { return };
+        let Some(Ok((key, value))) = trees.lists.iter().next() else { return };
         let mut list = value.to_vec();
         list[15] ^= 1;
-        let _ = self.lists.insert(key, list);
-        let _ = self.db.flush();
+        let _ = trees.lists.insert(key, list);
+        let _ = trees.db.flush();
     }
 }
 

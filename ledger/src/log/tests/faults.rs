@@ -165,3 +165,34 @@ fn f09_a_failed_sync_stops_the_log_and_is_never_tried_again() {
     assert_eq!(engine.calls(Step::Sync), 1);
     assert_eq!(log.published().unwrap().size, TreeSize(START), "readers keep what they had");
 }
+
+/// F4, without a disk that is full: what the engine says about its room decides, and is asked again while nothing comes.
+#[test]
+fn f04_a_log_without_room_takes_nothing_in_and_resumes_by_itself() {
+    let broken = Broken::new();
+    let (log, engine) = broken.open();
+    engine.set_room(Some(super::super::room::LOW - 1));
+    // Whoever comes first finds out, unless an idle moment did; after it the door is closed.
+    for _ in 0..2 {
+        let validated = log.validate(Bytes::from(testing::model_card("lab", START))).unwrap();
+        let answer = log.submit(validated, Wait::Published).and_then(Ticket::wait_blocking);
+        assert_eq!(answer.unwrap_err().code(), Code::DiskFull);
+    }
+    assert!(log.is_read_only() && !log.has_room_for(1) && log.fatal().is_none());
+    check_resources(&log, &log.published().unwrap());
+    // More room than it stopped at is not yet enough.
+    engine.set_room(Some(super::super::room::LOW));
+    assert_eq!(log.counters().entries, 0, "renewals are no entries");
+    engine.set_room(Some(super::super::room::NONE - 1));
+    let ballast = || std::fs::metadata(broken.dir.path().join("ballast")).unwrap().len();
+    while ballast() > 0 {
+        std::thread::yield_now();
+    }
+    engine.set_room(Some(super::super::room::ENOUGH));
+    while log.is_read_only() {
+        std::thread::yield_now();
+    }
+    assert_eq!(ballast(), 8 << 20);
+    assert_eq!(broken.send(&log, START).wait_blocking().unwrap().index, LeafIndex(START));
+    stop(log);
+}

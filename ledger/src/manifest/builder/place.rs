@@ -57,6 +57,8 @@ pub(in crate::manifest) fn place(
             form: None,
             coverage: None,
             disclosure: String::new(),
+            universe: None,
+            bitmap: None,
         };
         let placed = Placed { declaration, duplicates: pushed - columns.n(), max_reply: tree.max_reply };
         let bytes = Header::new(about, placed).to_bytes()?;

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::manifest::{N1, Rendering, paragraphs, spans};
+use crate::manifest::reader::ItemText;
+use crate::manifest::{N1, paragraphs, spans};
 
 fn keys(kinds: Kinds, item: &ReadItem) -> BTreeMap<String, Vec<ContentKey>> {
     let mut all: BTreeMap<String, Vec<ContentKey>> = BTreeMap::new();

@@ -217,6 +217,25 @@ mod tests {
         assert!(names.is_account("Usuário(a):A"));
     }
 
+    /// Whoever makes keys in another language needs the names too, so they are published beside the vectors.
+    #[test]
+    fn the_published_list_is_this_one() {
+        #[derive(serde::Deserialize)]
+        struct Row {
+            number: i32,
+            names: Vec<String>,
+        }
+        let published: Vec<Row> =
+            serde_json::from_str(include_str!("../../../../docs/vectors/namespaces.json")).unwrap();
+        assert_eq!(published.len(), COMMON.len());
+        for (row, (number, names)) in published.iter().zip(COMMON) {
+            assert_eq!(
+                (row.number, row.names.as_slice()),
+                (*number, names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>().as_slice())
+            );
+        }
+    }
+
     #[test]
     fn no_name_is_listed_under_two_numbers() {
         let mut seen = BTreeMap::new();

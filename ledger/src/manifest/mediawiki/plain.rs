@@ -63,7 +63,7 @@ pub fn plain(wikitext: &str, namespaces: &Namespaces) -> String {
 }
 
 /// Decodes character references; what is none stays as it is.
-fn decode_entities(text: &str) -> Cow<'_, str> {
+pub(super) fn decode_entities(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }

@@ -6,39 +6,19 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use unicode_normalization::char::canonical_combining_class;
 
-/// (text, n1, unassigned code points); the same list stands in `docs/FORMAT-manifest.md`.
-const VECTORS: &[(&str, &str, u64)] = &[
-    ("", "", 0),
-    (" \t\r\n", "", 0),
-    ("abc", "abc", 0),
-    ("The  QUICK\tbrown\r\nfox ", "the quick brown fox", 0),
-    ("a\u{a0}b\u{2003}c\u{3000}d\u{85}e\u{2028}f", "a b c d e f", 0),
-    ("\u{feff}b\u{200b}o\u{ad}m\u{2060}", "bom", 0),
-    ("E\u{301}cole", "\u{e9}cole", 0),
-    ("e\u{ad}\u{301}", "\u{e9}", 0),
-    ("STRASSE Straße STRA\u{1e9e}E", "strasse strasse strasse", 0),
-    ("\u{130}stanbul", "i\u{307}stanbul", 0),
-    ("ΌΔΟΣ όδος", "\u{3cc}δοσ \u{3cc}δοσ", 0),
-    ("\u{fb01}n \u{ff21}\u{ff11} \u{2460} x\u{b2} \u{bd}", "fin a1 1 x2 1\u{2044}2", 0),
-    ("\u{a8}a\u{a8}", "\u{308}a \u{308}", 0),
-    ("\u{212b} \u{2126} \u{1f80}", "\u{e5} \u{3c9} \u{1f00}\u{3b9}", 0),
-    ("\u{ac00}\u{1100}\u{1161}\u{11a8}", "\u{ac00}\u{ac01}", 0),
-    ("\u{13a0}\u{ab70}", "\u{13a0}\u{13a0}", 0),
-    ("\u{958}\u{f900}", "\u{915}\u{93c}\u{8c48}", 0),
-    ("q\u{323}\u{307} q\u{307}\u{323}", "q\u{323}\u{307} q\u{323}\u{307}", 0),
-    ("\u{10d50}\u{a7cb}", "\u{10d70}\u{264}", 0),
-    ("“Café” – No. 7!", "“café” – no. 7!", 0),
-    ("نص عربي", "نص عربي", 0),
-    ("\u{378}A\u{378}", "\u{378}a\u{378}", 2),
-    ("\u{e0fff}x\u{2065}", "x", 0),
-    ("\u{e000}\u{ffff}", "\u{e000}\u{ffff}", 1),
-];
-
 #[test]
-fn vectors() {
-    for (text, expected, unassigned) in VECTORS {
+fn what_is_not_assigned_stays_and_is_counted() {
+    for (text, expected, unassigned) in [
+        ("abc", "abc", 0),
+        ("\u{378}A\u{378}", "\u{378}a\u{378}", 2),
+        ("e\u{378}\u{301}", "e\u{378}\u{301}", 1),
+        ("\u{e0fff}x\u{2065}", "x", 0),
+        ("\u{e000}\u{ffff}", "\u{e000}\u{ffff}", 1),
+        // Assigned by this version and by none before.
+        ("\u{10d50}\u{a7cb}", "\u{10d70}\u{264}", 0),
+    ] {
         let n1 = N1::of(text);
-        assert_eq!((n1.as_str(), n1.unassigned()), (*expected, *unassigned), "{text:?}");
+        assert_eq!((n1.as_str(), n1.unassigned()), (expected, unassigned), "{text:?}");
     }
 }
 

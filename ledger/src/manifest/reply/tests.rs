@@ -8,6 +8,8 @@ use super::*;
 use crate::manifest::header::{About, Source};
 use crate::manifest::{Builder, Declaration, Item, KeyLen, KeyspaceFiles, Kind, Spec, key, open};
 
+mod forgeries;
+
 fn about() -> About {
     let source = Source { sha256: "00".repeat(32), bytes: 0, items: 0, reader: "digests".into(), wiki: None };
     About { source, coverage: "Test.".into(), licenses: vec!["CC-BY-SA-4.0".into(), "CC0-1.0".into()] }
@@ -17,8 +19,40 @@ fn key_of(i: u64) -> ContentKey {
     key::raw_sha256(&i.to_be_bytes())
 }
 
+/// The parts of a reply, honest or not.
+struct Parts<'a> {
+    depth: u8,
+    prefix: u64,
+    keys: &'a [u8],
+    meta: Option<(MetaMode, &'a [u8])>,
+    path: &'a [NodeHash],
+}
+
+/// Writes a reply as anybody could, whatever its parts are, and pads it.
+fn encode(layout: &Layout, parts: &Parts<'_>, padded: usize) -> Vec<u8> {
+    let count = parts.keys.len() / layout.key_len.bytes();
+    let (mode, column) = match parts.meta {
+        None => (0, &[][..]),
+        Some((MetaMode::Rows, rows)) => (1, rows),
+        Some((MetaMode::Digests, digests)) => (2, digests),
+    };
+    let inner = INNER + parts.keys.len() + column.len() + 32 * parts.path.len();
+    let mut out = Vec::with_capacity(padded.max(OUTER + inner));
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&(inner as u64).to_be_bytes());
+    out.push(parts.depth);
+    out.extend_from_slice(&parts.prefix.to_be_bytes());
+    out.push(mode);
+    out.extend_from_slice(&(count as u32).to_be_bytes());
+    out.extend_from_slice(parts.keys);
+    out.extend_from_slice(column);
+    parts.path.iter().for_each(|node| out.extend_from_slice(node.as_bytes()));
+    out.resize(padded.max(out.len()), 0);
+    out
+}
+
 /// A keyspace of the first n numbers.
-fn numbers(n: u64, key_len: KeyLen, has_meta: bool) -> (TempDir, KeyspaceFiles) {
+fn keyspace_of_numbers(n: u64, key_len: KeyLen, has_meta: bool) -> (TempDir, KeyspaceFiles) {
     let dir = tempfile::tempdir().unwrap();
     let builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap()).key_len(key_len);
     let mut builder = if has_meta { builder } else { builder.without_meta() };
@@ -35,7 +69,7 @@ fn presence_and_absence_at_every_depth() {
     for (n, key_len, has_meta) in
         [(0, KeyLen::Full, true), (1, KeyLen::Full, false), (1000, KeyLen::Full, true), (1000, KeyLen::Compact, false)]
     {
-        let (_dir, files) = numbers(n, key_len, has_meta);
+        let (_dir, files) = keyspace_of_numbers(n, key_len, has_meta);
         let keyspace = files.keyspace();
         for depth in 0..=keyspace.t() {
             for mode in [MetaMode::Rows, MetaMode::Digests] {
@@ -94,7 +128,7 @@ fn vectors() {
 
 #[test]
 fn a_range_answers_only_for_its_own_prefix() {
-    let (_dir, files) = numbers(1000, KeyLen::Full, true);
+    let (_dir, files) = keyspace_of_numbers(1000, KeyLen::Full, true);
     let range = VerifiedRange::verify(files.keyspace(), 2, 3, &files.reply(2, 3, MetaMode::Rows).unwrap()).unwrap();
     for i in 0..2000 {
         let key = key_of(i);
@@ -140,8 +174,8 @@ fn forged(
 
 #[test]
 fn forged_replies_are_refused() {
-    let (_dir, files) = numbers(3000, KeyLen::Full, false);
-    let (_other_dir, other) = numbers(3001, KeyLen::Full, false);
+    let (_dir, files) = keyspace_of_numbers(3000, KeyLen::Full, false);
+    let (_other_dir, other) = keyspace_of_numbers(3001, KeyLen::Full, false);
     let keyspace = files.keyspace();
     let t = keyspace.t();
     let present = key_of(17);
@@ -244,6 +278,8 @@ fn a_root_over_a_bucket_that_breaks_the_rules_answers_nothing() {
             form: None,
             coverage: None,
             disclosure: "complete".into(),
+            universe: None,
+            bitmap: None,
         };
         let keyspace = Keyspace::declared(&row).unwrap();
         let prefix = prefix_of(&key_of(0), t);
@@ -260,7 +296,7 @@ fn a_root_over_a_bucket_that_breaks_the_rules_answers_nothing() {
 
 #[test]
 fn a_reply_for_another_declaration_is_refused() {
-    let (_dir, files) = numbers(1000, KeyLen::Full, true);
+    let (_dir, files) = keyspace_of_numbers(1000, KeyLen::Full, true);
     let row = files.keyspace().to_declaration(None);
     let key = key_of(3);
     let verify = |row: &Declaration, depth| {
@@ -289,7 +325,7 @@ fn a_reply_for_another_declaration_is_refused() {
 #[test]
 fn a_proof_is_small() {
     // 1.5 KB on average at 2^20 keys and more; here the tree is lower by a few hashes.
-    let (_dir, files) = numbers(20_000, KeyLen::Full, true);
+    let (_dir, files) = keyspace_of_numbers(20_000, KeyLen::Full, true);
     let t = files.keyspace().t();
     assert!(files.header().padded_reply(t, MetaMode::Digests).unwrap() <= 2048 + 512);
     let lens: Vec<u64> = (0..200)
@@ -308,7 +344,7 @@ proptest! {
     /// Every byte of a reply counts: whichever bits change, it is refused.
     #[test]
     fn any_changed_byte_is_noticed(i in 0u64..1000, depth in 0u8..=5, rows: bool, at: prop::sample::Index, bits in 1u8..) {
-        thread_local!(static FILES: (TempDir, KeyspaceFiles) = numbers(1000, KeyLen::Full, true));
+        thread_local!(static FILES: (TempDir, KeyspaceFiles) = keyspace_of_numbers(1000, KeyLen::Full, true));
         FILES.with(|(_, files)| {
             let mode = if rows { MetaMode::Rows } else { MetaMode::Digests };
             let key = key_of(i);
@@ -323,7 +359,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), depth in 0u8..8, prefix in 0u64..300) {
-        thread_local!(static FILES: (TempDir, KeyspaceFiles) = numbers(1000, KeyLen::Full, false));
+        thread_local!(static FILES: (TempDir, KeyspaceFiles) = keyspace_of_numbers(1000, KeyLen::Full, false));
         FILES.with(|(_, files)| {
             prop_assert!(VerifiedRange::verify(files.keyspace(), depth, prefix, &bytes).is_err());
             let mut like = MAGIC.to_vec();

@@ -1,7 +1,7 @@
 //! What each kind of record says: one file per kind, each with its members, their JSON, and the rules between them.
 //!
-//! Structural kinds (`log-policy`, `party`, `key-event`, `governance-event`, `retraction`, `index-root`) are closed: a member
-//! that they do not have is refused, and none of theirs holds free text. All others keep the members that this version does
+//! Structural kinds (`log-policy`, `party`, `key-event`, `governance-event`, `retraction`, `index-root`, `run-root`) are
+//! closed: a member that they do not have is refused, and none of theirs holds free text. All others keep the members that this version does
 //! not know.
 //!
 //! **A new kind** gets a file here, a variant in [`Predicate`] and in [`Kind`], and a line in `schema`. Until then its
@@ -22,6 +22,7 @@ mod party;
 mod party_profile;
 mod preference_response;
 mod report;
+mod run_root;
 mod training_source;
 mod usage_preference;
 mod voice;
@@ -46,6 +47,7 @@ pub use party::{KeyUse, Party, PartyKey, Role};
 pub use party_profile::{ExternalIdentifier, PartyProfile};
 pub use preference_response::{PreferenceResponse, ResponseStatus};
 pub use report::{AttributionReport, Compensation, CompensationReport, DELETION, Incident, Severity, SlaReport, Span};
+pub use run_root::{MAX_SOURCES, RunKeyspace, RunRoot, RunSource};
 pub use training_source::{Category, Relation, SourceDataset, TrainingSource};
 pub use usage_preference::{Allowance, Authority, Preferences, Scope, UsagePreference};
 pub use voice::{Comment, Dispute, Outcome, Resolution};
@@ -93,6 +95,7 @@ pub enum Predicate {
     CompensationReport(Box<CompensationReport>),
     AttributionReport(Box<AttributionReport>),
     IndexRoot(Box<IndexRoot>),
+    RunRoot(Box<RunRoot>),
     /// A kind without a type of its own here. Its members are in `Statement::predicate`.
     Other,
 }
@@ -224,6 +227,11 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
             let root: IndexRoot = rest(members)?;
             root.check(statement)?;
             Predicate::IndexRoot(root.into())
+        }
+        Kind::RunRoot => {
+            let run: RunRoot = rest(members)?;
+            run.check(statement)?;
+            Predicate::RunRoot(run.into())
         }
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{IndexRoot, KeyEvent, LogPolicy, Manifest, UsagePreference};
+use super::{IndexRoot, KeyEvent, LogPolicy, Manifest, RunRoot, UsagePreference};
 use crate::ids::{ContentKey, KeyspaceId, RecordId, SubjectDigest};
 use crate::note::{KeyName, NoteSigner};
 use crate::record::dsse::Envelope;
@@ -212,6 +212,19 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
             let members = json!({ "size": 1024, "root": "56".repeat(32), "previous": reference(4) });
             let root: IndexRoot = serde_json::from_value(members.clone()).unwrap();
             ("example-log", root.subjects(), members)
+        }
+        Kind::RunRoot => {
+            let members = json!({
+                "keyKind": "para-n1", "keyLen": 8, "from": 0, "to": 1024,
+                "sources": [
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": true },
+                    { "index": 17, "keyspace": KeyspaceId::from_bytes([7; 32]), "n": 9_000, "covered": true },
+                    { "index": 400, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 10_000, "covered": false },
+                ],
+                "keyspace": { "id": KeyspaceId::from_bytes([8; 32]), "n": 12_000, "t": 9, "root": "56".repeat(32) },
+            });
+            let run: RunRoot = serde_json::from_value(members.clone()).unwrap();
+            ("example-log", run.subjects(), members)
         }
         Kind::Other(_) => ("example-org", card(), json!({ "anything": [reference(1)], "target": reference(2) })),
     };

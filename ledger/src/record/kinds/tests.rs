@@ -70,6 +70,7 @@ fn b07_unknown_members_are_kept() {
             Predicate::PartyProfile(members) => serde_json::to_value(members),
             Predicate::KeyEvent(members) => serde_json::to_value(members),
             Predicate::IndexRoot(members) => serde_json::to_value(members),
+            Predicate::RunRoot(members) => serde_json::to_value(members),
             Predicate::ModelCard(members) => serde_json::to_value(members),
             Predicate::DatasetCard(members) => serde_json::to_value(members),
             Predicate::TrainingSource(members) => serde_json::to_value(members),
@@ -441,6 +442,34 @@ fn index_root() {
     let mut first = sample(&kind);
     first.predicate.remove("previous");
     assert!(contents(&first).is_ok());
+}
+
+#[test]
+fn run_root() {
+    let kind = Kind::RunRoot;
+    for (name, value) in [("keyKind", json!("Para n1")), ("keyKind", json!("a".repeat(33))), ("keyLen", json!(32))] {
+        assert_eq!(refused(&kind, set(name, value)), schema(&format!("/{name}")));
+    }
+    assert_eq!(refused(&kind, set("to", json!(0))), schema("/to"));
+    assert_eq!(refused(&kind, set("to", json!(400))), schema("/sources/2/index"));
+    assert_eq!(refused(&kind, set("from", json!(18))), schema("/sources/0/index"));
+    assert_eq!(refused(&kind, |s| s.predicate["sources"][1]["index"] = json!(16)), schema("/sources/1/index"));
+    let twice = |s: &mut Statement| s.predicate["sources"][1]["keyspace"] = json!(KeyspaceId::from_bytes([5; 32]));
+    assert_eq!(refused(&kind, twice), schema("/sources/1/keyspace"));
+    assert_eq!(refused(&kind, |s| s.predicate["sources"][0]["why"] = json!("x")), schema("/sources/0/why"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["note"] = json!("x")), schema("/keyspace/note"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["t"] = json!(41)), schema("/keyspace/t"));
+    assert_eq!(refused(&kind, |s| s.predicate["keyspace"]["root"] = json!("56")), schema("/keyspace/root"));
+    let other = |s: &mut Statement| s.predicate["keyspace"]["id"] = json!(KeyspaceId::from_bytes([9; 32]));
+    assert_eq!(refused(&kind, other), (Code::Schema, "/subject".to_owned()));
+    let row = |i: u64| json!({ "index": i, "keyspace": KeyspaceId::from_bytes([5; 32]), "n": 1, "covered": true });
+    let rows = |count: u64| json!((0..count).map(row).collect::<Vec<_>>());
+    let mut full = sample(&kind);
+    full.predicate.insert("to".to_owned(), json!(5000));
+    full.predicate.insert("sources".to_owned(), rows(MAX_SOURCES as u64));
+    assert!(contents(&full).is_ok(), "the most sources fit into a record");
+    full.predicate.insert("sources".to_owned(), rows(MAX_SOURCES as u64 + 1));
+    assert_eq!(contents(&full).err().unwrap().code(), Code::TooMany);
 }
 
 mod governance;

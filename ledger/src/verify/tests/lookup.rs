@@ -400,3 +400,71 @@ fn roots_that_do_not_follow_one_another_are_noticed() {
     assert_eq!(judged, [world.older.size, world.newer.size]);
     assert_eq!(rebuild.honest().map(|(_, _, size, _)| size.0), Some(world.newer.size));
 }
+
+/// The `keyLookup` of a bundle whose record these keys signed.
+fn key_lookup(world: &World, signers: &[&PrivateKey]) -> Value {
+    let lookup = |key: &&PrivateKey| Lookup {
+        page: world
+            .answer(&Term::Key(key.key_id()), &world.newer)
+            .page
+            .map(|page| LookupPage { entries: None, ..page }),
+        ..world.answer(&Term::Key(key.key_id()), &world.newer)
+    };
+    let lookups = signers.iter().map(lookup).collect();
+    let index_root = world.log.link(world.newer.record.index());
+    crate::bundle::KeyLookup { index_root, history: vec![], lookups }.to_value().unwrap()
+}
+
+#[test]
+fn a_bundle_with_the_look_up_of_its_keys_proves_that_no_revocation_is_left_out() {
+    let world = World::new(&mut Dice(11));
+    let card = world.truth(&Term::Signer(key(10).key_id()))[1];
+    let mut bundle = world.log.bundle(card, &[LeafIndex(1)]);
+    let said = |bundle: &crate::bundle::Bundle| {
+        let bytes = bundle.encode().unwrap();
+        let report = verify_bytes(&bytes, &world.trust, &[]);
+        let line = report.line(LinkName::SignerKey).unwrap().clone();
+        (line.detail, line.code, report.verified.map(|record| record.signers()[0].history_complete_to()))
+    };
+    let (detail, _, complete) = said(&bundle);
+    assert!(detail.ends_with("not proven"), "{detail}");
+    assert_eq!(complete, Some(None));
+    bundle.key_lookup = Some(key_lookup(&world, &[&key(10)]));
+    let (detail, _, complete) = said(&bundle);
+    assert!(detail.ends_with(&format!("no revocation up to size {}: proven", world.newer.size)), "{detail}");
+    assert_eq!(complete, Some(Some(TreeSize(world.newer.size))));
+    // The look-up of another key proves nothing about this one.
+    bundle.key_lookup = Some(key_lookup(&world, &[&key(12)]));
+    assert_eq!(said(&bundle).2, Some(None));
+}
+
+#[test]
+fn a_revocation_left_out_of_the_key_history_is_noticed() {
+    let mut world = World::new(&mut Dice(12));
+    let card = world.truth(&Term::Signer(key(10).key_id()))[1];
+    let revoked = world.log.revoke(PARTY, &key(10), None, &key(11));
+    world.headers = (0..world.log.size().0).map(|at| header_of(&world.log, at)).collect();
+    let size = world.log.size().0;
+    let (rows, root) = index(&world.headers, size as usize, None);
+    let previous = world.newer.record.record().id;
+    let (at, _) = index_root(&mut world.log, size, root, Some(previous));
+    let record = verify(&world.log.bundle(at, &[]), &world.trust, &[]).verified.unwrap();
+    world.newer = Served { size, rows, record };
+
+    let with = |history: &[LeafIndex]| {
+        let mut bundle = world.log.bundle(card, history);
+        bundle.key_lookup = Some(key_lookup(&world, &[&key(10)]));
+        verify(&bundle, &world.trust, &[])
+    };
+    let told = with(&[LeafIndex(1), revoked]);
+    assert!(told.line(LinkName::SignerKey).unwrap().detail.contains(&format!("revoked at entry {revoked}")));
+    let hidden = with(&[LeafIndex(1)]);
+    let line = hidden.failed().unwrap();
+    assert_eq!((line.link, line.code), (LinkName::SignerKey, Some(Code::BindingMismatch)));
+    // A look-up that was changed fails the link too: a proof that does not hold is no proof that is missing.
+    let mut bundle = world.log.bundle(card, &[LeafIndex(1), revoked]);
+    let mut value = key_lookup(&world, &[&key(10)]);
+    value["lookups"][0]["page"]["indices"][0] = json!("0");
+    bundle.key_lookup = Some(value);
+    assert_eq!(verify(&bundle, &world.trust, &[]).code(), Some(Code::ProofInvalid));
+}

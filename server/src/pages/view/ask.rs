@@ -2,57 +2,30 @@
 
 use askama::Template;
 use ledger::ids::LeafIndex;
+use ledger::manifest::Status;
 
 use super::moment::Moment;
 use super::parts::Speaker;
 use super::said::Said;
 use super::shell::{Shell, Site};
 
-/// How a dataset answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Word {
-    /// It is in the dataset, proven.
-    Present,
-    /// A proof did not hold.
-    Invalid,
-    /// It cannot be told.
-    Unknown,
-    /// It is not in these complete contents, proven.
-    Absent,
-    /// The dataset declares no contents of this kind.
-    NotCovered,
+/// Which colour a word has. Absence is never that of a proof that holds: it is no praise and no comfort.
+const fn colour(status: Status) -> &'static str {
+    match status {
+        Status::Present => "ok",
+        Status::Invalid => "bad",
+        Status::Unknown => "warn",
+        Status::Absent | Status::NotCovered => "mute",
+    }
 }
 
-impl Word {
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Invalid => "invalid",
-            Self::Unknown => "unknown",
-            Self::Absent => "absent",
-            Self::NotCovered => "not-covered",
-        }
-    }
-
-    /// Which colour it has. Absence is never that of a proof that holds: it is no praise and no comfort.
-    const fn colour(self) -> &'static str {
-        match self {
-            Self::Present => "ok",
-            Self::Invalid => "bad",
-            Self::Unknown => "warn",
-            Self::Absent | Self::NotCovered => "mute",
-        }
-    }
-
-    const fn means(self) -> &'static str {
-        match self {
-            Self::Present => "It is in the contents that the dataset's maker committed to.",
-            Self::Invalid => "This server's reply does not match what was signed. Do not rely on it.",
-            Self::Unknown => "It cannot be told from what is at hand.",
-            Self::Absent => "It is not in these contents, which their signer calls complete.",
-            Self::NotCovered => "The dataset's maker did not commit to contents of this kind, so it cannot be asked.",
-        }
+const fn means(status: Status) -> &'static str {
+    match status {
+        Status::Present => "It is in the contents that the dataset's maker committed to.",
+        Status::Invalid => "This server's reply does not match what was signed. Do not rely on it.",
+        Status::Unknown => "It cannot be told from what is at hand.",
+        Status::Absent => "It is not in these contents, which their signer calls complete.",
+        Status::NotCovered => "The dataset's maker did not commit to contents of this kind, so it cannot be asked.",
     }
 }
 
@@ -135,13 +108,13 @@ pub struct Counts {
 
 impl Counts {
     /// Counts one more.
-    pub fn add(&mut self, word: Word) {
-        let count = match word {
-            Word::Present => &mut self.present,
-            Word::Absent => &mut self.absent,
-            Word::NotCovered => &mut self.not_covered,
-            Word::Unknown => &mut self.unknown,
-            Word::Invalid => &mut self.invalid,
+    pub fn add(&mut self, status: Status) {
+        let count = match status {
+            Status::Present => &mut self.present,
+            Status::Absent => &mut self.absent,
+            Status::NotCovered => &mut self.not_covered,
+            Status::Unknown => &mut self.unknown,
+            Status::Invalid => &mut self.invalid,
         };
         *count += 1;
     }
@@ -172,8 +145,14 @@ pub struct DatasetAnswer {
     pub received: Moment,
     /// What the same party said later about the manifest.
     pub undone: Option<(&'static str, LeafIndex)>,
-    /// The word.
-    pub word: Word,
+    /// The answer.
+    pub status: Status,
+    /// Where the record stays.
+    pub permalink: String,
+    /// Pages of the dataset that may be meant by what was not found.
+    pub nearest: Vec<Said>,
+    /// The answer as wikitext, for a talk page.
+    pub citation: Said,
     /// Why, in a sentence.
     pub reason: Said,
     /// What was found, with the licence that the contents state for it.
@@ -188,6 +167,18 @@ pub struct DatasetAnswer {
     pub models_more: usize,
     /// A proof to download: which keyspace, which key, both in hexadecimal.
     pub proof: Option<(String, String)>,
+}
+
+impl DatasetAnswer {
+    /// The colour of the answer.
+    pub const fn colour(&self) -> &'static str {
+        colour(self.status)
+    }
+
+    /// What the answer means.
+    pub const fn means(&self) -> &'static str {
+        means(self.status)
+    }
 }
 
 /// Something that was found.

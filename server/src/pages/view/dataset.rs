@@ -203,7 +203,7 @@ pub fn content_words(kind: &str) -> &str {
 /// How much a keyspace says, in words.
 fn disclosure_words(disclosure: &str) -> &str {
     match disclosure {
-        "closed" => "closed: committed to, not open to questions",
+        "closed" => "closed: committed to, shown among a thousand keys only",
         "partial" => "partial: what is not found is unknown",
         "complete" => "says to be complete: what is not found is absent",
         other => other,

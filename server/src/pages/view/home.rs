@@ -25,7 +25,7 @@ pub struct Home {
 }
 
 /// The kinds that a reader may list on their own.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "model-card",
     "dataset-card",
     "training-source",
@@ -37,6 +37,7 @@ pub const KINDS: [&str; 11] = [
     "key-event",
     "log-policy",
     "index-root",
+    "run-root",
 ];
 
 /// What was found for a search.

@@ -45,6 +45,11 @@ impl Moment {
         if past { format!("{n} {unit}{s} ago") } else { format!("in {n} {unit}{s}") }
     }
 
+    /// `2026-11-23`
+    pub fn day(&self) -> String {
+        self.timestamp().map_or_else(String::new, |timestamp| timestamp.strftime("%Y-%m-%d").to_string())
+    }
+
     fn timestamp(&self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_millisecond(i64::try_from(self.at.0).ok()?).ok()
     }

@@ -197,6 +197,7 @@ fn first_members(kind: &str) -> &'static [&'static str] {
         "key-event" => &["event", "keyid", "replaces", "reason"],
         "index-root" => &["size", "root", "previous"],
         "log-policy" => &["origin", "operators", "rules"],
+        "run-root" => &["keyKind", "from", "to", "keyspace"],
         _ => &[],
     }
 }

@@ -141,6 +141,7 @@ impl Seen {
             "log-policy" => text(&["origin"]),
             "key-event" => text(&["event"]).map(|event| format!("{event} a key")),
             "index-root" => Some("the index of this log".to_owned()),
+            "run-root" => text(&["keyKind"]).map(|kind| format!("all {kind} keys")),
             _ => None,
         };
         Some(about.or_else(first_subject).unwrap_or_else(|| kind_words(&self.kind).to_owned()))
@@ -191,6 +192,7 @@ pub fn kind_words(kind: &str) -> &str {
         "license-claim" => "licence claim",
         "audit-attestation" => "audit",
         "index-root" => "index root",
+        "run-root" => "roll-up",
         other => other,
     }
 }
@@ -209,6 +211,7 @@ pub fn kinds_words(kind: &str) -> &str {
         "license-claim" => "licence claims",
         "audit-attestation" => "audits",
         "index-root" => "index roots",
+        "run-root" => "roll-ups",
         other => other,
     }
 }

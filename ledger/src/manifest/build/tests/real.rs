@@ -5,7 +5,7 @@ use std::io::Read as _;
 
 use super::*;
 use crate::manifest::mediawiki::{Namespaces, plain};
-use crate::manifest::{N1, paragraphs};
+use crate::manifest::{Hints, Kind, N1, Question, SHARED_RUN, Sha1Name, paragraphs, spans};
 
 const LARGE: &str = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2";
 const SMALL: &str = "enwiki-table-markup.xml.bz2";
@@ -65,6 +65,8 @@ struct Found {
     revision: u64,
     title: Title,
     text: String,
+    /// As the dump states it.
+    sha1: Sha1Name,
 }
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
@@ -87,6 +89,7 @@ fn pages(xml: &str) -> Vec<Found> {
             revision: between(revision, "<id>", "</id>").unwrap().parse().unwrap(),
             title: Title::new(namespace, title).unwrap(),
             text: unescaped(between(revision, "<text xml:space=\"preserve\">", "</text>").unwrap()),
+            sha1: between(revision, "<sha1>", "</sha1>").unwrap().parse().unwrap(),
         }
     };
     xml.split("<page>").skip(1).map(found).collect()
@@ -109,6 +112,7 @@ fn assert_all_present(built: &Built, wiki: &Wiki, pages: &[Found]) -> (usize, us
         assert!(built.has("mw-rev", &key::mw_rev(wiki, page.revision)), "revision of page {at}");
         assert!(built.has("mw-title/unicode-16", &key::mw_title(wiki, &page.title)), "title of page {at}");
         assert!(built.has("raw-sha256", &key::raw_sha256(page.text.as_bytes())), "bytes of page {at}");
+        assert!(built.has("mw-sha1", &key::mw_sha1(&page.sha1)), "SHA-1 of page {at}");
         let text = plain(&page.text, &Namespaces::common());
         assert!(built.has("text-n1/unicode-16/wikitext", &key::text_n1(&N1::of(&page.text))), "source of page {at}");
         assert!(built.has("text-n1/unicode-16/plain/mediawiki-1", &key::text_n1(&N1::of(&text))), "text of page {at}");
@@ -192,6 +196,65 @@ fn every_page_of_a_real_dump_is_present_and_nothing_of_another_and_no_account() 
     // Another wiki's page of the same number is another page.
     let german: Wiki = "dewiki".parse().unwrap();
     assert!(!built.has("mw-page", &key::mw_page(&german, large_pages[0].id)));
+}
+
+/// The text as a mail or another editor leaves it: short lines, other line ends and other white space.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.split('\n') {
+        let mut column = 0;
+        for word in line.split(' ') {
+            out.push_str(word);
+            column += word.len();
+            out.push_str(if column > 37 { " \r\n" } else { "\u{a0}" });
+            column *= usize::from(column <= 37);
+        }
+        out.push_str("\r\n\r\n");
+    }
+    out
+}
+
+#[test]
+fn a_real_article_is_found_wrapped_otherwise_and_a_copied_run_by_its_spans() {
+    let Some(large) = dump(LARGE) else { return };
+    let mut options = wiki_options(None);
+    options.read.kinds = "text-n1,para-n1,span-n1".parse().unwrap();
+    let built = Built::of(&large, &options);
+    let hit = |text: &str| {
+        spans(&N1::of(text)).iter().any(|s| built.has("span-n1/unicode-16/plain/mediawiki-1", &key::span_n1(s)))
+    };
+    let (mut runs, mut found_paragraphs) = (0, 0);
+    for page in pages(&xml(&large)) {
+        let at = page.id;
+        let text = plain(&page.text, &Namespaces::common());
+        if text.is_empty() {
+            continue;
+        }
+        let question = Question::of_text(&wrapped(&text), &Hints::default()).unwrap();
+        let whole = question.parts().iter().find(|part| part.kind() == Kind::TextN1).unwrap();
+        let whole_found = whole.keys().iter().any(|key| built.has("text-n1/unicode-16/plain/mediawiki-1", key));
+        assert!(whole_found, "page {at} as a whole");
+        let asked: HashSet<ContentKey> = question.parts().iter().flat_map(|part| part.keys()).copied().collect();
+        for (place, n1) in paragraphs(&text).enumerate() {
+            assert!(asked.contains(&key::para_n1(&n1)), "paragraph {place} of page {at}");
+            found_paragraphs += 1;
+        }
+        // A run of 120 characters from the middle, inside other words; and the same run in other words.
+        let letters: Vec<char> = N1::of(&text).as_str().chars().collect();
+        if letters.len() > 2 * SHARED_RUN {
+            let start = letters.len() / 2 - 60;
+            let run: String = letters[start..(start + 120).min(letters.len())].iter().collect();
+            assert!(hit(&format!("Somebody wrote long before, and at length: {run} That was all of it.")), "page {at}");
+            let paraphrase: String =
+                run.chars().enumerate().map(|(i, c)| if i % 40 == 20 { '\u{2603}' } else { c }).collect();
+            assert!(
+                !hit(&format!("Somebody wrote long before, and at length: {paraphrase} That was all.")),
+                "page {at}"
+            );
+            runs += 1;
+        }
+    }
+    assert!(runs > 90 && found_paragraphs > 6_000, "{runs} {found_paragraphs}");
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! A text or a file as a question: the whole, each paragraph, and the form that its markup shows.
+
+use std::collections::HashSet;
+
+use super::{Asked, Hints, Part, Question, near};
+use crate::error::{Code, Error, Result};
+use crate::manifest::kind::{Form, Kind};
+use crate::manifest::normal::N1;
+use crate::manifest::paragraph::paragraph;
+use crate::manifest::sha1::Sha1Name;
+use crate::manifest::span::spans;
+use crate::manifest::swhid::Swhid;
+use crate::manifest::{MAX_ITEM, key};
+
+impl Question {
+    /// A file: its bytes, and its text if it is one.
+    pub fn of_file(bytes: &[u8], hints: &Hints) -> Result<Self> {
+        let id = Swhid::of(bytes);
+        let blob = Self::of(Part::new(Asked::Name(id.to_string()), Kind::Swhid, [key::swhid(&id)]));
+        let text = core::str::from_utf8(bytes).ok().filter(|text| bytes.len() <= MAX_ITEM && !text.trim().is_empty());
+        let Some(text) = text else {
+            let media = Part::new(Asked::Bytes, Kind::MediaSha1, [key::media_sha1(&Sha1Name::of(bytes))]);
+            let raw = Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(bytes)]);
+            return Ok(Self::of(raw).and(Self::of(media)).and(blob));
+        };
+        let mut question = Self::of_text(text, hints)?;
+        // Of a file the bytes are as good as any text in it.
+        question.parts.iter_mut().filter(|part| part.asked == Asked::Bytes).for_each(|part| part.decides = true);
+        Ok(question.and(blob))
+    }
+
+    /// A file among many: its bytes and its whole text, not its paragraphs.
+    pub fn of_item(bytes: &[u8], hints: &Hints) -> Result<Self> {
+        let mut question = Self::of_file(bytes, hints)?;
+        question.parts.retain(|part| !matches!(part.kind, Kind::ParaN1 | Kind::SpanN1));
+        question.parts.iter_mut().for_each(|part| part.decides = true);
+        question.near = near::Titles::default();
+        Ok(question)
+    }
+
+    /// A text: each line that is long enough, runs of characters that another text may share, each block of lines as one paragraph, because a text that was wrapped on its
+    /// way here has line ends where the paragraph had spaces, the whole, and its bytes. The bytes of a pasted text are
+    /// rarely those of an item, so that they are missing says nothing; nor does the whole, if there are paragraphs.
+    pub fn of_text(text: &str, hints: &Hints) -> Result<Self> {
+        if text.len() > MAX_ITEM {
+            return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_ITEM}", text.len())));
+        }
+        let mut parts = Vec::new();
+        let mut number = 0;
+        let mut seen = HashSet::new();
+        let mut ask = |text: &str| {
+            let keys = [paragraph(text), paragraph(&without_footnotes(text))];
+            let part = Part::new(Asked::Paragraph(number + 1), Kind::ParaN1, keys.iter().flatten().map(key::para_n1));
+            if !part.keys.is_empty() && seen.insert(part.keys.clone()) {
+                number += 1;
+                parts.push(part);
+            }
+        };
+        let mut block = String::new();
+        for line in text.split('\n').chain([""]) {
+            ask(line);
+            if line.trim().is_empty() {
+                ask(&core::mem::take(&mut block));
+            } else {
+                block.push_str(line);
+                block.push('\n');
+            }
+        }
+        let mut runs = HashSet::new();
+        for span in spans(&N1::of(&without_footnotes(text))) {
+            if runs.insert(key::span_n1(&span)) {
+                parts.push(Part::new(Asked::Run(runs.len()), Kind::SpanN1, [key::span_n1(&span)]));
+            }
+        }
+        let spellings = [N1::of(text), N1::of(&without_footnotes(text))];
+        let spelled = spellings.iter().filter(|n1| !n1.as_str().is_empty());
+        let whole = Part::new(Asked::Text, Kind::TextN1, spelled.map(key::text_n1));
+        if !whole.keys.is_empty() {
+            parts.push(if number == 0 { whole } else { whole.hint() });
+        }
+        parts.push(Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(text.as_bytes())]).hint());
+        let form = Some(hints.form.unwrap_or_else(|| guess(text)));
+        Ok(Self { parts, form, local_only: false, near: near::of_text(text) })
+    }
+}
+
+/// The form of a text, by its markup. A text without any is what a reader sees.
+fn guess(text: &str) -> Form {
+    const WIKITEXT: [&str; 9] = ["[[", "{{", "'''", "''", "<ref", "{|", "|-", "<nowiki", "__NOTOC__"];
+    const HTML: [&str; 6] = ["</p>", "<p>", "<br", "</a>", "</div>", "</span>"];
+    let heading = |line: &str| line.trim().len() > 4 && line.trim().starts_with("==") && line.trim().ends_with("==");
+    if WIKITEXT.iter().any(|mark| text.contains(mark)) || text.lines().any(heading) {
+        return Form::Wikitext;
+    }
+    let lower = text.to_ascii_lowercase();
+    if HTML.iter().any(|mark| lower.contains(mark)) { Form::Html } else { Form::Plain }
+}
+
+/// The text without the marks in brackets that a rendered page puts behind its words and its source has not: `[1]`, `[a]`,
+/// `[note 2]`, `[citation needed]`.
+fn without_footnotes(text: &str) -> String {
+    #[rustfmt::skip]
+    const MARKS: &[&str] = &[
+        "according to whom?", "better source needed", "by whom?", "citation needed", "clarification needed", "clarify",
+        "dead link", "disputed – discuss", "dubious – discuss", "edit", "failed verification", "full citation needed",
+        "original research?", "page needed", "permanent dead link", "quantify", "relevant?", "self-published source",
+        "sic", "specify", "unreliable source?", "update", "vague", "verification needed", "when?", "where?", "which?",
+        "who?", "why?",
+    ];
+    let digits = |word: &str| (1..=3).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit());
+    let is_mark = |inside: &str| {
+        let letters = (1..=2).contains(&inside.len()) && inside.bytes().all(|b| b.is_ascii_lowercase());
+        let numbered = inside.split_once([' ', '\u{a0}']).is_some_and(|(word, number)| {
+            matches!(word.to_ascii_lowercase().as_str(), "note" | "n" | "nb" | "fn") && digits(number)
+        });
+        digits(inside) || letters || numbered || MARKS.contains(&inside)
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('[') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // The longest mark has 24 bytes.
+        let end = rest.bytes().take(32).position(|b| b == b']');
+        match end.filter(|end| is_mark(&rest[1..*end])) {
+            Some(end) => rest = &rest[end + 1..],
+            None => {
+                out.push('[');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_marks_are_taken_for_marks() {
+        for (text, expected) in [
+            ("a[1]b[23]c[a]d[ab]e[nb 3]f", "abcdef"),
+            ("[1234] [A] [the] [...] [citation] [1", "[1234] [A] [the] [...] [citation] [1"),
+            ("x[sic] y[when?]", "x y"),
+        ] {
+            assert_eq!(without_footnotes(text), expected);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Closed manifests: whose keys are shown only as replies in which each hides among a thousand others.
+//!
+//! A keyspace is closed while every `manifest` record that names it says so. Once one declares it open it stays open: what was
+//! published cannot be taken back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use ledger::Code;
+use ledger::ids::{KeyspaceId, LeafIndex, SubjectDigest};
+use ledger::log::{Body, Filter, Order, Term};
+use ledger::manifest::Keyspace;
+use ledger::record::Record;
+use ledger::record::kind::Kind;
+use ledger::record::kinds::{Disclosure, Predicate};
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// So many keys share every prefix that a closed manifest is shown by.
+const SHOWN_AMONG: u64 = 1000;
+
+/// Records that name one keyspace and are looked at: a dataset is declared once, or a few times by its mirrors.
+const MAX_RECORDS: usize = 64;
+
+/// What is known of keyspaces: up to which size of the log it was looked up, and whether they were closed then.
+#[derive(Debug, Default)]
+pub(crate) struct Disclosures(Mutex<HashMap<KeyspaceId, (u64, bool)>>);
+
+/// Refuses files of a closed keyspace but for its header.
+pub(crate) fn may_show_file(app: &App, id: &KeyspaceId, name: &str) -> Result<(), Problem> {
+    match name != "header.json" && is_closed(app, id)? {
+        true => Err(closed("its keys are shown by prefix only")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a reply of a closed keyspace in which too few keys would stand together.
+pub(crate) fn may_show_prefix(app: &App, keyspace: &Keyspace, depth: u8) -> Result<(), Problem> {
+    let deepest = keyspace.depth_for(SHOWN_AMONG);
+    match depth > deepest && is_closed(app, &keyspace.id())? {
+        true => Err(closed(&format!("prefixes of at most {deepest} bits are shown, which a thousand keys share"))),
+        false => Ok(()),
+    }
+}
+
+fn closed(detail: &str) -> Problem {
+    Problem::new(Code::ManifestClosed, detail.to_owned())
+}
+
+pub(crate) fn is_closed(app: &App, id: &KeyspaceId) -> Result<bool, Problem> {
+    let Some(view) = app.log.published() else { return Ok(false) };
+    let known = app.disclosures.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+    match known {
+        // Open once is open for ever; closed, or not declared yet, only until the log has grown.
+        Some((size, closed)) if !closed && size > 0 => return Ok(false),
+        Some((size, closed)) if size == view.size.0 => return Ok(closed),
+        _ => {}
+    }
+    let subject = Term::Subject(SubjectDigest::from_bytes(*id.as_bytes()));
+    let filter = Filter { terms: vec![subject, Term::Kind(Kind::Manifest.as_str().to_owned())] };
+    let entries = app.log.page(&view, &filter, Order::From(LeafIndex(0)), MAX_RECORDS)?.entries;
+    let (mut named, mut open) = (false, false);
+    for entry in &entries {
+        let Body::Held(body) = app.log.body(entry)? else { continue };
+        let Ok(record) = Record::parse(&body) else { continue };
+        let Predicate::Manifest(manifest) = &record.predicate else { continue };
+        for row in manifest.keyspaces.iter().filter(|row| row.id == *id) {
+            named = true;
+            open |= row.disclosure != Disclosure::Closed;
+        }
+    }
+    let closed = named && !open;
+    // What no record declares yet is not remembered as open.
+    let size = if named { view.size.0 } else { 0 };
+    app.disclosures.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, (size, closed));
+    Ok(closed)
+}
