@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ledger::Code;
 use ledger::ids::RecordId;
 use ledger::record::import::hugging_face::{self, CardKind};
-use ledger::record::import::{Imported, MAX_DOCUMENT, croissant, sentence_transformers, wheel};
+use ledger::record::import::{Imported, MAX_DOCUMENT, croissant, dpi, sentence_transformers, wheel};
 use ledger::record::kinds::{Licensed, Relation};
 use ledger::record::statement::Subject;
 use serde_json::{Value, json};
@@ -156,6 +156,7 @@ pub(crate) fn statements(path: &Path, wanted: &Wanted, defaults: &Defaults, sess
             };
             Ok(vec![complete(imported, defaults)?])
         }
+        What::Claims => claims(&bytes, wanted, defaults),
         What::Sources => {
             let model = wanted.subjects.first().and_then(Subject::record_id).ok_or_else(|| {
                 CliError::usage("training sources are about the record of a model card")
@@ -177,6 +178,7 @@ pub(crate) fn statements(path: &Path, wanted: &Wanted, defaults: &Defaults, sess
 enum What {
     Card,
     Croissant,
+    Claims,
     Sources,
     Wheel,
 }
@@ -188,6 +190,8 @@ fn what(name: &str, bytes: &[u8]) -> What {
         What::Wheel
     } else if name == SOURCES || starts("[") {
         What::Sources
+    } else if starts("{") && name.ends_with(".jsonl") {
+        What::Claims
     } else if starts("{") {
         What::Croissant
     } else {
@@ -233,6 +237,20 @@ fn card(bytes: &[u8], name: &str, wanted: &Wanted, defaults: &Defaults) -> Resul
         && let Some(claim) = hugging_face::license_claim(bytes, name, of, about)?
     {
         made.push(complete(claim, defaults)?);
+    }
+    Ok(made)
+}
+
+/// Datasets of the Data Provenance Initiative, a line each: the card, and what each claimant says about its licence.
+fn claims(bytes: &[u8], wanted: &Wanted, defaults: &Defaults) -> Result<Vec<Made>> {
+    let mut made = Vec::new();
+    for row in dpi::import(bytes)? {
+        let card = complete(row.card, defaults)?;
+        let about = vec![Subject::record(card.payload.id)];
+        made.push(card);
+        for claim in row.claims.into_iter().filter(|_| wanted.claims) {
+            made.push(complete(claim.about(about.clone()), defaults)?);
+        }
     }
     Ok(made)
 }
