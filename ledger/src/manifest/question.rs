@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, from_hex};
 use crate::manifest::kind::Kind;
-use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_title};
+use crate::manifest::mediawiki::{Title, TitleRefused, Wiki, is_account_title};
 use crate::manifest::normal::N1;
 use crate::manifest::paragraph::{MIN_PARAGRAPH, paragraph};
 use crate::manifest::url::{CanonicalUrl, UrlRefused};
@@ -252,11 +252,11 @@ fn is_web_address(line: &str) -> bool {
 }
 
 fn title_part(wiki: &Wiki, title: &str) -> Result<Part> {
-    let parsed = Title::parse(title, &Namespaces::common()).map_err(|refused| match refused {
+    let (home, parsed) = Title::resolve(title, wiki).map_err(|refused| match refused {
         TitleRefused::Account => account(),
         other => Error::new(Code::Usage, format!("{} is not a title: {other}", shown(title))),
     })?;
-    let keys: Vec<ContentKey> = parsed.spellings().iter().map(|title| key::mw_title(wiki, title)).collect();
+    let keys: Vec<ContentKey> = parsed.spellings().iter().map(|title| key::mw_title(&home, title)).collect();
     Ok(Part::new(Asked::Title(wiki.clone(), title.trim().to_owned()), Kind::MwTitle, keys))
 }
 
@@ -306,7 +306,7 @@ fn without_footnotes(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
-    use crate::manifest::mediawiki::plain;
+    use crate::manifest::mediawiki::{Namespaces, plain};
 
     fn enwiki() -> Wiki {
         "enwiki".parse().unwrap()
@@ -349,6 +349,8 @@ mod tests {
             ]
         );
         let keys = |text: &str| Question::parse(text, None).unwrap().parts()[0].keys().to_vec();
+        let tee = key::mw_title(&"dewiki".parse().unwrap(), &Title::new(10, "Tee").unwrap());
+        assert_eq!(keys("enwiki:title:de:Vorlage:Tee"), [tee]);
         assert_eq!(keys("enwiki:page:12"), [key::mw_page(&wiki, 12)]);
         assert_eq!(keys("enwiki:title:Talk:Tea"), [key::mw_title(&wiki, &Title::new(1, "Tea").unwrap())]);
     }
