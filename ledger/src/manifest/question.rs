@@ -24,7 +24,7 @@ use crate::ids::{ContentKey, from_hex};
 use crate::manifest::contributions::Contributions;
 use crate::manifest::iscc::Iscc;
 use crate::manifest::kind::{Form, Kind, Spec};
-use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_title};
+use crate::manifest::mediawiki::{Title, TitleRefused, Wiki, is_account_title};
 use crate::manifest::paragraph::MIN_PARAGRAPH;
 use crate::manifest::sha1::Sha1Name;
 use crate::manifest::span::SHARED_RUN;
@@ -252,11 +252,11 @@ impl Question {
 
     /// A page of a wiki, by its title, in every spelling that may mean it.
     pub fn of_title(wiki: &Wiki, title: &str) -> Result<Self> {
-        let parsed = Title::parse(title, &Namespaces::common()).map_err(|refused| match refused {
+        let (home, parsed) = Title::resolve(title, wiki).map_err(|refused| match refused {
             TitleRefused::Account => account(),
             other => Error::new(Code::Usage, format!("{} is not a title: {other}", shown(title))),
         })?;
-        let keys: Vec<ContentKey> = parsed.spellings().iter().map(|title| key::mw_title(wiki, title)).collect();
+        let keys: Vec<ContentKey> = parsed.spellings().iter().map(|title| key::mw_title(&home, title)).collect();
         let part = Part::new(Asked::Title(wiki.clone(), title.trim().to_owned()), Kind::MwTitle, keys);
         Ok(Self { near: near::of_title(parsed.text()), ..Self::of(part) })
     }
@@ -443,7 +443,7 @@ fn account() -> Error {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
-    use crate::manifest::mediawiki::plain;
+    use crate::manifest::mediawiki::{Namespaces, plain};
     use crate::manifest::paragraph;
 
     fn enwiki() -> Wiki {
@@ -509,6 +509,8 @@ mod tests {
             ]
         );
         let keys = |text: &str| parse(text, None).unwrap().parts()[0].keys().to_vec();
+        let tee = key::mw_title(&"dewiki".parse().unwrap(), &Title::new(10, "Tee").unwrap());
+        assert_eq!(keys("enwiki:title:de:Vorlage:Tee"), [tee]);
         assert_eq!(keys("enwiki:page:12"), [key::mw_page(&wiki, 12)]);
         assert_eq!(keys("enwiki:title:Talk:Tea"), [key::mw_title(&wiki, &Title::new(1, "Tea").unwrap())]);
     }

@@ -3,6 +3,8 @@
 //! Not a renderer and not a client: nothing here fetches a page or expands a template. The reader of dumps is
 //! `manifest::reader`. Rules and vectors stand in `docs/FORMAT-manifest.md`.
 
+mod interwiki;
+mod local;
 mod namespace;
 mod plain;
 mod title;

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::manifest::mediawiki::Wiki;
+use crate::manifest::mediawiki::local::{BY_LANGUAGE, BY_PROJECT, BY_WIKIPEDIA};
 use crate::manifest::mediawiki::title::canonical_text;
 use crate::manifest::normal::nfkc_casefold;
 
@@ -35,6 +37,31 @@ impl Namespaces {
         for (number, names) in COMMON {
             for name in *names {
                 list.add(*number, name);
+            }
+        }
+        list
+    }
+
+    /// The list for a wiki of which the name is known: common names, and those of its language and project.
+    pub fn of_wiki(wiki: &Wiki) -> Self {
+        let mut list = Self::common();
+        let name = wiki.as_str();
+        let known = wiki.language_and_project();
+        let is_wikipedia = known.as_ref().is_none_or(|(_, project)| *project == "wikipedia.org");
+        let project = BY_PROJECT.iter().find(|(ending, _)| name.ends_with(ending));
+        if !is_wikipedia || project.is_some() {
+            // Numbers from 100 on mean something else on every project.
+            list.by_name.retain(|_, number| !(matches!(number, 4 | 5) || (100..200).contains(number)));
+            list.add(4, "Project");
+            list.add(5, "Project talk");
+        }
+        // Codes were renamed on the way; the names of the language are the same.
+        let language = known.map(|(language, _)| if language == "nb" { "no".to_owned() } else { language });
+        let of = |table: &'static [(&str, _)]| table.iter().find(|(code, _)| language.as_deref() == Some(*code));
+        let own = if is_wikipedia { of(BY_WIKIPEDIA) } else { None };
+        for (_, names) in [of(BY_LANGUAGE), own, project].into_iter().flatten() {
+            for (number, names) in *names {
+                names.iter().for_each(|name| list.add(*number, name));
             }
         }
         list
@@ -215,6 +242,23 @@ mod tests {
         assert!(names.is_account("schreiber:A"));
         assert!(!is_account_title("schreiber:A"));
         assert!(names.is_account("Usuário(a):A"));
+    }
+
+    #[test]
+    fn local_names_hide_no_account_and_clash_with_nothing() {
+        for (_, names) in BY_LANGUAGE.iter().chain(BY_WIKIPEDIA).chain(BY_PROJECT) {
+            for (number, names) in *names {
+                assert!(!is_account_namespace(*number));
+                for name in *names {
+                    assert!(!Namespaces::common().number(name).is_some_and(is_account_namespace), "{name}");
+                }
+            }
+        }
+        let number = |wiki: &str, name| Namespaces::of_wiki(&wiki.parse().unwrap()).number(name);
+        assert_eq!((number("dewiki", "vorlage diskussion"), number("enwiki", "Vorlage")), (Some(11), None));
+        assert_eq!((number("enwiki", "Portal"), number("enwiktionary", "Portal")), (Some(100), None));
+        assert_eq!((number("enwiktionary", "Wikipedia"), number("dewiktionary", "Vorlage")), (None, Some(10)));
+        assert_eq!((number("nowiki", "Mal"), number("my-wiki", "Template")), (Some(10), Some(10)));
     }
 
     /// Whoever makes keys in another language needs the names too, so they are published beside the vectors.

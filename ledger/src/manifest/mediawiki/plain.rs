@@ -62,6 +62,12 @@ pub fn plain(wikitext: &str, namespaces: &Namespaces) -> String {
     line::lines(&text)
 }
 
+/// Whether this is the code of a language edition, in lower case; also the newer codes of editions that were renamed,
+/// which the rules of rendering do not know.
+pub(super) fn is_language(code: &str) -> bool {
+    language::LANGUAGES.binary_search(&code).is_ok() || matches!(code, "lzh" | "nb" | "yue")
+}
+
 /// Decodes character references; what is none stays as it is.
 pub(super) fn decode_entities(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {

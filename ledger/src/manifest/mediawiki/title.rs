@@ -1,5 +1,7 @@
 //! Canonical titles: one spelling for a page's name, and none for an account's.
 
+use crate::manifest::mediawiki::Wiki;
+use crate::manifest::mediawiki::interwiki;
 use crate::manifest::mediawiki::namespace::{Namespaces, is_account_namespace, is_account_title};
 use crate::manifest::mediawiki::plain::decode_entities;
 use crate::manifest::normal::nfc;
@@ -80,6 +82,18 @@ impl Title {
         Self::new(namespace, rest)
     }
 
+    /// A title as people write it on a wiki, and the wiki that it is on: `de:Tee` is on another.
+    ///
+    /// ```
+    /// use ledger::manifest::mediawiki::{Title, Wiki};
+    /// let (wiki, title) = Title::resolve(":wikt:de:Tee", &"enwiki".parse::<Wiki>()?)?;
+    /// assert_eq!((wiki.as_str(), title.text()), ("dewiktionary", "Tee"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resolve(text: &str, wiki: &Wiki) -> Result<(Wiki, Self), TitleRefused> {
+        interwiki::resolve(text, wiki)
+    }
+
     /// The namespace's number.
     pub const fn namespace(&self) -> i32 {
         self.namespace
@@ -94,9 +108,11 @@ impl Title {
     /// how most wikis store every title. Absence is proven only if it is proven for each.
     pub fn spellings(&self) -> Vec<Self> {
         let mut rest = self.text.chars();
-        let mut upper: String = rest.next().into_iter().flat_map(char::to_uppercase).collect();
-        upper.push_str(rest.as_str());
+        let mut capital = rest.next().into_iter().flat_map(char::to_uppercase);
         let mut all = vec![self.clone()];
+        // MediaWiki leaves a letter alone whose capital is two, such as ß.
+        let (Some(first), None) = (capital.next(), capital.next()) else { return all };
+        let upper = format!("{first}{}", rest.as_str());
         if let Ok(other) = Self::new(self.namespace, &upper)
             && other != *self
         {
@@ -194,6 +210,7 @@ mod tests {
         assert_eq!(spellings("Anarchism"), ["Anarchism"]);
         assert_eq!(spellings("é"), ["é", "É"]);
         assert_eq!(spellings("1984"), ["1984"]);
+        assert_eq!(spellings("ßa"), ["ßa"]);
     }
 
     proptest! {

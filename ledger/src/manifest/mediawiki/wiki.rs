@@ -61,6 +61,20 @@ impl Wiki {
     }
 }
 
+impl Wiki {
+    /// The language code and the project's domain of a wiki that is named by both; `None` for any other.
+    pub(super) fn language_and_project(&self) -> Option<(String, &'static str)> {
+        if SINGLE.iter().any(|(host, name)| *name == self.0 && !host.ends_with(".wikipedia.org")) {
+            return None;
+        }
+        // The longest ending: every name of a Wikipedia ends in "wiki", and only theirs in nothing longer.
+        let by_ending = PROJECTS.iter().filter_map(|(domain, ending)| Some((self.0.strip_suffix(ending)?, *domain)));
+        let (language, domain) = by_ending.min_by_key(|(language, _)| language.len())?;
+        let renamed = SINGLE.iter().find(|(_, name)| *name == self.0).and_then(|(host, _)| host.split('.').next());
+        Some((renamed.map_or_else(|| language.replace('_', "-"), str::to_owned), domain))
+    }
+}
+
 impl fmt::Display for Wiki {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -104,6 +118,24 @@ mod tests {
             ("notwikipedia.org", None),
         ] {
             assert_eq!(Wiki::of_host(host).map(|w| w.0), wiki.map(str::to_owned), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_language_and_project_of_a_name() {
+        for (wiki, expected) in [
+            ("enwiki", Some(("en", "wikipedia.org"))),
+            ("dewiktionary", Some(("de", "wiktionary.org"))),
+            ("zh_min_nanwiki", Some(("nan", "wikipedia.org"))),
+            ("nowiki", Some(("nb", "wikipedia.org"))),
+            ("zh_classicalwiktionary", Some(("zh-classical", "wiktionary.org"))),
+            ("commonswiki", None),
+            ("wikidatawiki", None),
+            ("sourceswiki", None),
+            ("example", None),
+        ] {
+            let found = wiki.parse::<Wiki>().unwrap().language_and_project();
+            assert_eq!(found.as_ref().map(|(l, p)| (l.as_str(), *p)), expected, "{wiki}");
         }
     }
 
