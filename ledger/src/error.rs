@@ -108,6 +108,7 @@ codes! {
     CommentPeriod = "comment_period", Rejected, 422, 14, "The public has not had the time for comments that the policy gives it.", "Wait until comments were open for the days named; the log's own times count.";
     AgreementIncomplete = "agreement_incomplete", Rejected, 422, 14, "The agreement lacks what ratification needs.", "Propose it again with a summary, an impact assessment and a rollback plan.";
     VetoLate = "veto_late", Rejected, 422, 14, "The time for a veto is over.", "What is ratified can be suspended or ended by the council.";
+    NotRedactable = "not_redactable", Rejected, 422, 2, "Records of this kind are never redacted.", "Structural records hold no free text. Retract it without `redaction`.";
     TargetUnknown = "target_unknown", Rejected, 422, 3, "The record that this one is about is not in the log.", "Send that record first, and check its id.";
     SubjectCap = "subject_cap", Rejected, 422, 14, "There are as many statements of unvouched keys about this as the policy allows.", "Ask a steward to vouch for your key, or to speak for you.";
     Unvouched = "unvouched", Rejected, 422, 14, "Nobody vouches for the key that signed this.", "Ask a steward of the log to vouch for the record.";
@@ -122,6 +123,7 @@ codes! {
     ProofInvalid = "proof_invalid", Unverified, 400, 11, "The proof does not lead from the entry to the root.", "Fetch the proof again; if it fails again, report the log with both files.";
     BindingMismatch = "binding_mismatch", Unverified, 422, 12, "Two things that must be the same are not.", "The file named does not belong to this record: check that nothing was swapped.";
     OriginMismatch = "origin_mismatch", Unverified, 422, 12, "The checkpoint is of another log.", "Check that the bundle and the pinned policy speak of the same log.";
+    Withheld = "withheld", Unverified, 422, 11, "The log keeps back a body that no retraction erased.", "Ask again; if it fails again, keep the checkpoint and report the log.";
     Rollback = "rollback", Unverified, 409, 13, "The log showed a smaller tree than it showed before.", "Keep the evidence file and send it to the log's witnesses.";
     Fork = "fork", Unverified, 409, 13, "The log showed two trees that do not extend one another.", "Keep the evidence file and send it to the log's witnesses.";
     PolicyUnmet = "policy_unmet", Unverified, 422, 14, "Too few witnesses cosigned, or the log's key is not the pinned one.", "Wait for the witnesses, or check the pinned policy.";

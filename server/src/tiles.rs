@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hyper::HeaderMap;
 use ledger::Code;
 use ledger::ids::BodyDigest;
-use ledger::log::{Body, EntryView, Filter as Terms, Order, Published, Term};
+use ledger::log::{Body, EntryView, Published};
 use ledger::merkle::{EntryBundleId, TileId};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -108,19 +108,16 @@ async fn marker() -> Answer {
 pub(crate) fn held_body(app: &App, view: &Published, entry: &EntryView) -> Result<bytes::Bytes, Problem> {
     match app.log.body(entry)? {
         Body::Held(bytes) => Ok(bytes),
-        Body::Redacted => Err(redacted(app, view, entry)),
+        Body::Redacted => Err(redacted(view, entry)),
     }
 }
 
 /// What is said about a body that was erased: everything that the leaf keeps, and who had it erased.
-pub(crate) fn redacted(app: &App, view: &Published, entry: &EntryView) -> Problem {
-    let terms = Terms { terms: vec![Term::Ref(entry.header.record), Term::Kind("retraction".to_owned())] };
-    let retraction = app.log.page(view, &terms, Order::From(entry.index), 1).ok();
-    let retraction = retraction.and_then(|page| page.entries.first().map(|entry| entry.index));
+pub(crate) fn redacted(view: &Published, entry: &EntryView) -> Problem {
     let problem = Problem::new(Code::Redacted, format!("the body of entry {} was erased", entry.index))
         .with("index", entry.index.to_string())
         .with("record", entry.header.record.to_hex());
-    match retraction {
+    match view.state.redaction(&entry.header.record) {
         Some(index) => problem.with("retraction", index.to_string()),
         None => problem,
     }

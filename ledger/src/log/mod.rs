@@ -12,6 +12,7 @@
 mod bundling;
 mod clock;
 mod door;
+mod erasing;
 
 mod fsck;
 mod index;

@@ -150,7 +150,14 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
             other => other?,
         }
     }
-    publisher.publish()?;
+    match publisher.shared.finish_erasing(&state) {
+        // Nothing is published, and nothing taken in, until there is room to erase what was redacted.
+        Err(error) if error.code() == Code::DiskFull => publisher.shared.wait_for_room(),
+        other => {
+            other?;
+            publisher.publish()?;
+        }
+    }
     let sequencer = Sequencer {
         shared: Arc::clone(&shared),
         signers: options.signers,

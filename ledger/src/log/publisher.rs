@@ -17,6 +17,7 @@ use crate::engine::{Head, Position};
 use crate::error::{Code, Error, Result};
 use crate::ids::{TreeSize, UnixMillis};
 use crate::note::Policy;
+use crate::record::kind::Kind;
 use crate::state::State;
 
 /// Every 65,536 entries or 10 s the index is made durable, so that a start replays no more than that (DESIGN §6).
@@ -162,6 +163,10 @@ impl Publisher {
             Err(error) => return Err(error),
         };
         self.shared.indexed.store(snapshot.tail.size().0, Ordering::Release);
+        match self.shared.finish_erasing(&snapshot.state) {
+            Err(error) if error.code() == Code::DiskFull => return Ok(false),
+            other => other?,
+        }
         self.shared.roots.reopened(snapshot.terms);
         (self.indexer, self.position, self.received) = (indexer, snapshot.position, snapshot.received);
         (self.tail, self.state, self.head) = (Arc::new(snapshot.tail), Arc::new(snapshot.state), head);
@@ -196,10 +201,17 @@ impl Publisher {
             self.indexer.apply(&entries, &full)?;
             self.position = batch.committed.next;
         }
+        self.shared.indexed.store(tail.size().0, Ordering::Release);
+        for entry in batch.entries.iter().filter(|entry| entry.header.kind == Kind::Retraction.as_str()) {
+            for target in &entry.header.refs {
+                if batch.state.redaction(target) == Some(entry.index) {
+                    self.shared.erase(target)?;
+                }
+            }
+        }
         for tile in full {
             self.shared.tiles.insert(tile.level, tile.index, tile.tree);
         }
-        self.shared.indexed.store(tail.size().0, Ordering::Release);
         self.tail = Arc::new(tail);
         self.state = batch.state;
         self.head = Some(batch.head);

@@ -153,6 +153,18 @@ impl Shared {
             .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index"))
     }
 
+    /// The indexed entries of a record, in their order: its first, and those of its co-signatures.
+    pub(super) fn entries_of(&self, record: &RecordId) -> impl Iterator<Item = Result<EntryView>> {
+        let (record, indexed) = (*record, self.indexed());
+        self.index
+            .ascending(&Term::Record(record), LeafIndex(0))
+            // A row from before a crash may be of a batch that was never committed.
+            .take_while(move |index| index.as_ref().map_or(true, |index| indexed.covers(*index)))
+            .map(|index| self.entry(index?))
+            // A row holds the first bytes of an id.
+            .filter(move |entry| entry.as_ref().map_or(true, |entry| entry.header.record == record))
+    }
+
     /// A committed entry.
     pub(super) fn entry(&self, index: LeafIndex) -> Result<EntryView> {
         let bytes = self.engine.read_entry(self.places(index)?.entry).map_err(refused)?;

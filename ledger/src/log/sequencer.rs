@@ -12,11 +12,12 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::clock::Timekeeper;
+use super::erasing::erasable;
 use super::index::is_full;
 use super::open::refused;
 use super::publisher::Work;
 use super::queue::{Pending, Wait};
-use super::{Sequenced, Shared, Term, room};
+use super::{Sequenced, Shared, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
@@ -86,23 +87,28 @@ pub(super) struct Sequencer {
 /// Where the records of the newest batches stand, until the index has them.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    records: HashMap<RecordId, Vec<(LeafIndex, Vec<KeyId>)>>,
+    records: HashMap<RecordId, Vec<(LeafIndex, String, Vec<KeyId>)>>,
 }
 
 impl Recent {
     fn find(&self, record: &RecordId, signers: &[KeyId]) -> Option<LeafIndex> {
-        let (index, _) = self.records.get(record)?.iter().find(|(_, known)| known == signers)?;
+        let (index, ..) = self.records.get(record)?.iter().find(|(.., known)| known == signers)?;
         Some(*index)
     }
 
-    fn add(&mut self, record: RecordId, index: LeafIndex, signers: Vec<KeyId>) {
-        self.records.entry(record).or_default().push((index, signers));
+    fn kind_of(&self, record: &RecordId) -> Option<&str> {
+        self.records.get(record)?.first().map(|(_, kind, _)| kind.as_str())
+    }
+
+    fn add(&mut self, index: LeafIndex, header: &Header) {
+        let known = (index, header.kind.clone(), header.signers.clone());
+        self.records.entry(header.record).or_default().push(known);
     }
 
     /// Forgets what the index holds.
     fn forget_below(&mut self, indexed: TreeSize) {
         self.records.retain(|_, places| {
-            places.retain(|(index, _)| !indexed.covers(*index));
+            places.retain(|(index, ..)| !indexed.covers(*index));
             !places.is_empty()
         });
     }
@@ -257,6 +263,9 @@ impl Sequencer {
             let admitted =
                 draft.state.admit(validated.record(), index, now).and_then(|()| match validated.record().predicate {
                     Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
+                    Predicate::Retraction(ref retraction) if retraction.redaction.is_some() => {
+                        self.admit_redaction(&retraction.target.id(), &in_batch)
+                    }
                     _ => Ok(()),
                 });
             let entry = match admitted {
@@ -281,7 +290,7 @@ impl Sequencer {
             }
             let leaf = LeafHash::of_entry(&bytes);
             draft.range.append(leaf, &mut |_, _, _| {});
-            in_batch.add(validated.id(), index, validated.signers().to_vec());
+            in_batch.add(index, &header);
             let bytes = Bytes::from(bytes);
             draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body: validated.body().clone() });
             draft.entries.push(BatchEntry { index, body: validated.body_digest(), header, leaf });
@@ -296,17 +305,25 @@ impl Sequencer {
         if let Some(index) = in_batch.find(record, signers).or_else(|| self.recent.find(record, signers)) {
             return Ok(Some(index));
         }
-        for index in self.shared.index.ascending(&Term::Record(*record), LeafIndex(0)) {
-            let index = index?;
-            if !self.size().covers(index) {
-                break; // a row from before a crash, whose batch was never committed
-            }
-            let entry = self.shared.entry(index)?;
-            if entry.header.record == *record && entry.header.signers == signers {
-                return Ok(Some(index));
+        for entry in self.shared.entries_of(record) {
+            let entry = entry?;
+            if entry.header.signers == signers {
+                return Ok(Some(entry.index));
             }
         }
         Ok(None)
+    }
+
+    /// Whether the body of a record may be erased, by its kind: wherever its first entry is.
+    fn admit_redaction(&self, target: &RecordId, in_batch: &Recent) -> Result<()> {
+        if let Some(kind) = in_batch.kind_of(target).or_else(|| self.recent.kind_of(target)) {
+            return erasable(kind);
+        }
+        match self.shared.entries_of(target).next() {
+            Some(entry) => erasable(&entry?.header.kind),
+            // Nothing is there yet, and nothing will be: its id is refused from now on.
+            None => Ok(()),
+        }
     }
 
     /// Signs the head over a draft, and checks the signature before anybody could see it.
@@ -335,7 +352,7 @@ impl Sequencer {
         *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = (head.size, Arc::clone(&draft.state));
         self.recent.forget_below(self.shared.indexed());
         for entry in &draft.entries {
-            self.recent.add(entry.header.record, entry.index, entry.header.signers.clone());
+            self.recent.add(entry.index, &entry.header);
         }
         let waiting = now_or_later(draft.waiting.into_iter().chain(draft.settled));
         let batch = Batch { entries: draft.entries, head, committed, state: draft.state, received: now, waiting };

@@ -209,6 +209,11 @@ impl State {
         self.redacted.get(id).copied()
     }
 
+    /// Every record whose body was erased, with the retraction's entry, in the order of their ids.
+    pub fn redactions(&self) -> impl Iterator<Item = (&RecordId, LeafIndex)> {
+        self.redacted.iter().map(|(record, index)| (record, *index))
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> Option<&PolicyState> {
         self.policy.as_ref()

@@ -32,7 +32,7 @@ pub(super) fn record(reading: &Reading<'_>, name: &str, request: Request<'_>) ->
     let same: Vec<LeafIndex> = same.entries.iter().map(|entry| entry.index).collect();
     let redacted_by = match seen.content {
         Some(_) => None,
-        None => referring.iter().find(|other| other.kind == "retraction").map(|other| other.index),
+        None => reading.view.state.redaction(&seen.record),
     };
     let context = Context { referring: &referring, referring_more: more, same: &same, redacted_by };
     let signers = reading.signers(&seen, &mut Allowance::default());

@@ -13,6 +13,7 @@ use crate::ids::{KeyId, UnixMillis};
 use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consistency, verify_inclusion};
 use crate::testing;
 
+mod erasing;
 mod faults;
 mod local;
 mod records;
