@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use ledger::Code;
 use ledger::entry::{Entry, Header, body_digest};
-use ledger::ids::{BodyDigest, LeafIndex, TreeSize, to_hex};
+use ledger::ids::{BodyDigest, LeafIndex, RecordId, TreeSize, to_hex};
 use ledger::merkle::{CompactRange, EntryBundleId, LeafHash, RootHash, decode_bundle};
 use ledger::note::AcceptedCheckpoint;
 use ledger::note::signed::MAX_NOTE_LEN;
@@ -104,6 +104,7 @@ impl<'a> View<'a> {
         let mut state = State::default();
         let mut root_then = None;
         let mut first = None;
+        let mut missing = Vec::new();
         for number in 0..size.0.div_ceil(BUNDLE) {
             let Some(id) = EntryBundleId::in_tree(number, size) else { break };
             let bytes = self.bundle(id)?;
@@ -121,7 +122,11 @@ impl<'a> View<'a> {
                 let Entry { header, body } = Entry::decode(bytes).at(format!("entry {index}"))?;
                 let concerns = State::concerns(&header);
                 let wanted = wants(index, &header);
-                let record = if concerns || wanted { self.record(index, &header, body)? } else { None };
+                let asked = concerns || wanted;
+                let record = if asked { self.record(index, &header, body)? } else { None };
+                if asked && record.is_none() {
+                    missing.push((index, header.record));
+                }
                 let counts = match &record {
                     Some(record) => {
                         state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok()
@@ -141,6 +146,8 @@ impl<'a> View<'a> {
             root_then = Some(range.root());
         }
         self.judge(range.root(), root_then, first)?;
+        // A retraction comes after what it takes back, so only now it shows whether one names each.
+        missing.iter().try_for_each(|(index, record)| explained(&state, *index, record))?;
         Memory::of(&self.session.config).remember(self.accepted.log(), &self.note)?;
         Ok(state)
     }
@@ -214,7 +221,8 @@ impl<'a> View<'a> {
         Ok(bytes)
     }
 
-    /// The record of an entry, held against the digest that the entry names and the header that it must have.
+    /// The record of an entry, held against the digest that the entry names and the header that it must have. `None` where
+    /// the log says that it was erased; whether it may say so, [`explained`] tells.
     pub(crate) fn record(&self, index: LeafIndex, header: &Header, body: BodyDigest) -> Result<Option<Record>> {
         let Some(bytes) = self.body(body)? else { return Ok(None) };
         let place = || format!("the body of entry {index}");
@@ -225,8 +233,8 @@ impl<'a> View<'a> {
         Ok(Some(record))
     }
 
-    /// A body by its digest; `None` if it was erased.
-    pub(crate) fn body(&self, digest: BodyDigest) -> Result<Option<Vec<u8>>> {
+    /// A body by its digest; `None` if the log says that it was erased.
+    fn body(&self, digest: BodyDigest) -> Result<Option<Vec<u8>>> {
         let hex = digest.to_hex();
         let (a, rest) = hex.split_at(2);
         let path = self.folder.join("bodies").join(a).join(rest);
@@ -255,6 +263,15 @@ impl<'a> View<'a> {
         if let Some(folder) = path.parent() {
             let _ = files::make_dir(folder).and_then(|()| files::write(path, bytes));
         }
+    }
+}
+
+/// Whether a body may be missing: only where a retraction that counts names its record.
+pub(crate) fn explained(state: &State, index: LeafIndex, record: &RecordId) -> Result<()> {
+    match state.redaction(record) {
+        Some(_) => Ok(()),
+        None => Err(CliError::new(Code::Withheld, "the log says that this body was erased, and no retraction says so")
+            .at(format!("the body of entry {index}"))),
     }
 }
 

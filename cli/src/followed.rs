@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::failure::Result;
-use crate::follow::View;
+use crate::follow::{View, explained};
 use crate::screen::time;
 use crate::session::Session;
 
@@ -113,6 +113,9 @@ impl Records for Followed<'_> {
         if !erased {
             let failed = |error: crate::failure::CliError| Error::new(error.code(), error.to_string());
             item.record = self.view.record(index, &item.header, *body).map_err(failed)?;
+            if item.record.is_none() {
+                explained(&self.state, index, &item.header.record).map_err(failed)?;
+            }
         }
         let holds = item.record.as_ref().is_none_or(|record| self.state.verify_signatures(record).is_ok());
         let item = holds.then_some(item);

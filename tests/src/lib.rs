@@ -9,12 +9,19 @@
 //! COLOPHON_REQUIRE=all   what is missing is a failure, not a skip
 //! ```
 
-#![allow(clippy::panic, clippy::print_stdout, reason = "a test that cannot go on says so and fails")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so and fails"
+)]
 
+pub mod between;
 mod counted;
 pub mod faults;
 mod program;
 mod served;
+pub mod stage;
 
 use std::path::PathBuf;
 
