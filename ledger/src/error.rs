@@ -142,6 +142,8 @@ codes! {
     BulkRefused = "bulk_refused", Rejected, 422, 2, "So many questions to one keyspace, asked so finely, would tell who asks.", "Ask for three keys at most, with prefixes of at most 12 bits (`--bits 12`), or with `--local`, which tells nobody anything.";
     ManifestClosed = "manifest_closed", Rejected, 403, 2, "The manifest is closed: its keys are shown only among a thousand others.", "Ask by a shorter prefix, as `colophon ask` does by itself.";
     OutputExists = "output_exists", Rejected, 409, 2, "The output folder exists and is not empty.", "Choose a folder that does not exist yet.";
+    WorkDiffers = "work_differs", Rejected, 409, 2, "A build of something else was begun here.", "Run it to its end with the source and the options that it was begun with, or remove the folder named to begin anew.";
+    WorkLocked = "work_locked", Unavailable, 503, 2, "Another process builds here.", "Wait for it, or stop it: what it has finished is kept.";
     FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";
     ManifestUnknown = "manifest_unknown", NotFound, 404, 3, "No manifest record of the ledger names this keyspace.", "Publish the manifest record first.";
@@ -165,7 +167,7 @@ codes! {
     StoreBehindGuard = "store_behind_guard", Corrupt, 503, 13, "The data is older than the commit guard.", "Restore the newest data; signing on would fork the log.";
     Overloaded = "overloaded", Unavailable, 503, 20, "The log is at its limit.", "Try again after the time given in Retry-After.";
     RateLimited = "rate_limited", Unavailable, 429, 20, "Too many requests from this key or address.", "Try again after the time given in Retry-After.";
-    DiskFull = "disk_full", Unavailable, 507, 1, "The disk is full; the log is read-only.", "Free space; the log resumes by itself.";
+    DiskFull = "disk_full", Unavailable, 507, 1, "The disk is full.", "Free space. A log is read-only meanwhile and resumes by itself; a build goes on when the same command is run again.";
     AwaitingWitnesses = "awaiting_witnesses", Unavailable, 202, 20, "The record is durable and not yet cosigned.", "Ask again at the status URL.";
     CheckpointStale = "checkpoint_stale", Unavailable, 503, 20, "The newest published checkpoint is old.", "Look at the log's witnesses and at its clock; new records are kept and wait.";
     Stopping = "stopping", Unavailable, 503, 20, "The log is stopping.", "Send it again in a moment; a repeated record gets the same index.";

@@ -1,4 +1,4 @@
-//! From a source to a manifest: every keyspace that its items have, built side by side in one pass.
+//! From a source to a manifest: every keyspace that its items have, from one reading of it.
 //!
 //! ```text
 //! DIR/manifest.json            the summary: rows for the `manifest` record, and a report of what was read
@@ -8,21 +8,26 @@
 //! DIR appears when all of it is durable, or not at all. The summary is not signed and proves nothing: what counts is what
 //! the issuer signs into the ledger. No path, title or text of the source reaches any of these files.
 
+mod reading;
+mod work;
+mod writing;
+
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::KeyspaceId;
-use crate::manifest::builder::{Builder, Item};
-use crate::manifest::disk::{Staging, io_error, write_file};
-use crate::manifest::header::{About, Source};
-use crate::manifest::keying::Keyer;
+use crate::manifest::builder::all_cores;
+use crate::manifest::disk::{Output, io_error};
+use crate::manifest::header::{BUILDER, Source};
 use crate::manifest::keyspace::{Declaration, KeyLen};
 use crate::manifest::kind::{Form, Kind, Spec};
-use crate::manifest::reader::{Progress, Read, ReadItem, ReadOptions, Skip, read};
+use crate::manifest::reader::ReadOptions;
 use crate::manifest::shown;
+use work::{State, Work};
 
 mod numbers;
 mod sample;
@@ -42,11 +47,26 @@ pub struct BuildOptions {
     pub read: ReadOptions,
     /// How many bytes of each key are kept.
     pub key_len: KeyLen,
+    /// Whether every key gets a row: its license, how often it came, where first.
+    pub has_meta: bool,
+    /// How many bytes the whole process may hold, the items that it reads included as long as none is larger than 4 MiB.
+    pub memory: usize,
+    /// How many threads make keys and sort.
+    pub threads: NonZeroUsize,
 }
+
+/// The memory of a build if nobody says otherwise.
+pub const DEFAULT_MEMORY: usize = 512 << 20;
 
 impl Default for BuildOptions {
     fn default() -> Self {
-        Self { read: ReadOptions::default(), key_len: KeyLen::Full }
+        Self {
+            read: ReadOptions::default(),
+            key_len: KeyLen::Full,
+            has_meta: true,
+            memory: DEFAULT_MEMORY,
+            threads: all_cores(),
+        }
     }
 }
 
@@ -96,23 +116,81 @@ pub struct KeyCount {
     pub duplicates: u64,
 }
 
+/// Which part of a build is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// What an earlier process read is read again, and held against what it read.
+    Resuming,
+    /// The source is read and its keys are made; in bytes of the source as it is stored.
+    Reading,
+    /// The keys are merged; in keys.
+    Merging,
+}
+
+/// How far a build has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The part.
+    pub stage: Stage,
+    /// How much of it is done.
+    pub done: u64,
+    /// Of how much, where that is known.
+    pub total: Option<u64>,
+    /// Items read so far.
+    pub items: u64,
+}
+
 /// Builds the manifest of a source into `out`, which must be absent or empty.
+///
+/// The work is done in the folder `OUT.partial` beside it. A process that was killed there, or stopped because the disk
+/// was full, left its finished parts; the same call goes on from them, and comes to the same bytes. `progress` is told
+/// how far it is, by several threads.
 pub fn build(
     source: &Path,
     out: &Path,
     options: &BuildOptions,
-    progress: &mut dyn FnMut(&Progress),
+    progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Summary> {
-    // The folder first: a long build must not end in "the output exists".
-    let staging = Staging::beside(out)?;
-    let mut keyspaces = Keyspaces::new(options);
-    let source = read(source, &options.read, &mut |read| keyspaces.take(read), progress)?;
-    let summary = keyspaces.finish(staging.path(), source)?;
+    let (mut work, state) = Work::open(out, &plan(source, options)?)?;
+    match fill(source, options, &mut work, &state, progress) {
+        Ok(summary) => work.publish().map(|()| summary),
+        Err(error) => {
+            work.abandon(&error);
+            Err(error)
+        }
+    }
+}
+
+fn fill(
+    source: &Path,
+    options: &BuildOptions,
+    work: &mut Work,
+    state: &State,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Summary> {
+    let read = reading::read(source, options, work, state, progress)?;
+    let summary = writing::write(read, options, work, state, progress)?;
     let mut bytes = serde_json::to_vec_pretty(&summary).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
     bytes.push(b'\n');
-    write_file(staging.path().join("manifest.json"), &bytes)?;
-    staging.publish(out)?;
+    let path = work.staging().join("manifest.json");
+    let mut output = Output::resume(path, 0)?;
+    output.write(&bytes)?;
+    output.finish()?;
     Ok(summary)
+}
+
+/// What must be the same for a build to go on: everything that the bytes of the output follow from, but for the source's
+/// own bytes, which are compared when they are read again. Memory and threads are not among it.
+fn plan(source: &Path, options: &BuildOptions) -> Result<String> {
+    let BuildOptions { read, key_len, has_meta, memory: _, threads: _ } = options;
+    let about = std::fs::metadata(source).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::new(Code::Usage, "there is no such file").at(source.display().to_string())
+        }
+        _ => io_error(source, &e),
+    })?;
+    let bytes = if about.is_dir() { 0 } else { about.len() };
+    Ok(format!("{BUILDER}; {} {}; {bytes} bytes; {read:?}; {key_len:?}; {has_meta}", FORMAT, env!("CARGO_PKG_VERSION")))
 }
 
 /// Reads the summary of a folder that [`build`] made.
@@ -129,105 +207,6 @@ pub fn read_summary(folder: &Path) -> Result<Summary> {
         return Err(wrong(format!("another format: {}", shown(&summary.format))));
     }
     Ok(summary)
-}
-
-/// The keyspaces of one source while it is read.
-struct Keyspaces<'a> {
-    options: &'a BuildOptions,
-    keyer: Keyer,
-    builders: BTreeMap<Spec, Builder>,
-    /// Licenses in the order of their first item, with their places.
-    licenses: BTreeMap<String, u16>,
-    items: u64,
-    /// Items that have a text that was not read.
-    unread: u64,
-    report: Report,
-}
-
-impl<'a> Keyspaces<'a> {
-    fn new(options: &'a BuildOptions) -> Self {
-        Self {
-            options,
-            keyer: Keyer::new(options.read.kinds),
-            builders: BTreeMap::new(),
-            licenses: BTreeMap::from([(options.read.license.clone(), 0)]),
-            items: 0,
-            unread: 0,
-            report: Report::default(),
-        }
-    }
-
-    fn take(&mut self, read: Read) -> Result<()> {
-        match read {
-            Read::Item(item) => self.item(&item),
-            Read::Dropped(skip) => {
-                // It keeps its place in the source, so that ordinals can be counted by others.
-                self.items += 1;
-                *self.report.dropped.entry(skip.as_str().into()).or_default() += 1;
-                Ok(())
-            }
-            Read::Without(skip) => {
-                if skip == Skip::TooLarge {
-                    self.unread += 1;
-                }
-                *self.report.without.entry(skip.as_str().into()).or_default() += 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn item(&mut self, item: &ReadItem) -> Result<()> {
-        let license = self.license(item.license.as_deref())?;
-        let about = Item { license, ordinal: self.items };
-        self.items += 1;
-        self.report.items += 1;
-        let Self { keyer, builders, options, .. } = self;
-        self.report.unassigned += keyer.item(item, &mut |spec, key| {
-            let builder = builders.entry(spec).or_insert_with(|| Builder::new(spec).key_len(options.key_len));
-            builder.push(key, about)
-        })?;
-        Ok(())
-    }
-
-    fn license(&mut self, stated: Option<&str>) -> Result<u16> {
-        let Some(stated) = stated else { return Ok(0) };
-        if let Some(place) = self.licenses.get(stated) {
-            return Ok(*place);
-        }
-        let place = u16::try_from(self.licenses.len())
-            .map_err(|_| Error::new(Code::TooMany, "the items have more than 65,535 different licenses"))?;
-        self.licenses.insert(stated.to_owned(), place);
-        Ok(place)
-    }
-
-    fn finish(mut self, folder: &Path, source: Source) -> Result<Summary> {
-        if self.builders.is_empty() {
-            return Err(Error::new(Code::SourceInvalid, "nothing in the source gives a key"));
-        }
-        let mut licenses: Vec<(u16, String)> = self.licenses.into_iter().map(|(text, place)| (place, text)).collect();
-        licenses.sort();
-        let licenses: Vec<String> = licenses.into_iter().map(|(_, text)| text).collect();
-        let mut rows = Vec::new();
-        for (spec, builder) in self.builders {
-            let pushed = builder.pushed();
-            let coverage = coverage(spec);
-            let about = About { source: source.clone(), coverage: coverage.into(), licenses: licenses.clone() };
-            let (header, keyspace) = builder.finish(folder, about)?;
-            let mut row = header.to_declaration(&keyspace);
-            if spec.kind().is_text() && self.unread > 0 {
-                row.disclosure = "partial".into();
-            }
-            rows.push(row);
-            self.report.keys.push(KeyCount {
-                id: keyspace.id(),
-                spec: spec.to_string(),
-                pushed,
-                unique: keyspace.n(),
-                duplicates: header.duplicates(),
-            });
-        }
-        Ok(Summary { format: FORMAT.into(), source, keyspaces: rows, report: self.report })
-    }
 }
 
 /// What the keys of a spec cover, in words for whoever reads an answer.

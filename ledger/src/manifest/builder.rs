@@ -28,13 +28,13 @@ use crate::manifest::keyspace::{KeyLen, Keyspace};
 use crate::manifest::kind::Spec;
 use crate::manifest::meta::Meta;
 
-use columns::Columns;
-use merge::Merge;
+pub(super) use columns::Columns;
+pub(super) use merge::Merge;
 pub use ordered::OrderedBuilder;
-use parallel::all_cores;
-use place::place;
-use row::{Row, Space, Width};
-use run::Run;
+pub(super) use parallel::all_cores;
+pub(super) use place::place;
+pub(super) use row::{Row, Space, Width};
+pub(super) use run::{Run, RunFile};
 
 /// Collects the keys of one keyspace.
 ///

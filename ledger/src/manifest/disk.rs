@@ -12,6 +12,16 @@ pub(super) fn io_error(path: &Path, error: &io::Error) -> Error {
     Error::new(code, error.to_string()).at(path.display().to_string())
 }
 
+/// Refuses a folder that is there and holds something.
+pub(super) fn refuse_occupied(folder: &Path) -> Result<()> {
+    match fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+        Ok(true) => Err(Error::new(Code::OutputExists, "not empty").at(folder.display().to_string())),
+        Ok(false) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(io_error(folder, &e)),
+    }
+}
+
 /// A folder in the making. Dropped before [`Staging::publish`], it is removed with all that is in it.
 #[derive(Debug)]
 pub(super) struct Staging {
@@ -22,15 +32,7 @@ pub(super) struct Staging {
 impl Staging {
     /// Makes the temporary sibling of `target`, which must be absent or an empty folder.
     pub(super) fn beside(target: &Path) -> Result<Self> {
-        match fs::read_dir(target) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(Error::new(Code::OutputExists, "not empty").at(target.display().to_string()));
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(io_error(target, &e)),
-        }
+        refuse_occupied(target)?;
         let Some(name) = target.file_name() else {
             return Err(Error::new(Code::Usage, "the output has no name").at(target.display().to_string()));
         };
@@ -93,6 +95,11 @@ impl Output {
         Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file) })
     }
 
+    /// Hands what was written to the file system, so that it outlives this process.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(|e| io_error(&self.path, &e))
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.writer.write_all(bytes).map_err(|e| io_error(&self.path, &e))
     }
@@ -116,7 +123,8 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| io_error(path, &e))
 }
 
-fn parent_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub(super) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

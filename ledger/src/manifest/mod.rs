@@ -46,7 +46,10 @@ mod whole;
 mod wikidata;
 
 pub use bucket::MAX_BUCKET;
-pub use build::{BuildOptions, KeyCount, Numbers, Report, Sampled, Summary, build, read_summary, sample};
+pub use build::{
+    BuildOptions, DEFAULT_MEMORY, KeyCount, Numbers, Progress, Report, Sampled, Stage, Summary, build, read_summary,
+    sample,
+};
 pub use builder::{Builder, Item, OrderedBuilder};
 pub use cite::Citation;
 pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
@@ -62,7 +65,7 @@ pub use named::Named;
 pub use normal::{N1, UNICODE_VERSION};
 pub use paragraph::{MIN_PARAGRAPH, paragraph, paragraphs};
 pub use question::{Asked, Bearing, Hints, MAX_BULK_DEPTH, MAX_SINGLE, Part, Question};
-pub use reader::{Progress, ReadOptions, ReaderKind, Skip};
+pub use reader::{FieldNames, Preset, ReadOptions, ReaderKind, Skip};
 pub use reply::{Answer, MAX_REPLY_BUCKETS, MetaMode, Proven, VerifiedRange};
 pub use rollup::{MAX_BEHIND, Run, RunHeader, VerifiedRun, is_run_file_name, merges, tiling};
 pub use runs::{Gathered, RunFiles, RunPlan, build_run, open_run};

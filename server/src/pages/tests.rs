@@ -115,7 +115,7 @@ fn contents(server: &TestServer, model: RecordId) -> RecordId {
     let folder = tempfile::tempdir().unwrap();
     let (source, out) = (folder.path().join("wiki.xml"), folder.path().join("out"));
     std::fs::write(&source, WIKI).unwrap();
-    let summary = build(&source, &out, &BuildOptions::default(), &mut |_| {}).unwrap();
+    let summary = build(&source, &out, &BuildOptions::default(), &|_| {}).unwrap();
     server.app.log.manifests().add(&out).unwrap();
     let (_, card) = say(
         server,

@@ -202,7 +202,7 @@ fn against_sample(args: &Args, source: &Path, k: u64, found: &mut Findings, sess
     let ordinals = drawn(&seed, k, summary.source.items);
     let progress = session.out.progress("reading", Some(summary.source.bytes), Unit::Bytes);
     let options = args.read.options().read;
-    let sampled = sample(source, &options, &args.dir, &ordinals, &mut |read| progress.set(read.bytes));
+    let sampled = sample(source, &options, &args.dir, &ordinals, &mut |bytes| progress.set(bytes));
     let sampled = sampled.at(source.display())?;
     let drawn = format!("{} of {} items drawn by seed {}", sampled.items, summary.source.items, to_hex(&seed));
     let keys = grouped(sampled.keys);

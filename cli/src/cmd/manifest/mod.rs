@@ -16,7 +16,7 @@ use crate::session::Session;
 /// Commit to what a dataset contains, so that it can be asked
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    Build(build::Args),
+    Build(Box<build::Args>),
     Inspect(inspect::Args),
     Prove(prove::Args),
     Check(Box<check::Args>),

@@ -12,7 +12,7 @@ use crate::manifest::file::{KeyspaceFiles, list, open};
 use crate::manifest::kind::Kind;
 use crate::manifest::kinds::Kinds;
 use crate::manifest::mediawiki::Wiki;
-use crate::manifest::reader::{Progress, Read, ReadOptions, read};
+use crate::manifest::reader::{Read, ReadOptions, read};
 use crate::manifest::universe::{Bitmap, MAX_UNIVERSE, Universe, is_numbered};
 
 /// The numbers of all pages of a source, and of their revisions where it names them.
@@ -25,7 +25,7 @@ pub struct Numbers {
 
 impl Numbers {
     /// Reads a source for its numbers.
-    pub fn read(source: &Path, options: &ReadOptions, progress: &mut dyn FnMut(&Progress)) -> Result<Self> {
+    pub fn read(source: &Path, options: &ReadOptions, progress: &mut dyn FnMut(u64)) -> Result<Self> {
         let mut wiki: Option<Wiki> = None;
         let (mut pages, mut revisions) = (Vec::new(), Vec::new());
         let mut take = |read: Read| {
@@ -137,7 +137,7 @@ mod tests {
         let stray = lines(dir.path(), "stray.jsonl", [1, 2].into_iter());
         let built = |source: &Path, name: &str| {
             let out = dir.path().join(name);
-            build(source, &out, &options, &mut |_| {}).unwrap();
+            build(source, &out, &options, &|_| {}).unwrap();
             (out, Numbers::read(source, &options.read, &mut |_| {}).unwrap())
         };
         let (universe, numbers) = built(&all, "universe");

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::manifest::file::{KeyspaceFiles, list, open};
 use crate::manifest::keying::Keyer;
 use crate::manifest::kind::Spec;
-use crate::manifest::reader::{Progress, Read, ReadOptions, read};
+use crate::manifest::reader::{Read, ReadOptions, read};
 use crate::manifest::reply::MetaMode;
 
 /// What a sample found; nothing in it was missing, or there would be an error.
@@ -34,7 +34,7 @@ pub fn sample(
     options: &ReadOptions,
     dir: &Path,
     ordinals: &BTreeSet<u64>,
-    progress: &mut dyn FnMut(&Progress),
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Sampled> {
     let folders = list(dir)?;
     let files: Vec<KeyspaceFiles> = folders.iter().map(|folder| open(folder)).collect::<Result<_>>()?;
@@ -100,7 +100,7 @@ mod tests {
         let (whole, lacking) = (write("whole.jsonl", None), write("lacking.jsonl", Some(123)));
         let options = BuildOptions::default();
         let out = dir.path().join("lacking");
-        build(&lacking, &out, &options, &mut |_| {}).unwrap();
+        build(&lacking, &out, &options, &|_| {}).unwrap();
         let check =
             |ordinals: &[u64]| sample(&whole, &options.read, &out, &ordinals.iter().copied().collect(), &mut |_| {});
         let fine = check(&[0, 7, 299]).unwrap();

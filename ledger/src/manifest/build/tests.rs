@@ -1,8 +1,11 @@
 //! From dumps, rows, folders and lists to answers: with fixtures of our own, and with real dumps where they are at hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bad;
 mod fixtures;
+mod formats;
 mod real;
+mod size;
 
 use std::fs;
 use std::io::Write as _;
@@ -36,7 +39,7 @@ impl Built {
     fn of(source: &Path, options: &BuildOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().join("out");
-        let summary = build(source, &out, options, &mut |_| {}).unwrap();
+        let summary = build(source, &out, options, &|_| {}).unwrap();
         assert_eq!(read_summary(&out).unwrap(), summary);
         let files: Vec<KeyspaceFiles> = list(&out).unwrap().iter().map(|folder| check(folder).unwrap()).collect();
         assert_eq!(files.len(), summary.keyspaces.len());
@@ -94,7 +97,7 @@ impl Built {
 /// A build that must fail, and leave nothing behind.
 fn refused(source: &Path, options: &BuildOptions) -> Error {
     let dir = tempfile::tempdir().unwrap();
-    let error = build(source, &dir.path().join("out"), options, &mut |_| {}).unwrap_err();
+    let error = build(source, &dir.path().join("out"), options, &|_| {}).unwrap_err();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was left behind");
     error
 }

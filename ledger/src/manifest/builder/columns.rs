@@ -59,6 +59,11 @@ impl Columns {
         })
     }
 
+    /// How many slices are written.
+    pub(in crate::manifest) fn slices(&self) -> usize {
+        self.counts.len()
+    }
+
     /// Appends one row. Keys ascend strictly.
     pub(in crate::manifest) fn push(&mut self, key: ContentKey, meta: Meta) -> Result<()> {
         if self.last.is_some_and(|last| last >= key) {
@@ -87,6 +92,12 @@ impl Columns {
         }
         self.counts.extend_from_slice(&merged.counts);
         Ok(())
+    }
+
+    /// Hands what was appended to the file system, so that it outlives this process.
+    pub(in crate::manifest) fn hand_over(&mut self) -> Result<()> {
+        self.keys.flush()?;
+        self.meta.as_mut().map_or(Ok(()), Output::flush)
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -46,7 +46,6 @@ pub(in crate::manifest) enum Run {
 #[derive(Debug)]
 pub(in crate::manifest) struct RunFile {
     path: PathBuf,
-    file: File,
     width: Width,
     parts: Vec<Part>,
 }
@@ -139,8 +138,27 @@ impl RunFile {
         buffer.extend_from_slice(&crc32c(&index).to_be_bytes());
         buffer.extend_from_slice(MAGIC);
         file.write_all(&buffer).map_err(|e| failed(&e))?;
-        let file = file.try_clone().map_err(|e| failed(&e))?;
-        Ok(Self { path, file, width, parts })
+        Ok(Self { path, width, parts })
+    }
+
+    /// Opens a run that an earlier process wrote whole.
+    pub(in crate::manifest) fn open(path: PathBuf, width: Width) -> Result<Self> {
+        let failed = |e: &std::io::Error| io_error(&path, e);
+        let file = File::open(&path).map_err(|e| failed(&e))?;
+        let len = file.metadata().map_err(|e| failed(&e))?.len();
+        let mut end = [0; 24];
+        let end_at = len.checked_sub(24).ok_or_else(|| damaged(&path))?;
+        file.read_exact_at(&mut end, end_at).map_err(|e| failed(&e))?;
+        let count = u64::from(be32(&end[..4]));
+        let index_at = end_at.checked_sub(count * ENTRY as u64).filter(|_| count <= 256);
+        let index_at = index_at.filter(|_| &end[8..] == MAGIC).ok_or_else(|| damaged(&path))?;
+        let mut index = vec![0; count as usize * ENTRY];
+        file.read_exact_at(&mut index, index_at).map_err(|e| failed(&e))?;
+        if crc32c(&index) != be32(&end[4..8]) {
+            return Err(damaged(&path));
+        }
+        let parts = index.chunks_exact(ENTRY).map(part_of_bytes).collect();
+        Ok(Self { path, width, parts })
     }
 
     fn part(&self, space: Space) -> Option<&Part> {
@@ -153,7 +171,9 @@ impl RunFile {
         let (first, last) = (part.starts[from] as usize, part.starts[to] as usize);
         let mut bytes = vec![0; (last - first) * len];
         let place = part.place + (first * len) as u64;
-        self.file.read_exact_at(&mut bytes, place).map_err(|e| io_error(&self.path, &e))?;
+        // Opened each time: a large build has more runs than a process may have open files.
+        let mut read = || File::open(&self.path)?.read_exact_at(&mut bytes, place);
+        read().map_err(|e| io_error(&self.path, &e))?;
         let mut rest = bytes.as_slice();
         for slice in from..to {
             let (own, others) = rest.split_at((part.starts[slice + 1] - part.starts[slice]) as usize * len);
@@ -178,6 +198,17 @@ fn index_bytes(parts: &[Part]) -> Vec<u8> {
         part.starts.iter().chain(&part.sums).for_each(|number| index.extend_from_slice(&number.to_be_bytes()));
     }
     index
+}
+
+fn part_of_bytes(bytes: &[u8]) -> Part {
+    let place = bytes[1..9].iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+    let mut starts: Vec<u32> = bytes[9..].chunks_exact(4).map(be32).collect();
+    let sums = starts.split_off(SLICES + 1);
+    Part { space: Space(bytes[0]), place, starts, sums }
+}
+
+fn be32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte))
 }
 
 fn damaged(path: &Path) -> Error {

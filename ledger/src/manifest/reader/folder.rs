@@ -11,49 +11,95 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::to_hex;
+use crate::manifest::MAX_ITEM;
 use crate::manifest::disk::io_error;
 use crate::manifest::keying::ByteNames;
 use crate::manifest::kind::{Form, Kind};
 use crate::manifest::kinds::Kinds;
 use crate::manifest::named::Named;
-use crate::manifest::reader::{ItemText, Progress, Read, ReadItem, ReadOptions, ReaderKind, Sink, Skip};
-use crate::manifest::{MAX_ITEM, Source};
+use crate::manifest::reader::{Feed, ItemText, Prefix, Raw, ReadItem, ReadOptions, Skip};
 
-pub(super) fn read(
-    root: &Path,
-    options: &ReadOptions,
-    sink: &mut Sink<'_>,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Source> {
-    let single = root.is_file();
-    let mut files = if single { vec![root.to_owned()] } else { files_under(root)? };
-    files.sort();
-    let mut listing = Sha256::new();
-    let (mut bytes, mut items) = (0, 0);
-    let mut only = None;
-    for path in &files {
-        let Contents { digest, names, len, text } = Contents::read(path, options.kinds)?;
-        // `<sha256>  <path>\n`, as sha256sum writes it, with paths from the folder on.
-        listing.update(to_hex(&digest));
-        listing.update(b"  ");
-        listing.update(path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes());
-        listing.update(b"\n");
-        only = Some(digest);
-        bytes += len;
-        items += 1;
-        let mut item = ReadItem { digest: Some((Kind::RawSha256, digest)), names, ..ReadItem::default() };
-        match text {
-            Ok(text) => item.texts.push(ItemText { form: form_of(path), rendering: None, text }),
-            Err(skip) => sink(Read::Without(skip))?,
-        }
-        sink(Read::Item(Box::new(item)))?;
-        progress(&Progress { bytes, total: None, items });
+/// The files of a folder, as a feed.
+pub(super) struct Files {
+    root: PathBuf,
+    single: bool,
+    files: Vec<PathBuf>,
+    kinds: Kinds,
+    /// How many were read.
+    done: usize,
+    bytes: u64,
+    listing: Sha256,
+    only: Option<[u8; 32]>,
+    expected: Option<Prefix>,
+}
+
+impl Files {
+    pub(super) fn open(root: &Path, options: &ReadOptions, expected: Option<Prefix>) -> Result<Self> {
+        let single = root.is_file();
+        let mut files = if single { vec![root.to_owned()] } else { files_under(root)? };
+        files.sort();
+        Ok(Self {
+            root: root.to_owned(),
+            single,
+            files,
+            kinds: options.kinds,
+            done: 0,
+            bytes: 0,
+            listing: Sha256::new(),
+            only: None,
+            expected,
+        })
     }
-    let sha256 = match only {
-        Some(digest) if single => digest,
-        _ => listing.finalize().into(),
-    };
-    Ok(Source { sha256: to_hex(&sha256), bytes, items, reader: ReaderKind::Folder.as_str().into(), wiki: None })
+
+    fn digest(&self) -> String {
+        match self.only {
+            Some(digest) if self.single => to_hex(&digest),
+            _ => to_hex(&self.listing.clone().finalize()),
+        }
+    }
+}
+
+impl Feed for Files {
+    fn next(&mut self) -> Result<Option<Raw>> {
+        let Some(path) = self.files.get(self.done) else { return Ok(None) };
+        let Contents { digest, names, len, text } = Contents::read(path, self.kinds)?;
+        // `<sha256>  <path>\n`, as sha256sum writes it, with paths from the folder on.
+        self.listing.update(to_hex(&digest));
+        self.listing.update(b"  ");
+        self.listing.update(path.strip_prefix(&self.root).unwrap_or(path).as_os_str().as_encoded_bytes());
+        self.listing.update(b"\n");
+        self.only = Some(digest);
+        self.bytes += len;
+        self.done += 1;
+        if let Some(expected) = self.expected.take_if(|expected| expected.bytes == self.done as u64)
+            && expected.sha256 != self.digest()
+        {
+            let detail = "the files are not those that the unfinished build has read";
+            return Err(Error::new(Code::WorkDiffers, detail).at(self.root.display().to_string()));
+        }
+        let mut item = Box::new(ReadItem { digest: Some((Kind::RawSha256, digest)), names, ..ReadItem::default() });
+        Ok(Some(match text {
+            Ok(text) => {
+                item.texts.push(ItemText { form: form_of(path), rendering: None, text });
+                Raw::Item(item)
+            }
+            Err(skip) => Raw::ItemWithout(item, skip),
+        }))
+    }
+
+    /// Counted in files, since a file may be empty.
+    fn prefix(&self) -> Result<Prefix> {
+        Ok(Prefix { bytes: self.done as u64, sha256: self.digest() })
+    }
+
+    fn stored(&self) -> u64 {
+        self.bytes
+    }
+
+    fn finish(&mut self) -> Result<Prefix> {
+        while self.next()?.is_some() {}
+        Ok(Prefix { bytes: self.bytes, sha256: self.digest() })
+    }
 }
 
 fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -1,24 +1,26 @@
 //! One input file: decompressed as it is read, hashed as it is stored, with both positions known for error messages.
 
-use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::manifest::MAX_ITEM;
-use crate::manifest::disk::io_error;
+use crate::manifest::reader::ahead::ReadAhead;
+use crate::manifest::reader::stored::{Place, Prefix, StoredFile};
+use crate::manifest::reader::utf16::{Utf16, order_of};
+use crate::manifest::reader::zstd::Zstd;
 
 /// What the first bytes of a source look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sniffed {
     Xml,
     Json,
     Digest,
+    Warc,
+    Parquet,
     Other,
 }
 
@@ -28,64 +30,23 @@ pub(super) struct Input {
     pub(super) place: Place,
 }
 
-/// Which file is read and how far, for progress and for errors.
-#[derive(Clone)]
-pub(super) struct Place {
-    path: PathBuf,
-    stored: Rc<RefCell<Stored>>,
-}
-
-impl Place {
-    /// Bytes of the file that were read, compressed if it is.
-    pub(super) fn stored(&self) -> u64 {
-        self.stored.borrow().bytes
-    }
-
-    /// A source that cannot be decompressed or read: `source_invalid` with the file and the place in it as stored.
-    pub(super) fn broken(&self, error: &io::Error) -> Error {
-        let place = format!("{}, byte {}", self.path.display(), self.stored());
-        Error::new(Code::SourceInvalid, error.to_string()).at(place)
-    }
-
-    /// A source whose content is wrong at a place in its decompressed bytes.
-    pub(super) fn wrong(&self, detail: impl Into<String>, byte: u64) -> Error {
-        Error::new(Code::SourceInvalid, detail).at(format!("{}, byte {byte} of the content", self.path.display()))
-    }
-
-    /// An error of the reading itself, for a cause that is neither damage nor content.
-    pub(super) fn refused(&self, code: Code, detail: impl Into<String>) -> Error {
-        Error::new(code, detail).at(self.path.display().to_string())
-    }
-}
-
-struct Stored {
-    file: File,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-/// Hashes what passes through.
-struct Hashed(Rc<RefCell<Stored>>);
-
-impl Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut stored = self.0.borrow_mut();
-        let len = stored.file.read(buffer)?;
-        stored.hasher.update(&buffer[..len]);
-        stored.bytes += len as u64;
-        Ok(len)
-    }
-}
-
 /// Refuses to hand out more than a limit between two marks, so that no single line or element can fill the memory.
 pub(super) struct Capped {
-    inner: BufReader<Box<dyn Read>>,
+    inner: BufReader<Box<dyn Read + Send>>,
+    place: Place,
     since_mark: usize,
     position: u64,
 }
 
 /// One event of XML or one line: an item's text with its escapes, and the little that stands around it.
 const MAX_STRETCH: usize = MAX_ITEM + (1 << 20);
+
+/// Text of people compresses ten to fifty times at most, tables of numbers a hundred times; what expands more than a
+/// thousandfold after the first GiB was made to. gzip reaches 1,032, bzip2 a hundred thousand.
+const MAX_EXPANSION: u64 = 1_000;
+
+/// Below this nothing is said about how much a file expands.
+const FREE_EXPANSION: u64 = 1 << 30;
 
 impl Capped {
     /// Begins a new stretch.
@@ -96,6 +57,19 @@ impl Capped {
     /// Bytes handed out, decompressed.
     pub(super) fn position(&self) -> u64 {
         self.position
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.since_mark > MAX_STRETCH {
+            let detail = format!("an item is larger than {} MiB", MAX_ITEM >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, detail));
+        }
+        if self.position > FREE_EXPANSION && self.position / MAX_EXPANSION > self.place.stored() {
+            let detail =
+                format!("the file expands more than {MAX_EXPANSION}-fold: it holds no data, it was made to fill disks");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, detail));
+        }
+        Ok(())
     }
 }
 
@@ -111,9 +85,8 @@ impl Read for Capped {
 
 impl BufRead for Capped {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.since_mark > MAX_STRETCH {
-            let detail = format!("an item is larger than {} MiB", MAX_ITEM >> 20);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, detail));
+        if self.inner.buffer().is_empty() {
+            self.check()?;
         }
         self.inner.fill_buf()
     }
@@ -125,29 +98,42 @@ impl BufRead for Capped {
     }
 }
 
+impl Capped {
+    fn over(source: Box<dyn Read + Send>, place: Place) -> Self {
+        Self { inner: BufReader::with_capacity(BLOCK, source), place, since_mark: 0, position: 0 }
+    }
+}
+
+/// How much is decoded at a time.
+const BLOCK: usize = 1 << 17;
+
 impl Input {
-    /// Opens a file and finds out how it is compressed.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(|e| io_error(path, &e))?;
-        let mut magic = [0; 3];
-        let mut len = 0;
-        while len < magic.len() {
-            match file.read(&mut magic[len..]).map_err(|e| io_error(path, &e))? {
-                0 => break,
-                more => len += more,
-            }
+    /// Opens a file and finds out how it is compressed and whether it is UTF-16. With `ahead`, what is compressed is
+    /// decompressed in a thread of its own. What an earlier build read of the file must be `expected`.
+    pub(super) fn open(path: &Path, ahead: bool, expected: Option<Prefix>) -> Result<Self> {
+        let stored = StoredFile::open(path)?;
+        let place = stored.place();
+        if let Some(prefix) = expected {
+            place.expect(prefix);
         }
-        let file = File::open(path).map_err(|e| io_error(path, &e))?;
-        let stored = Rc::new(RefCell::new(Stored { file, hasher: Sha256::new(), bytes: 0 }));
-        let hashed = Hashed(Rc::clone(&stored));
-        let decoded: Box<dyn Read> = match &magic[..len] {
-            b"BZh" => Box::new(MultiBzDecoder::new(hashed)),
-            [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(hashed)),
-            _ => Box::new(hashed),
+        let mut start = BufReader::with_capacity(BLOCK, stored);
+        let compression = Compression::of(start.fill_buf().map_err(|e| place.broken(&e))?);
+        let mut decoded: Box<dyn Read + Send> = match compression {
+            Compression::Bzip2 => Box::new(MultiBzDecoder::new(start)),
+            Compression::Gzip => Box::new(MultiGzDecoder::new(start)),
+            Compression::Zstd => Box::new(Zstd::new(start)),
+            Compression::None => Box::new(start),
         };
-        let inner = BufReader::with_capacity(1 << 16, decoded);
-        let reader = Capped { inner, since_mark: 0, position: 0 };
-        Ok(Self { reader, place: Place { path: path.to_owned(), stored } })
+        if ahead && compression != Compression::None {
+            decoded = Box::new(ReadAhead::new(decoded));
+        }
+        let mut reader = Capped::over(decoded, place.clone());
+        let start = reader.fill_buf().map_err(|e| place.broken(&e))?;
+        if let Some(order) = order_of(start) {
+            reader.inner.consume(2);
+            reader = Capped::over(Box::new(Utf16::new(reader.inner, order)), place.clone());
+        }
+        Ok(Self { reader, place })
     }
 
     /// Looks at the beginning without consuming it.
@@ -163,6 +149,8 @@ impl Input {
         Ok(match start.first() {
             Some(b'<') if contains(b"<mediawiki") || contains(b"<page") => Sniffed::Xml,
             Some(b'{') => Sniffed::Json,
+            Some(b'W') if start.starts_with(b"WARC/") => Sniffed::Warc,
+            Some(b'P') if start.starts_with(b"PAR1") => Sniffed::Parquet,
             _ if digest => Sniffed::Digest,
             _ => Sniffed::Other,
         })
@@ -188,7 +176,7 @@ impl Input {
     }
 
     /// The digest and length of the whole file. What a reader left unread is read now.
-    pub(super) fn finish(mut self) -> Result<([u8; 32], u64)> {
+    pub(super) fn finish(&mut self) -> Result<Prefix> {
         // Through the decoder first: a damaged end of a compressed file is an error wherever it stands.
         loop {
             self.reader.mark();
@@ -199,10 +187,69 @@ impl Input {
             };
             self.reader.consume(len);
         }
-        let mut rest = [0; 1 << 14];
-        let mut tail = Hashed(Rc::clone(&self.place.stored));
-        while tail.read(&mut rest).map_err(|e| io_error(&self.place.path, &e))? > 0 {}
-        let stored = self.place.stored.borrow();
-        Ok((stored.hasher.clone().finalize().into(), stored.bytes))
+        self.place.finish()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    None,
+    Bzip2,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [b'B', b'Z', b'h', ..] => Self::Bzip2,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            // A frame, or one that is to be skipped.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.reader.consume(len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_expands_without_end_is_refused_though_every_line_of_it_is_short() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb.gz");
+        std::fs::write(&path, [0; 1000]).unwrap();
+        let place = StoredFile::open(&path).unwrap().place();
+        let mut endless = Capped::over(Box::new(io::repeat(b'\n')), place);
+        let error = loop {
+            endless.mark();
+            match endless.fill_buf() {
+                Ok(available) => {
+                    let len = available.len();
+                    endless.consume(len);
+                }
+                Err(e) => break e,
+            }
+        };
+        assert!(error.to_string().contains("1000-fold"), "{error}");
+        assert!(endless.position() < FREE_EXPANSION + (1 << 20));
     }
 }

@@ -1,63 +1,86 @@
 //! JSON lines: one object a line, of which only the members named by the options are looked at.
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-use crate::manifest::kind::{Form, Kind};
-use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused};
+use crate::manifest::reader::fields::Fields;
 use crate::manifest::reader::input::Input;
-use crate::manifest::reader::{ItemPage, ItemText, Read, ReadItem, ReadOptions, Sink, Skip};
-use crate::manifest::url::UrlRefused;
+use crate::manifest::reader::{Feed, Prefix, Raw, ReadOptions};
 
-pub(super) fn read(input: &mut Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<()> {
-    let namespaces = Namespaces::common();
-    let mut line = Vec::new();
-    loop {
-        let start = input.reader.position();
-        if !input.line(&mut line)? {
-            return Ok(());
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let row: Map<String, Value> = serde_json::from_slice(&line)
-            .map_err(|e| input.place.wrong(format!("the line is not a JSON object: {e}"), start + e.column() as u64))?;
-        item(&row, options, &namespaces, sink)?;
+/// The lines of a file, as a feed.
+pub(super) struct Lines {
+    input: Input,
+}
+
+impl Lines {
+    pub(super) fn open(input: Input, _options: &ReadOptions) -> Self {
+        Self { input }
     }
 }
 
-fn item(row: &Map<String, Value>, options: &ReadOptions, namespaces: &Namespaces, sink: &mut Sink<'_>) -> Result<()> {
-    let text = |name: &str| row.get(name).and_then(Value::as_str);
-    let mut item = ReadItem::default();
-    let mut missing = Vec::new();
-    match text(&options.url_field).map(str::parse) {
-        Some(Ok(url)) => item.url = Some(url),
-        Some(Err(UrlRefused::Account)) => return sink(Read::Dropped(Skip::Account)),
-        Some(Err(_)) => missing.push(Skip::Url),
-        None => {}
-    }
-    let number = row.get("id").and_then(|id| id.as_u64().or_else(|| id.as_str()?.parse().ok()));
-    if let (Some(wiki), Some(page)) = (&options.wiki, number) {
-        let title = match text("title").map(|title| Title::parse(title, namespaces)) {
-            Some(Err(TitleRefused::Account)) => return sink(Read::Dropped(Skip::Account)),
-            Some(Err(_)) => {
-                missing.push(Skip::Title);
-                None
+impl Feed for Lines {
+    fn next(&mut self) -> Result<Option<Raw>> {
+        loop {
+            let at = self.input.reader.position();
+            let mut line = Vec::new();
+            if !self.input.line(&mut line)? {
+                return Ok(None);
             }
-            Some(Ok(title)) => Some(title),
-            None => None,
-        };
-        item.page = Some(ItemPage { wiki: wiki.clone(), page, revision: None, title });
-    }
-    match text(&options.text_field) {
-        Some(text) => {
-            item.digest = Some((Kind::RawSha256, Sha256::digest(text).into()));
-            item.texts.push(ItemText { form: Form::Plain, rendering: None, text: text.to_owned() });
+            if !line.trim_ascii().is_empty() {
+                return Ok(Some(Raw::Line { line, at }));
+            }
         }
-        None => missing.push(Skip::NoText),
     }
-    item.license = options.license_field.as_deref().and_then(text).map(str::to_owned);
-    missing.into_iter().try_for_each(|skip| sink(Read::Without(skip)))?;
-    sink(Read::Item(Box::new(item)))
+
+    fn prefix(&self) -> Result<Prefix> {
+        Ok(self.input.place.prefix())
+    }
+
+    fn stored(&self) -> u64 {
+        self.input.place.stored()
+    }
+
+    fn finish(&mut self) -> Result<Prefix> {
+        self.input.finish()
+    }
+}
+
+/// The members of a line that are looked at; else what is wrong, and in which column.
+pub(super) fn fields(line: &[u8], options: &ReadOptions) -> Result<Fields, (String, u64)> {
+    let row: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|e| (format!("the line is not a JSON object: {e}"), e.column() as u64))?;
+    let names = &options.fields;
+    let text = |name: &str| member(&row, name).and_then(text_of);
+    Ok(Fields {
+        text: text(&names.text),
+        url: text(&names.url),
+        id: text(&names.id),
+        title: text(&names.title),
+        license: names.license.as_deref().and_then(text),
+        names: names.names.iter().filter_map(|(kind, name)| Some((*kind, text(name)?))).collect(),
+    })
+}
+
+/// A member by its name, or by its path: `metadata.license` is also the member `license` of `metadata`.
+fn member<'a>(row: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(value) = row.get(name) {
+        return Some(value);
+    }
+    let (outer, inner) = name.split_once('.')?;
+    member(row.get(outer)?.as_object()?, inner)
+}
+
+/// A text, a number as its digits, or all the texts of a list: several licenses hold together.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(list) => {
+            let mut texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            (!texts.is_empty()).then(|| texts.join(" AND "))
+        }
+        _ => None,
+    }
 }

@@ -3,6 +3,8 @@
 //! Contributors and edit summaries are never read: their elements are skipped whole. Pages of accounts are dropped by the
 //! number and by the name of their namespace. What a dump does not say about its wiki, the options must.
 
+use std::sync::Arc;
+
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
@@ -11,113 +13,203 @@ use sha2::{Digest, Sha256};
 use crate::error::{Code, Error, Result};
 use crate::manifest::kind::{Form, Kind, Rendering};
 use crate::manifest::mediawiki::{Namespaces, Title, TitleRefused, Wiki, is_account_namespace, plain};
-use crate::manifest::reader::input::{Input, Place};
-use crate::manifest::reader::{ItemPage, ItemText, Read, ReadItem, ReadOptions, Sink, Skip};
+use crate::manifest::reader::input::Input;
+use crate::manifest::reader::stored::Place;
+use crate::manifest::reader::{Feed, ItemPage, ItemText, Prefix, Raw, Read, ReadItem, ReadOptions, Sink, Skip};
 use crate::manifest::{MAX_ITEM, shown};
 
 /// The versions of the format that are read.
 const VERSIONS: &[&str] = &["0.10", "0.11"];
 
-pub(super) fn read(input: &mut Input, options: &ReadOptions, sink: &mut Sink<'_>) -> Result<Wiki> {
-    let mut dump = Dump {
-        place: input.place.clone(),
-        options,
-        sink,
-        path: Vec::new(),
-        root_seen: false,
-        wiki: None,
-        namespaces: Namespaces::common(),
-        namespace: None,
-        page: Page::default(),
-        revision: Revision::default(),
-        text: String::new(),
-    };
-    let mut reader = Reader::from_reader(&mut input.reader);
-    reader.config_mut().expand_empty_elements = true;
-    let mut buffer = Vec::new();
-    loop {
-        buffer.clear();
-        reader.get_mut().mark();
-        let at = reader.buffer_position();
-        match reader.read_event_into(&mut buffer) {
-            Ok(Event::Start(start)) => {
-                let name = start.name().into_inner().to_owned();
-                if UNREAD.contains(&name.as_str()) {
-                    let end = start.to_end().into_owned();
-                    buffer.clear();
-                    if let Err(e) = reader.read_to_end_into(end.name(), &mut buffer) {
-                        return Err(dump.xml(&e, reader.error_position()));
+/// A dump, as a feed.
+pub(super) struct Dump {
+    reader: Reader<Input>,
+    buffer: Vec<u8>,
+    state: State,
+}
+
+impl Dump {
+    pub(super) fn open(input: Input, options: &ReadOptions) -> Self {
+        let state = State {
+            place: input.place.clone(),
+            named: options.wiki.clone(),
+            path: Vec::new(),
+            root_seen: false,
+            wiki: None,
+            namespaces: Arc::new(Namespaces::common()),
+            namespace: None,
+            page: Page::default(),
+            revision: Unfinished::default(),
+            text: String::new(),
+        };
+        let mut reader = Reader::from_reader(input);
+        reader.config_mut().expand_empty_elements = true;
+        Self { reader, buffer: Vec::new(), state }
+    }
+}
+
+impl Feed for Dump {
+    fn next(&mut self) -> Result<Option<Raw>> {
+        let Self { reader, buffer, state } = self;
+        loop {
+            buffer.clear();
+            reader.get_mut().reader.mark();
+            let at = reader.buffer_position();
+            match reader.read_event_into(buffer) {
+                Ok(Event::Start(start)) => {
+                    let name = start.name().into_inner();
+                    if UNREAD.contains(&name) {
+                        let end = start.to_end().into_owned();
+                        buffer.clear();
+                        if let Err(e) = reader.read_to_end_into(end.name(), buffer) {
+                            return Err(state.xml(&e, reader.error_position()));
+                        }
+                    } else {
+                        state.start(&start, at)?;
                     }
-                } else {
-                    dump.start(&start, name, at)?;
                 }
-            }
-            Ok(Event::End(_)) => dump.end(at)?,
-            Ok(Event::Text(text)) => dump.characters(&text.xml10_content()),
-            Ok(Event::CData(text)) => dump.characters(&text.xml10_content()),
-            Ok(Event::GeneralRef(reference)) => {
-                let character = reference.resolve_char_ref().map_err(|e| dump.xml(&e, at))?;
-                match (character, resolve_xml_entity(&reference)) {
-                    (Some(c), _) => dump.characters(c.encode_utf8(&mut [0; 4])),
-                    (None, Some(text)) => dump.characters(text),
-                    (None, None) => return Err(dump.place.wrong("an entity that XML does not define", at)),
+                Ok(Event::End(_)) => {
+                    if let Some(raw) = state.end(at)? {
+                        return Ok(Some(raw));
+                    }
                 }
+                Ok(Event::Text(text)) => state.characters(&text.xml10_content()),
+                Ok(Event::CData(text)) => state.characters(&text.xml10_content()),
+                Ok(Event::GeneralRef(reference)) => {
+                    let character = reference.resolve_char_ref().map_err(|e| state.xml(&e, at))?;
+                    match (character, resolve_xml_entity(&reference)) {
+                        (Some(c), _) => state.characters(c.encode_utf8(&mut [0; 4])),
+                        (None, Some(text)) => state.characters(text),
+                        (None, None) => return Err(state.place.wrong("an entity that XML does not define", at)),
+                    }
+                }
+                Ok(Event::DocType(_)) => return Err(state.place.wrong("a dump has no document type", at)),
+                Ok(Event::Eof) => break,
+                Ok(Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_)) => {}
+                Err(e) => return Err(state.xml(&e, reader.error_position())),
             }
-            Ok(Event::DocType(_)) => return Err(dump.place.wrong("a dump has no document type", at)),
-            Ok(Event::Eof) => break,
-            Ok(Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_)) => {}
-            Err(e) => return Err(dump.xml(&e, reader.error_position())),
         }
+        if !state.path.is_empty() || !state.root_seen {
+            let detail = "the content ends before its outermost element does";
+            return Err(state.place.wrong(detail, reader.buffer_position()));
+        }
+        Ok(None)
     }
-    if !dump.path.is_empty() || !dump.root_seen {
-        return Err(dump.place.wrong("the content ends before its outermost element does", reader.buffer_position()));
+
+    fn prefix(&self) -> Result<Prefix> {
+        Ok(self.state.place.prefix())
     }
-    dump.wiki()
+
+    fn stored(&self) -> u64 {
+        self.state.place.stored()
+    }
+
+    fn finish(&mut self) -> Result<Prefix> {
+        self.reader.get_mut().finish()
+    }
+
+    fn wiki(&self) -> Result<Option<Wiki>> {
+        self.state.wiki().map(Some)
+    }
 }
 
 /// Elements that are skipped with all they hold, because they name accounts or hold what nobody may have wanted kept.
 const UNREAD: &[&str] = &["contributor", "comment", "upload", "logitem", "discussionthreadinginfo"];
 
-struct Dump<'a, 'b> {
+/// Where in the dump the reader stands.
+struct State {
     place: Place,
-    options: &'a ReadOptions,
-    sink: &'a mut Sink<'b>,
-    /// The names of the open elements.
-    path: Vec<String>,
+    /// The wiki that the options name.
+    named: Option<Wiki>,
+    /// The open elements.
+    path: Vec<Element>,
     root_seen: bool,
     wiki: Option<Wiki>,
-    namespaces: Namespaces,
+    namespaces: Arc<Namespaces>,
     /// The number of the namespace whose name is being read.
     namespace: Option<i32>,
     page: Page,
-    revision: Revision,
+    revision: Unfinished,
     /// The characters of the innermost element.
     text: String,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default, Debug)]
 struct Page {
     title: String,
     namespace: Option<i32>,
     id: Option<u64>,
 }
 
+/// A revision of which not everything was read.
 #[derive(Default)]
-struct Revision {
+struct Unfinished {
     id: Option<u64>,
     model: String,
     text: String,
 }
 
-impl Dump<'_, '_> {
-    fn start(&mut self, start: &BytesStart<'_>, name: String, at: u64) -> Result<()> {
+/// A revision of a page, as a dump has it.
+#[derive(Debug)]
+pub(in crate::manifest) struct Revision {
+    wiki: Wiki,
+    namespaces: Arc<Namespaces>,
+    page: Page,
+    page_id: u64,
+    id: u64,
+    model: String,
+    text: String,
+}
+
+/// The elements that are looked at. The others are passed over with all that they hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Element {
+    MediaWiki,
+    SiteInfo,
+    DbName,
+    Namespaces,
+    Namespace,
+    Page,
+    Title,
+    Ns,
+    Id,
+    Revision,
+    Model,
+    Text,
+    Other,
+}
+
+impl Element {
+    fn of(name: &str) -> Self {
+        match name {
+            "mediawiki" => Self::MediaWiki,
+            "siteinfo" => Self::SiteInfo,
+            "dbname" => Self::DbName,
+            "namespaces" => Self::Namespaces,
+            "namespace" => Self::Namespace,
+            "page" => Self::Page,
+            "title" => Self::Title,
+            "ns" => Self::Ns,
+            "id" => Self::Id,
+            "revision" => Self::Revision,
+            "model" => Self::Model,
+            "text" => Self::Text,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl State {
+    fn start(&mut self, start: &BytesStart<'_>, at: u64) -> Result<()> {
+        use Element::{MediaWiki, Namespace, Namespaces, Page as PageElement, Revision, SiteInfo};
+        let name = start.name().into_inner();
         if self.path.is_empty() {
             if self.root_seen {
                 return Err(self.place.wrong("a second document begins", at));
             }
             self.root_seen = true;
             if name != "mediawiki" {
-                let detail = format!("the outermost element is {}, not mediawiki", shown(&name));
+                let detail = format!("the outermost element is {}, not mediawiki", shown(name));
                 return Err(self.place.wrong(detail, at));
             }
             let version = attribute(start, "version");
@@ -126,17 +218,17 @@ impl Dump<'_, '_> {
                 return Err(self.place.wrong(detail, at));
             }
         }
-        self.path.push(name);
+        self.path.push(Element::of(name));
         self.text.clear();
-        match self.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["mediawiki", "siteinfo", "namespaces", "namespace"] => {
+        match self.path[..] {
+            [MediaWiki, SiteInfo, Namespaces, Namespace] => {
                 self.namespace = attribute(start, "key").and_then(|key| key.parse().ok());
             }
-            ["mediawiki", "page"] => {
+            [MediaWiki, PageElement] => {
                 self.wiki()?;
                 self.page = Page::default();
             }
-            ["mediawiki", "page", "revision"] => self.revision = Revision::default(),
+            [MediaWiki, PageElement, Revision] => self.revision = Unfinished::default(),
             _ => {}
         }
         Ok(())
@@ -149,37 +241,40 @@ impl Dump<'_, '_> {
         }
     }
 
-    fn end(&mut self, at: u64) -> Result<()> {
+    /// Ends the innermost element; an item may come of it.
+    fn end(&mut self, at: u64) -> Result<Option<Raw>> {
+        use Element::{DbName, Id, MediaWiki, Model, Namespace, Namespaces, Ns, Page, Revision, SiteInfo, Text, Title};
         let text = core::mem::take(&mut self.text);
-        match self.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["mediawiki", "siteinfo", "dbname"] => {
+        let mut raw = None;
+        match self.path[..] {
+            [MediaWiki, SiteInfo, DbName] => {
                 let found: Wiki = text.trim().parse().map_err(|e: Error| self.place.wrong(e.detail(), at))?;
-                if self.options.wiki.as_ref().is_some_and(|wiki| *wiki != found) {
+                if self.named.as_ref().is_some_and(|wiki| *wiki != found) {
                     let detail = format!("the dump is of {found}, not of the wiki that was named");
                     return Err(self.place.refused(Code::Usage, detail));
                 }
                 self.wiki = Some(found);
             }
-            ["mediawiki", "siteinfo", "namespaces", "namespace"] => {
+            [MediaWiki, SiteInfo, Namespaces, Namespace] => {
                 if let Some(number) = self.namespace.take() {
-                    self.namespaces.add(number, &text);
+                    Arc::make_mut(&mut self.namespaces).add(number, &text);
                 }
             }
-            ["mediawiki", "page", "title"] => self.page.title = text,
-            ["mediawiki", "page", "ns"] => {
+            [MediaWiki, Page, Title] => self.page.title = text,
+            [MediaWiki, Page, Ns] => {
                 let number = text.trim().parse().map_err(|_| self.place.wrong("the namespace is not a number", at))?;
                 self.page.namespace = Some(number);
             }
-            ["mediawiki", "page", "id"] => self.page.id = Some(self.number(&text, at)?),
-            ["mediawiki", "page", "revision", "id"] => self.revision.id = Some(self.number(&text, at)?),
-            ["mediawiki", "page", "revision", "model"] => self.revision.model = text,
-            ["mediawiki", "page", "revision", "text"] => self.revision.text = text,
-            ["mediawiki", "page", "revision"] if !self.is_account() => self.item(at)?,
-            ["mediawiki", "page"] if self.is_account() => (self.sink)(Read::Dropped(Skip::Account))?,
+            [MediaWiki, Page, Id] => self.page.id = Some(self.number(&text, at)?),
+            [MediaWiki, Page, Revision, Id] => self.revision.id = Some(self.number(&text, at)?),
+            [MediaWiki, Page, Revision, Model] => self.revision.model = text,
+            [MediaWiki, Page, Revision, Text] => self.revision.text = text,
+            [MediaWiki, Page, Revision] if !self.is_account() => raw = Some(self.item(at)?),
+            [MediaWiki, Page] if self.is_account() => raw = Some(Raw::Dropped(Skip::Account)),
             _ => {}
         }
         self.path.pop();
-        Ok(())
+        Ok(raw)
     }
 
     fn is_account(&self) -> bool {
@@ -188,34 +283,69 @@ impl Dump<'_, '_> {
     }
 
     /// Hands over one revision of the page.
-    fn item(&mut self, at: u64) -> Result<()> {
-        let page = self.page.id.ok_or_else(|| self.place.wrong("a page without id", at))?;
-        let revision = self.revision.id.ok_or_else(|| self.place.wrong("a revision without id", at))?;
+    fn item(&mut self, at: u64) -> Result<Raw> {
+        let page_id = self.page.id.ok_or_else(|| self.place.wrong("a page without id", at))?;
+        let id = self.revision.id.ok_or_else(|| self.place.wrong("a revision without id", at))?;
+        Ok(Raw::Revision(Box::new(Revision {
+            wiki: self.wiki()?,
+            namespaces: Arc::clone(&self.namespaces),
+            page: self.page.clone(),
+            page_id,
+            id,
+            model: core::mem::take(&mut self.revision.model),
+            text: core::mem::take(&mut self.revision.text),
+        })))
+    }
+
+    fn wiki(&self) -> Result<Wiki> {
+        let wiki = self.wiki.as_ref().or(self.named.as_ref()).cloned();
+        wiki.ok_or_else(|| self.place.refused(Code::WikiUnknown, "the dump has no <siteinfo> with a <dbname>"))
+    }
+
+    fn number(&self, text: &str, at: u64) -> Result<u64> {
+        text.trim().parse().map_err(|_| self.place.wrong("an id is not a number", at))
+    }
+
+    fn xml(&self, error: &quick_xml::Error, at: u64) -> Error {
+        match error {
+            quick_xml::Error::Io(e) => self.place.broken(e),
+            other => self.place.wrong(other.to_string(), at),
+        }
+    }
+}
+
+impl Revision {
+    pub(super) fn weight(&self) -> usize {
+        self.text.len() + 512
+    }
+
+    /// Hands over the revision's item, after what is missing of it.
+    pub(super) fn item(self, sink: &mut Sink<'_>) -> Result<()> {
         let title = match self.title() {
             Ok(title) => Some(title),
-            Err(TitleRefused::Account) => return (self.sink)(Read::Dropped(Skip::Account)),
+            Err(TitleRefused::Account) => return sink(Read::Dropped(Skip::Account)),
             Err(_) => {
-                (self.sink)(Read::Without(Skip::Title))?;
+                sink(Read::Without(Skip::Title))?;
                 None
             }
         };
-        let page = ItemPage { wiki: self.wiki()?, page, revision: Some(revision), title };
+        let Self { wiki, namespaces, page_id, id, model, text, .. } = self;
+        let page = ItemPage { wiki, page: page_id, revision: Some(id), title };
         let mut item = ReadItem { page: Some(page), ..ReadItem::default() };
-        let text = core::mem::take(&mut self.revision.text);
         if text.is_empty() {
-            (self.sink)(Read::Without(Skip::NoText))?;
+            sink(Read::Without(Skip::NoText))?;
         } else if text.len() > MAX_ITEM {
-            (self.sink)(Read::Without(Skip::TooLarge))?;
+            sink(Read::Without(Skip::TooLarge))?;
         } else {
             item.digest = Some((Kind::RawSha256, Sha256::digest(&text).into()));
             // Pages of other models are programs and data: they have a source and no reader's text.
-            if matches!(self.revision.model.as_str(), "" | "wikitext") {
+            if matches!(model.as_str(), "" | "wikitext") {
                 let rendering = Some(Rendering::MediaWiki1);
-                item.texts.push(ItemText { form: Form::Plain, rendering, text: plain(&text, &self.namespaces) });
+                item.texts.push(ItemText { form: Form::Plain, rendering, text: plain(&text, &namespaces) });
             }
             item.texts.push(ItemText { form: Form::Wikitext, rendering: None, text });
         }
-        (self.sink)(Read::Item(Box::new(item)))
+        sink(Read::Item(Box::new(item)))
     }
 
     fn title(&self) -> Result<Title, TitleRefused> {
@@ -228,22 +358,6 @@ impl Dump<'_, '_> {
                 let (number, rest) = self.namespaces.split(full);
                 Title::new(number, rest)
             }
-        }
-    }
-
-    fn wiki(&self) -> Result<Wiki> {
-        let wiki = self.wiki.as_ref().or(self.options.wiki.as_ref()).cloned();
-        wiki.ok_or_else(|| self.place.refused(Code::WikiUnknown, "the dump has no <siteinfo> with a <dbname>"))
-    }
-
-    fn number(&self, text: &str, at: u64) -> Result<u64> {
-        text.trim().parse().map_err(|_| self.place.wrong("an id is not a number", at))
-    }
-
-    fn xml(&self, error: &quick_xml::Error, at: u64) -> Error {
-        match error {
-            quick_xml::Error::Io(e) => self.place.broken(e),
-            other => self.place.wrong(other.to_string(), at),
         }
     }
 }

@@ -225,7 +225,7 @@ fn a_real_dump_has_the_same_keyspaces_to_a_stranger() {
     let out = dir.path().join("out");
     let mut options = BuildOptions::default();
     options.read.kinds = Kinds::ALL;
-    let summary = build(&source, &out, &options, &mut |_| {}).unwrap();
+    let summary = build(&source, &out, &options, &|_| {}).unwrap();
     let ours: BTreeMap<String, (u64, String)> = summary
         .keyspaces
         .iter()

@@ -55,13 +55,13 @@ fn small_dump() -> String {
     dump(SITEINFO, &pages.concat())
 }
 
-fn bz2(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn bz2(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -77,7 +77,7 @@ fn read_with(reader: ReaderKind) -> BuildOptions {
     options
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     crate::ids::to_hex(&sha2::Sha256::digest(bytes))
 }
@@ -259,7 +259,7 @@ fn rows_of_json() {
          {{\"url\":\"nonsense\",\"nothing\":1}}\n"
     );
     let mut options = wiki_options(Some("enwiki"));
-    options.read.license_field = Some("lic".into());
+    options.read.fields.license = Some("lic".into());
     let built = Built::of_bytes("rows.jsonl.gz", &gzip(rows.as_bytes()), &options);
     assert_eq!(
         built.specs(),
@@ -371,9 +371,9 @@ fn an_output_that_exists_is_left_alone() {
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
     fs::write(out.join("mine"), b"x").unwrap();
-    let error = build(&source, &out, &wiki_options(None), &mut |_| {}).unwrap_err();
+    let error = build(&source, &out, &wiki_options(None), &|_| {}).unwrap_err();
     assert_eq!(error.code(), Code::OutputExists);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     fs::remove_file(out.join("mine")).unwrap();
-    build(&source, &out, &wiki_options(None), &mut |_| {}).unwrap();
+    build(&source, &out, &wiki_options(None), &|_| {}).unwrap();
 }
