@@ -108,9 +108,7 @@ impl<'a> View<'a> {
         for number in 0..size.0.div_ceil(BUNDLE) {
             let Some(id) = EntryBundleId::in_tree(number, size) else { break };
             let bytes = self.bundle(id)?;
-            let entries = decode_bundle(&bytes, id.width())
-                .map_err(|error| CliError::new(Code::ProofInvalid, error.to_string()))
-                .at(id)?;
+            let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
             for (i, bytes) in entries.into_iter().enumerate() {
                 let index = LeafIndex(number * BUNDLE + i as u64);
                 if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index.0) {
@@ -155,8 +153,12 @@ impl<'a> View<'a> {
     /// Whether the entries are those of the signed tree, extend what was seen, and begin where the pin says.
     fn judge(&self, root: RootHash, root_then: Option<RootHash>, first: Option<LeafHash>) -> Result<()> {
         if root != self.accepted.checkpoint().root() {
-            // The cache may be what is wrong; the next run fetches everything anew and knows.
+            // What was kept may be damaged, or of another tree than this one: the log's own bytes tell.
             let _ = std::fs::remove_dir_all(self.folder.join("entries"));
+            let (root, root_then) = self.roots()?;
+            if root == self.accepted.checkpoint().root() {
+                self.extends(root_then)?;
+            }
             return Err(CliError::new(
                 Code::ProofInvalid,
                 "the entries of the log do not hash to the root that it signed",
@@ -164,18 +166,44 @@ impl<'a> View<'a> {
             .at(self.client.base())
             .hint("Run it again: the cached entries were thrown away. If it fails again, report the log."));
         }
-        if let (Some(seen), Some(then)) = (&self.seen, root_then)
-            && seen.root != then
-        {
-            let memory = Memory::of(&self.session.config);
-            return Err(memory.fork(self.accepted.log(), &seen.note, &self.note, "two trees that exclude one another"));
-        }
+        self.extends(root_then)?;
         match (self.genesis, first) {
             (Some(pinned), Some(first)) if pinned != first => {
                 let found = "entry 0 of this log is not the pinned one: its operators and rules are others";
                 Err(CliError::new(Code::PolicyUnmet, found)
                     .at("entry 0")
                     .hint("Compare with the log's operator; pin the log again only if you know why."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The roots over all entries, and over those that were seen before.
+    fn roots(&self) -> Result<(RootHash, Option<RootHash>)> {
+        let mut range = CompactRange::new();
+        let mut root_then = None;
+        let mut index = 0;
+        for number in 0..self.size().0.div_ceil(BUNDLE) {
+            let Some(id) = EntryBundleId::in_tree(number, self.size()) else { break };
+            let bytes = self.bundle(id)?;
+            for entry in decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)? {
+                if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index) {
+                    root_then = Some(range.root());
+                }
+                range.append(LeafHash::of_entry(entry), &mut |_, _, _| {});
+                index += 1;
+            }
+        }
+        let all = self.seen.as_ref().is_some_and(|seen| seen.size.0 == index);
+        Ok((range.root(), if all { Some(range.root()) } else { root_then }))
+    }
+
+    /// Whether this tree extends the one that was seen; `then` is this one's root at that size.
+    fn extends(&self, then: Option<RootHash>) -> Result<()> {
+        match (&self.seen, then) {
+            (Some(seen), Some(then)) if seen.root != then => {
+                let memory = Memory::of(&self.session.config);
+                Err(memory.fork(self.accepted.log(), &seen.note, &self.note, "two trees that exclude one another"))
             }
             _ => Ok(()),
         }
@@ -282,7 +310,10 @@ pub(crate) fn fetch_checkpoint(client: &Client) -> Result<Vec<u8>> {
 
 /// The first `width` entries of a full bundle.
 fn cut(full: &[u8], width: u16) -> Result<Vec<u8>> {
-    let entries = decode_bundle(full, 256).map_err(|error| CliError::new(Code::ProofInvalid, error.to_string()))?;
-    let first = entries.into_iter().take(usize::from(width));
-    ledger::merkle::encode_bundle(first).map_err(|error| CliError::new(Code::ProofInvalid, error.to_string()))
+    let entries = decode_bundle(full, 256).map_err(unreadable)?;
+    ledger::merkle::encode_bundle(entries.into_iter().take(usize::from(width))).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> CliError {
+    CliError::new(Code::ProofInvalid, error.to_string())
 }

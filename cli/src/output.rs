@@ -44,6 +44,16 @@ impl Answer {
         self
     }
 
+    /// Adds lines for people and members for programs.
+    #[must_use]
+    pub(crate) fn and(mut self, text: &str, members: Value) -> Self {
+        self.text.push_str(text);
+        if let (Some(json), Value::Object(members)) = (self.json.as_object_mut(), members) {
+            json.extend(members);
+        }
+        self
+    }
+
     /// The exit code.
     pub(crate) const fn exit(&self) -> u8 {
         self.exit

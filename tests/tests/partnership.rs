@@ -14,8 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cli::World;
-use ledger::ids::UnixMillis;
+use ledger::ids::{RecordId, UnixMillis};
 use ledger::log::{Clock as _, ManualClock};
+use ledger::record::Record;
+use ledger::record::key::PrivateKey;
+use ledger::record::kind::Kind;
+use ledger::record::kinds::LogPolicy;
+use ledger::record::statement::Subject;
 use ledger::testing as cast;
 use serde_json::{Value, json};
 use server::testing::TestServer;
@@ -83,10 +88,14 @@ impl Stage {
     }
 
     fn run(&self, args: &[&str]) -> (u8, Value) {
+        self.run_at(self.clock.now(), args)
+    }
+
+    /// Runs a command whose own clock shows this.
+    fn run_at(&self, now: UnixMillis, args: &[&str]) -> (u8, Value) {
         let (config, home) = (self.path("config.toml"), self.path(""));
         let (mut world, seen) = World::captured(&[("COLOPHON_CONFIG", &config), ("HOME", &home)]);
-        let clock = self.clock.clone();
-        world.clock = Arc::new(move || clock.now());
+        world.clock = Arc::new(move || now);
         let line = ["colophon"].iter().chain(args).chain(&["--json"]).map(OsString::from);
         let exit = cli::run(line, world);
         let value = serde_json::from_str(&seen.stdout());
@@ -474,7 +483,84 @@ fn a_partnership_from_its_proposal_to_its_end() {
     assert_eq!(state["agreements"], json!({ "terminated": 1 }));
 }
 
+/// Must not count, whoever sends it: what no command would sign is signed here and posted as it is.
+#[test]
+fn what_does_not_count_is_refused_or_marked_with_its_code() {
+    let stage = Stage::new();
+    let (terms, text) = (example("agreements/agreement.yaml"), example("agreements/mou-heron-harbourwiki.md"));
+    let agreement = stage.say(STEWARDS, &["agreement", "propose", "--from", &terms, "--text", &text]);
+    // The operator has a seat of the council as well, and will lose its key.
+    let mut predicate = Record::parse(&cast::genesis_with_council()).unwrap().statement.predicate;
+    let operator = cast::key("operator");
+    predicate["council"]["keys"][0] =
+        json!({ "keyid": operator.public_key().key_id(), "publicKey": operator.public_key().to_base64() });
+    let seats: Vec<PrivateKey> = ["council-1", "council-2", "council-3"].map(cast::key).into();
+    let of_log = vec![LogPolicy::subject(cast::ORIGIN)];
+    let policy = cast::sign(Kind::LogPolicy, of_log, Value::Object(predicate), &seats.iter().collect::<Vec<_>>());
+    assert_eq!(stage.post(policy).status, 201);
+
+    // A step that says that it was taken a year ago is taken now: the comment period runs from now, and a mark says so.
+    let long_ago = UnixMillis(stage.clock.now().0 - 400 * DAY);
+    let phase = ["agreement", "phase", &agreement, "commentOpen", "--issuer", STEWARDS, "--key", &stage.key(STEWARDS)];
+    let line = stage.reaching(&phase, true);
+    let (exit, opened) = stage.run_at(long_ago, &texts(&line));
+    assert_eq!(exit, 0, "{opened}");
+    let index = opened["index"].as_str().unwrap();
+    let shown = stage.ask(&["record", "show", index]);
+    assert_eq!(shown["marks"][0]["code"], "issued_doubtful", "{shown}");
+    let close = ["agreement", "phase", &agreement, "commentClosed", "--issuer", STEWARDS, "--key"];
+    stage.refused(&[&close[..], &[&stage.key(STEWARDS)]].concat(), "comment_period");
+    stage.pass_days(14);
+    stage.say(STEWARDS, &["agreement", "phase", &agreement, "commentClosed"]);
+
+    // The same key twice is one voice, whether a command or somebody else signs.
+    let id: RecordId = agreement.parse().unwrap();
+    let ratified = |keys: &[&PrivateKey]| {
+        let predicate = json!({
+            "issuer": { "id": "council" }, "issued": cast::ISSUED, "agreement": id.to_reference(), "phase": "ratified",
+        });
+        cast::sign(Kind::GovernanceEvent, vec![Subject::record(id)], predicate, keys)
+    };
+    let (two, three) = (cast::key("council-2"), cast::key("council-3"));
+    let mut twice: Value = serde_json::from_slice(&ratified(&[&two, &three])).unwrap();
+    let again = twice["signatures"][0].clone();
+    twice["signatures"].as_array_mut().unwrap().push(again);
+    let reply = stage.post(twice.to_string().into_bytes());
+    assert_eq!((reply.status, reply.problem().as_str()), (422, "threshold"));
+    let (two_pem, three_pem) = (stage.key("council-2"), stage.key("council-3"));
+    let line = ["agreement", "ratify", &agreement, "--key", &two_pem, "--key", &three_pem, "--key", &two_pem];
+    stage.refused(&line, "threshold");
+
+    // A revoked key is no voice; the others are.
+    ["operator", "operator-2"].iter().for_each(|name| stage.store_key(name));
+    let (old, new) = (stage.key("operator"), stage.key("operator-2"));
+    stage.say_with(&["key", "add", &new, "--issuer", "operator", "--key", &old, "--key", &new]);
+    stage.say_with(&["key", "revoke", &old, "--reason", "superseded", "--issuer", "operator", "--key", &new]);
+    let reply = stage.post(ratified(&[&operator, &two, &three]));
+    assert_eq!((reply.status, reply.problem().as_str()), (403, "signer_revoked"));
+    stage.refused(
+        &["agreement", "ratify", &agreement, "--key", &old, "--key", &two_pem, "--key", &three_pem],
+        "signer_revoked",
+    );
+    stage.stands(&agreement, "commentClosed");
+    stage.say_with(&[
+        "agreement",
+        "ratify",
+        &agreement,
+        "--key",
+        &two_pem,
+        "--key",
+        &three_pem,
+        "--key",
+        &stage.key("council-4"),
+    ]);
+    assert_ne!(stage.ask(&["agreement", "status", &agreement])["status"], "commentClosed");
+}
+
 impl Stage {
+    fn post(&self, envelope: Vec<u8>) -> server::testing::Reply {
+        self.server.request("POST", "/api/v1/records", &[("content-type", "application/json")], &envelope)
+    }
     /// The time, so many months from now, as the fold counts months.
     fn in_months(&self, months: u32) -> String {
         let at = ledger::record::period::Period::months(months).after(self.clock.now());

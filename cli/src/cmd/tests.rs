@@ -146,11 +146,15 @@ fn b15_a_log_restored_from_yesterday_is_a_rollback_and_one_that_went_another_way
     let old = place.dir.path().join("old");
     copy(log.path(), &old);
     let old = LogDir::open(&old).unwrap();
+    let late = Place { dir: tempfile::tempdir().unwrap() };
     {
         let running = Running::start(&log, ANY_LOOPBACK).unwrap();
         place.ok(&["log", "trust", "--policy", &policy]);
         place.ok(&place.publish(running.url()));
-        assert_eq!(place.ok(&["record", "list", "--log", running.url()])["total"], 3);
+        late.ok(&["log", "trust", "--policy", &policy]);
+        for place in [&place, &late] {
+            assert_eq!(place.ok(&["record", "list", "--log", running.url()])["total"], 3);
+        }
     }
     let running = Running::start(&old, ANY_LOOPBACK).unwrap();
     let error = place.refused(&["record", "list", "--log", running.url()], 13);
@@ -172,6 +176,12 @@ fn b15_a_log_restored_from_yesterday_is_a_rollback_and_one_that_went_another_way
     assert_eq!(error["code"], "fork");
     // An offline verification sees it too.
     let error = place.refused(&["verify", &other.path("w.bin.colophon.json")], 13);
+    assert_eq!(error["code"], "fork");
+    // And at once by somebody who comes back when it has grown beyond what was seen, of which an edge is kept.
+    fs::remove_file(other.path("w.bin.colophon.json")).unwrap();
+    fs::write(other.path("card.yaml"), "model_name: a third\n").unwrap();
+    other.ok(&other.publish(running.url()));
+    let error = late.refused(&["record", "list", "--log", running.url()], 13);
     assert_eq!(error["code"], "fork");
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn tell(stage: &mut Stage<'_>) -> Result<()> {
     let (manifest, wiki) = publish_dataset(stage, &card)?;
     claim_licenses(stage, &card, &wiki)?;
     audit(stage, &card, &manifest)?;
+    prove_lists(stage)?;
     ask(stage)?;
     restart(stage)
 }
@@ -314,6 +315,31 @@ fn audit(stage: &mut Stage<'_>, card: &str, manifest: &str) -> Result<()> {
     stage.run(&["verify", &out, "--report", &report])?;
     let page = String::from_utf8_lossy(&files::read(&PathBuf::from(&report), 1 << 20)?).into_owned();
     stage.check(page.contains("VERIFIED"), "one printable page says what was checked")
+}
+
+fn prove_lists(stage: &mut Stage<'_>) -> Result<()> {
+    stage.say("The operator signs the root of the log's index, so that lists are complete without reading the log.");
+    let key = stage.path("log/keys/index.pem");
+    let signed = stage.run(&["log", "index-root", "--key", &key])?;
+    let out = stage.path("bundles/index-audit.colophon.json");
+    let line = ["log", "audit", "--attest", "--issuer", AUDIT, "--key", "tidewater-audit", "--out", &out];
+    let audited = stage.run(&line)?;
+    let honest = audited["verdict"] == "holds" && audited["attestation"]["verified"] == true;
+    stage.check(honest, "the auditor rebuilds index and state from all entries, and says in the log that they hold")?;
+    let list = ["record", "list", "--kind", "model-card"];
+    let mut listed = stage.run(&list)?;
+    // The server takes the root in a moment after it is published.
+    for _ in 0..100 {
+        if listed["index"]["root"] == signed["index"] {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        listed = stage.run(&list)?;
+    }
+    let proven = listed["index"]["root"] == signed["index"] && listed["index"]["rebuilt"]["by"] == AUDIT;
+    let followed = stage.run(&["record", "list", "--kind", "model-card", "--follow"])?;
+    let same = listed["records"] == followed["records"] && listed["total"] == followed["total"];
+    stage.check(proven && same, "the list of model cards is proven under that root, and is what all entries come to")
 }
 
 fn ask(stage: &mut Stage<'_>) -> Result<()> {

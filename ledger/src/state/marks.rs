@@ -21,7 +21,7 @@ pub struct Mark {
     #[serde(serialize_with = "as_text")]
     pub code: Code,
     /// The entry that makes it so, where one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_digits")]
     pub because: Option<LeafIndex>,
     /// What was found.
     pub detail: String,
@@ -29,6 +29,14 @@ pub struct Mark {
 
 fn as_text<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(code.as_str())
+}
+
+/// Indices are strings in JSON (DESIGN §9).
+fn as_digits<S: serde::Serializer>(index: &Option<LeafIndex>, serializer: S) -> core::result::Result<S::Ok, S::Error> {
+    match index {
+        Some(index) => serializer.collect_str(index),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The marks of an entry at a moment.

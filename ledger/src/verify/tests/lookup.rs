@@ -437,6 +437,11 @@ fn a_bundle_with_the_look_up_of_its_keys_proves_that_no_revocation_is_left_out()
     let (detail, _, complete) = said(&bundle);
     assert!(detail.ends_with(&format!("no revocation up to size {}: proven", world.newer.size)), "{detail}");
     assert_eq!(complete, Some(Some(TreeSize(world.newer.size))));
+    // One that has no room for the whole list proves nothing, and breaks nothing.
+    let mut cut = key_lookup(&world, &[&key(10)]);
+    cut["lookups"][0].as_object_mut().unwrap().remove("page").unwrap();
+    bundle.key_lookup = Some(cut);
+    assert_eq!(said(&bundle).2, Some(None));
     // The look-up of another key proves nothing about this one.
     bundle.key_lookup = Some(key_lookup(&world, &[&key(12)]));
     assert_eq!(said(&bundle).2, Some(None));
