@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::body::Bodies;
 use crate::closed::Disclosures;
-use crate::effective::Kept;
+use crate::found::Kept;
 use crate::limits::{self, Limits};
 use crate::metrics::Metrics;
 use crate::problem::Problem;

@@ -1,61 +1,56 @@
-//! `GET /api/v1/agreements`, `/agreements/{record id}`, `/findings`, `/findings/{id}`: effective state that is more than a
-//! party, with the entries that it follows from.
+//! `GET /api/v1/agreements`, `/agreements/{record id}`, `/models/{id}`, `/datasets/{id}`, `/findings`, `/findings/{id}`:
+//! effective state that is more than a party, with the entries that it follows from.
 //!
 //! Everything here is computed from the log's entries by the library that clients have too; `colophon agreement status` and
 //! `colophon findings` compute it again from the entries and believe nothing of this. Time is the log's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use hyper::HeaderMap;
-use ledger::ids::{ContentKey, KeyspaceId, RecordId, TreeSize, UnixMillis};
+use ledger::ids::{ContentKey, KeyspaceId, RecordId, SubjectDigest, UnixMillis};
 use ledger::log::{Log, Published};
 use ledger::manifest::{Answer as Reply, MetaMode};
+use ledger::record::kind::Kind;
 use ledger::record::terms::Timestamp;
-use ledger::state::AgreementView;
-use ledger::state::findings::{self, Asked, Finding, Membership};
-use serde_json::{Value, json};
+use ledger::state::findings::{Asked, Finding, Membership, Rule};
+use ledger::state::{AgreementView, Records, State};
+use serde_json::{Map, Value, json};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use crate::app::App;
 use crate::body::heavy;
+use crate::cards::Card;
+use crate::found::{Computed, Patience};
+use crate::looking::Looking;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
-use crate::route::{ASK_AGAIN, answering, json, reads, with};
+use crate::query::Query;
+use crate::route::{ASK_AGAIN, answering, json, query, reads, with};
 
-/// How long findings about the whole log are shown before they are computed anew: they depend on the time by days, and
-/// computing them looks at every card.
-const KEPT_FOR: u64 = 60_000;
-
-/// The findings about the whole log that were computed last.
-#[derive(Debug, Default)]
-pub struct Kept(Mutex<Option<Computed>>);
-
-/// Findings, with the size of the log and the time that they are of.
-#[derive(Debug)]
-struct Computed {
-    size: TreeSize,
-    at: UnixMillis,
-    found: Arc<Vec<Finding>>,
-}
+/// Findings in one answer.
+const MAX_FINDINGS: usize = 1_000;
 
 /// All of them.
 pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let list = warp::path!("api" / "v1" / "agreements").and(reads()).and(with(app)).map(agreements);
     let one = warp::path!("api" / "v1" / "agreements" / String).and(reads()).and(with(app)).map(agreement);
-    let found = warp::path!("api" / "v1" / "findings").and(reads()).and(with(app)).map(all_findings);
-    let finding = warp::path!("api" / "v1" / "findings" / String)
-        .and(reads())
-        .and(warp::header::headers_cloned())
-        .and(with(app))
-        .map(finding);
+    let found = warp::path!("api" / "v1" / "findings").and(reads()).and(query()).and(with(app)).map(all_findings);
+    let finding = warp::path!("api" / "v1" / "findings" / String).and(reads()).and(with(app)).map(finding);
+    let model = warp::path!("api" / "v1" / "models" / String).and(reads()).and(with(app));
+    let model = model.map(|name, app| card(name, Kind::ModelCard, app));
+    let dataset = warp::path!("api" / "v1" / "datasets" / String).and(reads()).and(with(app));
+    let dataset = dataset.map(|name, app| card(name, Kind::DatasetCard, app));
     answering(list, Resource("agreements"))
         .or(answering(one, Resource("agreement")))
         .unify()
         .or(answering(found, Resource("findings")))
         .unify()
         .or(answering(finding, Resource("finding")))
+        .unify()
+        .or(answering(model, Resource("model")))
+        .unify()
+        .or(answering(dataset, Resource("dataset")))
         .unify()
         .boxed()
 }
@@ -97,31 +92,96 @@ async fn agreement(id: String, app: Arc<App>) -> Answer {
     .await?
 }
 
-async fn all_findings(app: Arc<App>) -> Answer {
+async fn all_findings(query: String, app: Arc<App>) -> Answer {
+    let query = Query::parse(&query, &["rule", "from", "limit"])?;
+    let (rule, from) = (rule(&query)?, query.value::<usize>("from")?.unwrap_or(0));
+    let limit = query.value::<usize>("limit")?.unwrap_or(MAX_FINDINGS);
+    if !(1..=MAX_FINDINGS).contains(&limit) {
+        return Err(Problem::bad_request("query limit", format!("expected 1 to {MAX_FINDINGS}")));
+    }
     heavy(move || {
         let view = app.view()?;
-        let found = of_the_log(&app, &view)?;
-        let list: Vec<Value> = found.iter().map(|finding| finding_json(&app, finding)).collect();
-        let now = moment(app.log.now());
-        json(ASK_AGAIN, &json!({ "size": view.size.to_string(), "now": now, "count": list.len(), "findings": list }))
+        let computed = Computed::wait(&app, &view, Patience::Long)?;
+        let found = computed.of_rule(rule);
+        let page = found.iter().skip(from).take(limit);
+        let list: Vec<Value> = page.map(|finding| finding_json(&app, finding)).collect();
+        let next = from.saturating_add(list.len());
+        let more = (next < found.len() && !list.is_empty()).then(|| {
+            let of_rule = rule.map_or(String::new(), |rule| format!("&rule={}", rule.as_str()));
+            app.link(&format!("/api/v1/findings?from={next}&limit={limit}{of_rule}"))
+        });
+        let counts: Map<String, Value> = Rule::ALL
+            .into_iter()
+            .map(|rule| (rule.as_str().to_owned(), json!(computed.of_rule(Some(rule)).len())))
+            .collect();
+        json(
+            ASK_AGAIN,
+            &json!({
+                "size": computed.size.to_string(), "now": moment(computed.at), "count": found.len(), "rules": counts,
+                "from": from, "findings": list, "links": { "next": more },
+            }),
+        )
     })
     .await?
 }
 
-async fn finding(id: String, _headers: HeaderMap, app: Arc<App>) -> Answer {
+/// The rule that a query asks for.
+pub(crate) fn rule(query: &Query) -> Result<Option<Rule>, Problem> {
+    let Some(name) = query.text("rule") else { return Ok(None) };
+    let rule = Rule::ALL.into_iter().find(|rule| rule.as_str() == name);
+    let known = || Rule::ALL.map(Rule::as_str).join(", ");
+    rule.map(Some).ok_or_else(|| Problem::bad_request("query rule", format!("known are {}", known())))
+}
+
+async fn finding(id: String, app: Arc<App>) -> Answer {
     heavy(move || {
         let view = app.view()?;
-        let found = of_the_log(&app, &view)?;
-        let found = found.iter().find(|finding| finding.id.as_str() == id);
+        let computed = Computed::wait(&app, &view, Patience::Long)?;
+        let found = computed.found.iter().find(|finding| finding.id.as_str() == id);
         let found = found.ok_or_else(|| {
             Problem::not_found("nothing of this id is found in the log as it is now; it may have been mended since")
         })?;
-        json(ASK_AGAIN, &finding_json(&app, found))
+        let mut document = finding_json(&app, found);
+        document["size"] = json!(computed.size.to_string());
+        document["now"] = json!(moment(computed.at));
+        json(ASK_AGAIN, &document)
     })
     .await?
 }
 
-fn finding_json(app: &App, finding: &Finding) -> Value {
+/// A model or a dataset, by the id of a card or the digest of an artefact.
+async fn card(name: String, kind: Kind, app: Arc<App>) -> Answer {
+    let hex = name.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(&name);
+    let name: SubjectDigest = hex.parse().map_err(|_| {
+        Problem::not_found("it is named by the record id of a card or a SHA-256, 64 lower-case hexadecimal digits")
+    })?;
+    heavy(move || {
+        let (view, now) = (app.view()?, app.log.now());
+        let looking = Looking::new(&app.log, Arc::clone(&view));
+        let found = Card::find(&app, &looking, &view, name, &kind, now)?;
+        let found = found.ok_or_else(|| {
+            Problem::not_found(format!(
+                "no {kind} of this log has this record id, or is about an artefact of this digest"
+            ))
+        })?;
+        let mut document = found.to_json();
+        let list: Vec<Value> = found.findings.iter().map(|finding| finding_json(&app, finding)).collect();
+        document["findings"] = json!(list);
+        document["findingsOf"] = json!(found.findings_of.map(|size| size.to_string()));
+        document["size"] = json!(view.size.to_string());
+        document["now"] = json!(moment(now));
+        document["complete"] = json!(!looking.is_capped());
+        let page = if kind == Kind::ModelCard { "m" } else { "d" };
+        document["links"] = json!({
+            "record": app.link(&format!("/api/v1/records/{}", found.record)),
+            "page": app.link(&format!("/{page}/{}", found.record)),
+        });
+        json(ASK_AGAIN, &document)
+    })
+    .await?
+}
+
+pub(crate) fn finding_json(app: &App, finding: &Finding) -> Value {
     let mut document = finding.to_json(&moment);
     let proofs: Vec<Value> = finding
         .proofs
@@ -140,21 +200,6 @@ fn finding_json(app: &App, finding: &Finding) -> Value {
     document
 }
 
-/// Everything that is found in the log, computed at most once a minute.
-pub(crate) fn of_the_log(app: &App, view: &Published) -> Result<Arc<Vec<Finding>>, Problem> {
-    let now = app.log.now();
-    let mut kept = app.findings.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(computed) = &*kept
-        && computed.size == view.size
-        && now.0.saturating_sub(computed.at.0) < KEPT_FOR
-    {
-        return Ok(Arc::clone(&computed.found));
-    }
-    let found = Arc::new(asked(&app.log, view, now, findings::all)?);
-    *kept = Some(Computed { size: view.size, at: now, found: Arc::clone(&found) });
-    Ok(found)
-}
-
 /// Computes something from the records that a view shows, with the memberships that this server holds.
 pub(crate) fn asked<T>(
     log: &Log,
@@ -162,9 +207,19 @@ pub(crate) fn asked<T>(
     now: UnixMillis,
     find: impl FnOnce(&Asked<'_>) -> ledger::Result<T>,
 ) -> ledger::Result<T> {
-    let records = log.records(view);
+    asking(log, &log.records(view), &view.state, now, find)
+}
+
+/// The same, from records that are read in another way.
+pub(crate) fn asking<T>(
+    log: &Log,
+    records: &dyn Records,
+    state: &State,
+    now: UnixMillis,
+    find: impl FnOnce(&Asked<'_>) -> ledger::Result<T>,
+) -> ledger::Result<T> {
     let contains = |id: KeyspaceId, key: &ContentKey| contains(log, id, key).unwrap_or(Membership::Unknown);
-    find(&Asked { records: &records, state: &view.state, now, contains: &contains })
+    find(&Asked { records, state, now, contains: &contains })
 }
 
 /// Whether a keyspace holds a key, by the reply that a client would get and verify. What is missing from it is never said

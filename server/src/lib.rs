@@ -9,18 +9,22 @@ mod activity;
 mod app;
 mod batch;
 pub mod body;
+mod cards;
 mod closed;
 mod connection;
 mod crowd;
 pub mod effective;
+pub mod found;
 pub mod index;
 mod limits;
+mod looking;
 mod manifests;
 pub mod metrics;
 mod openapi;
 mod operation;
 pub mod pages;
 mod parties;
+mod preferences;
 pub mod problem;
 pub mod query;
 mod range;
@@ -67,6 +71,8 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(parties::routes(&app))
         .unify()
         .or(effective::routes(&app))
+        .unify()
+        .or(preferences::routes(&app))
         .unify()
         .or(operation::routes(&app))
         .unify()

@@ -4,10 +4,13 @@ use ledger::ids::RecordId;
 use ledger::state::AgreementView;
 
 use super::read::Reading;
-use super::view::agreement::{AgreementPage, AgreementsPage, FindingsPage};
+use super::view::agreement::{AgreementPage, AgreementsPage};
+use super::view::findings::{FindingsPage, Shown};
 use super::{Request, not_found, reply};
 use crate::effective;
+use crate::found::{Computed, Patience};
 use crate::problem::Answer;
+use crate::query::Query;
 
 pub(super) fn agreement(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
     let id: RecordId = name.parse().map_err(|_| not_found("an agreement's address ends in its record id"))?;
@@ -26,17 +29,21 @@ pub(super) fn agreements(reading: &Reading<'_>, request: Request<'_>) -> Answer 
 }
 
 pub(super) fn findings(reading: &Reading<'_>, request: Request<'_>) -> Answer {
-    let found = effective::of_the_log(&reading.pages.app, &reading.view)?;
-    let page = FindingsPage::new(reading.shell("findings"), reading.site.clone(), &found, None, reading.now);
+    let query = Query::parse(request.query, &["rule", "from"])?;
+    let (rule, from) = (effective::rule(&query)?, query.value::<usize>("from")?.unwrap_or(0));
+    let computed = Computed::wait(&reading.pages.app, &reading.view, Patience::Long)?;
+    let shown = Shown::List { rule, from };
+    let page = FindingsPage::new(reading.shell("findings"), reading.site.clone(), &computed, shown, reading.now);
     Ok(reply::page(page.to_string(), request.headers))
 }
 
 pub(super) fn finding(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
-    let found = effective::of_the_log(&reading.pages.app, &reading.view)?;
-    let one: Vec<_> = found.iter().filter(|finding| finding.id.as_str() == name).cloned().collect();
-    if one.is_empty() {
-        return Err(not_found("nothing of this id is found in the log as it is now; it may have been mended since"));
-    }
-    let page = FindingsPage::new(reading.shell("findings"), reading.site.clone(), &one, Some(name), reading.now);
+    let computed = Computed::wait(&reading.pages.app, &reading.view, Patience::Long)?;
+    let one = computed.found.iter().find(|finding| finding.id.as_str() == name);
+    let one = one.ok_or_else(|| {
+        not_found("nothing of this id is found in the log as it is now; it may have been mended since")
+    })?;
+    let (shell, site) = (reading.shell("findings"), reading.site.clone());
+    let page = FindingsPage::new(shell, site, &computed, Shown::One(one), reading.now);
     Ok(reply::page(page.to_string(), request.headers))
 }

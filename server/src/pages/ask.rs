@@ -20,7 +20,7 @@ use super::read::Reading;
 use super::view::ask::{Answered, AskPage, Counts, DatasetAnswer, Found, Typed, Used};
 use super::view::moment::Moment;
 use super::view::said::{Allowance, Said};
-use super::view::seen::{Seen, undone_by};
+use super::view::seen::Seen;
 use super::view::shell::Site;
 use super::{Request, reply};
 use crate::closed::is_closed;
@@ -128,7 +128,7 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let command = allowance.said(&command.join(" "), 2_000);
     let mut datasets = Vec::new();
     for asked in asked {
-        datasets.push(shown(reading, question, asked, &manifests, &mut allowance)?);
+        datasets.push(shown(reading, question, asked, &mut allowance)?);
     }
     Ok(Answered {
         wanted,
@@ -324,10 +324,10 @@ fn shown(
     reading: &Reading<'_>,
     question: &Question,
     asked: Asked,
-    manifests: &[Seen],
     allowance: &mut Allowance,
 ) -> Result<DatasetAnswer, Problem> {
-    let Asked { seen, judged } = asked;
+    let Asked { mut seen, judged } = asked;
+    reading.settle(core::slice::from_mut(&mut seen))?;
     let card = seen.reference(&["dataset", "record"]).filter(|id| reading.index_of(*id).is_some());
     let present = judged.status == Status::Present;
     let citation = citation(reading, question, &seen, judged.status);
@@ -338,13 +338,15 @@ fn shown(
             terms.extend([Term::Ref(card), Term::Subject(SubjectDigest::from_bytes(*card.as_bytes()))]);
         }
         let (entries, _) = reading.under(&terms)?;
-        for claim in reading.newest_of(&entries, "license-claim", MAX_LISTED)? {
+        let claims = reading.newest_of(&entries, "license-claim", MAX_LISTED)?;
+        for claim in claims.iter().filter(|claim| claim.fate.is_live()) {
             let text = claim.licence().map_or("nothing is asserted", |(text, _)| text).to_owned();
             licences.push((claim.speaker(allowance), allowance.said(&text, 120), claim.index));
         }
         let uses = reading.newest_of(&entries, "training-source", MAX_LISTED)?;
-        models_more = entries.iter().filter(|entry| entry.header.kind == "training-source").count() - uses.len();
-        for source in uses.iter().filter(|source| source.content.is_some()) {
+        models_more =
+            entries.iter().filter(|entry| entry.header.kind == "training-source").count().saturating_sub(MAX_LISTED);
+        for source in uses.iter().filter(|source| source.content.is_some() && source.stands()) {
             let (href, name) = model_of(reading, source);
             let name = allowance.said(&name, 120);
             models.push(Used { name, href, speaker: source.speaker(allowance), index: source.index });
@@ -364,7 +366,7 @@ fn shown(
         href: card.map(|card| format!("/d/{card}")),
         index: seen.index,
         received: Moment::new(seen.received, reading.now),
-        undone: undone_by(&seen, manifests),
+        undone: seen.undone(),
         status: judged.status,
         permalink: permalink(&reading.site, seen.index),
         nearest: judged.nearest.iter().take(MAX_LISTED).map(|near| allowance.said(near, 120)).collect(),

@@ -1,12 +1,17 @@
 //! `/d/<digest or record id>`.
 
-use super::model::{MAX_LISTED, MAX_SHOWN, Thing, others};
+use ledger::ids::LeafIndex;
+use ledger::record::kind::Kind;
+use ledger::state::{Edge, Item, Records};
+
+use super::model::{MAX_LISTED, MAX_SHOWN, around, cards, claims, find, newer, of_record, others};
 use super::read::Reading;
 use super::view::dataset::{DatasetPage, Known, Lookup};
 use super::view::seen::Seen;
 use super::view::sources::Cut;
 use super::{Request, not_found, reply};
-use crate::problem::Answer;
+use crate::cards::Card;
+use crate::problem::{Answer, Problem};
 use crate::query::Query;
 
 /// Manifests of one dataset that others are looked for by.
@@ -15,48 +20,73 @@ const MAX_MANIFESTS: usize = 8;
 pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
     let query = Query::parse(request.query, &["from"])?;
     let from: usize = query.value("from")?.unwrap_or(0);
-    let Thing { cards, mut entries, capped } = Thing::find(reading, name, "dataset-card")?;
-    if cards.is_empty() {
-        return Err(not_found(
-            "no dataset card of this log has this record id, or is about an artefact of this digest",
-        ));
-    }
-    // A card may name its manifest, instead of the manifest the card.
-    for id in cards.iter().filter_map(|card| card.reference(&["manifest"])) {
-        entries.extend(reading.pages.app.log.find_record(&reading.view, id)?);
-    }
-    // A model that used the dataset may name its manifest and not its card.
-    let manifests: Vec<_> = entries.iter().filter(|entry| entry.header.kind == "manifest").cloned().collect();
-    for manifest in manifests.iter().rev().take(MAX_MANIFESTS) {
-        entries.extend(reading.about(Some(manifest.header.record), &[])?.0);
-    }
-    entries.sort_by_key(|entry| entry.index);
-    entries.dedup_by_key(|entry| entry.index);
-    let read = |kind: &str, limit| reading.newest_of(&entries, kind, limit);
-    let shown = ["training-source", "license-claim", "audit-attestation", "manifest", "dataset-card"];
-    let mut others = others(reading, &entries, &shown)?;
-    reading.name_subjects(&mut others)?;
-    let uses = entries.iter().filter(|entry| entry.header.kind == "training-source").count();
+    let card = find(reading, name, &Kind::DatasetCard)?.ok_or_else(|| {
+        not_found("no dataset card of this log has this record id, or is about an artefact of this digest")
+    })?;
+    let cards = cards(reading, &card)?;
+    let manifests = manifests(reading, &card, &cards)?;
+    let uses = uses(reading, &card, &manifests)?;
+    let shown = [Kind::TrainingSource, Kind::LicenseClaim, Kind::AuditAttestation, Kind::Manifest, Kind::DatasetCard];
     let known = Known {
-        manifests: read("manifest", MAX_SHOWN)?,
-        uses: read("training-source", MAX_LISTED)?,
-        capped: capped || uses > MAX_LISTED,
-        claims: read("license-claim", MAX_SHOWN)?,
-        audits: read("audit-attestation", MAX_SHOWN)?,
-        others,
-        shown: name.parse().ok(),
+        manifests: reading.newest(manifests.iter().collect(), MAX_SHOWN)?,
+        capped: uses.len() > MAX_LISTED,
+        uses: reading.newest(uses.iter().collect(), MAX_LISTED)?,
+        claims: claims(reading, &card)?,
+        licenses: card.view.licenses.clone(),
+        audits: audits(reading, &card, &manifests)?,
+        around: around(reading, &card)?,
+        others: others(reading, &card, &shown)?,
+        shown: Some(card.record),
+        newer: newer(&card),
         cards,
     };
+    let known = Known { capped: known.capped || reading.looking.is_capped(), ..known };
     let path = format!("/d/{name}");
     let cut = Cut { from, path: &path, capped: known.capped };
     let lookup = Lookup { model: &|source| model_of(reading, source), held: &|id| held(reading, id) };
     let (shell, site) = (reading.shell(""), reading.site.clone());
     let page = reading.around(|around| DatasetPage::new(shell, site, &known, cut, &lookup, around));
-    let Some(page) = page else {
-        let card = known.cards.last().map_or_else(|| "/".to_owned(), |card| format!("/r/{}", card.index));
-        return Ok(reply::see_other(&card));
-    };
+    let Some(page) = page else { return Ok(reply::see_other(&of_record(&known.cards))) };
     Ok(reply::page(page.to_string(), request.headers))
+}
+
+/// The manifests that name a card, and those that the cards name.
+fn manifests(reading: &Reading<'_>, card: &Card, cards: &[Seen]) -> Result<Vec<Item>, Problem> {
+    let mut manifests: Vec<Item> = card.view.manifests().cloned().collect();
+    for id in cards.iter().filter_map(|card| card.reference(&["manifest"])) {
+        manifests.extend(reading.looking.first(id)?.filter(|item| item.header.kind == Kind::Manifest.as_str()));
+    }
+    manifests.sort_by_key(|item| item.index);
+    manifests.dedup_by_key(|item| item.index);
+    Ok(manifests)
+}
+
+/// The models that used a dataset: those that name its card, and those that name one of its manifests.
+fn uses(reading: &Reading<'_>, card: &Card, manifests: &[Item]) -> Result<Vec<Item>, Problem> {
+    let mut uses: Vec<Item> = card.view.used_by().cloned().collect();
+    uses.extend(of_manifests(reading, manifests, &Kind::TrainingSource)?);
+    uses.sort_by_key(|item| item.index);
+    uses.dedup_by_key(|item| item.index);
+    Ok(uses)
+}
+
+/// Audits of a dataset and of its manifests.
+fn audits(reading: &Reading<'_>, card: &Card, manifests: &[Item]) -> Result<Vec<Seen>, Problem> {
+    let mut audits: Vec<Item> = card.view.of_kind(&Kind::AuditAttestation).cloned().collect();
+    audits.extend(of_manifests(reading, manifests, &Kind::AuditAttestation)?);
+    audits.sort_by_key(|item| item.index);
+    audits.dedup_by_key(|item| item.index);
+    Ok(reading.newest(audits.iter().collect(), MAX_SHOWN)?)
+}
+
+fn of_manifests(reading: &Reading<'_>, manifests: &[Item], kind: &Kind) -> ledger::Result<Vec<Item>> {
+    let mut found = Vec::new();
+    for manifest in manifests.iter().rev().take(MAX_MANIFESTS) {
+        let named = reading.looking.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)?;
+        let items = reading.items(named)?;
+        found.extend(items.into_iter().filter(|item| item.header.kind == kind.as_str()));
+    }
+    Ok(found)
 }
 
 /// The address and the name of the model that a `training-source` is about.

@@ -82,6 +82,7 @@ fn newest(reading: &Reading<'_>, any: &[Term], below: LeafIndex) -> Result<(Vec<
     let shown: Vec<_> = found.into_values().rev().take(PER_PAGE).collect();
     // A list that goes on was filled, so nothing between its end and the last one shown is left out.
     let next = shown.last().map(|entry| entry.index).filter(|_| more);
-    let seen = shown.into_iter().map(|entry| reading.seen(entry)).collect::<ledger::Result<_>>()?;
+    let mut seen = shown.into_iter().map(|entry| reading.seen(entry)).collect::<ledger::Result<Vec<_>>>()?;
+    reading.settle(&mut seen)?;
     Ok((seen, next))
 }

@@ -19,6 +19,7 @@ pub(super) fn party(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
     let newest = Order::Below(LeafIndex(u64::MAX));
     let (mut records, more) = reading.list(vec![Term::Issuer(id.clone())], newest, MAX_RECORDS)?;
     reading.name_subjects(&mut records)?;
+    reading.settle(&mut records)?;
     let state = &reading.view.state;
     let party = state.party(&id);
     if party.is_none() && records.is_empty() {

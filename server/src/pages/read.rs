@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, UnixMillis};
 use ledger::log::{Body, EntryView, Filter, Order, Published, Term};
 use ledger::note::{Policy, SignedNote};
 use ledger::record::Record;
 use ledger::record::kinds::{KeyEventReason, Predicate};
-use ledger::state::Owner;
+use ledger::state::{Fate, Item, Owner, Records};
 use ledger::{Code, Error};
 use serde_json::Value;
 
@@ -20,8 +19,9 @@ use super::view::moment::Moment;
 use super::view::parts::{Hash, Speaker};
 use super::view::record::SignerLine;
 use super::view::said::{Allowance, Said};
-use super::view::seen::{Content, Seen, Subject};
+use super::view::seen::{Content, Seen, Subject, VouchedBy};
 use super::view::shell::{Head, Shell, Site};
+use crate::looking::Looking;
 use crate::problem::Problem;
 
 /// Entries that one page looks at to gather what is about a thing. Only headers are read of most of them.
@@ -36,6 +36,7 @@ pub(super) struct Reading<'a> {
     pub(super) view: Arc<Published>,
     pub(super) now: UnixMillis,
     pub(super) site: Site,
+    pub(super) looking: Looking<'a>,
     indices: RefCell<HashMap<RecordId, Option<LeafIndex>>>,
 }
 
@@ -43,9 +44,11 @@ impl<'a> Reading<'a> {
     /// A look at the newest view; `None` until there is one.
     pub(super) fn new(pages: &'a Pages, host: Option<&str>) -> Option<Self> {
         let log = &pages.app.log;
+        let view = log.published()?;
         Some(Self {
             pages,
-            view: log.published()?,
+            looking: Looking::new(log, Arc::clone(&view)),
+            view,
             now: log.now(),
             site: Site::new(pages.app.options.public_url.as_deref(), host),
             indices: RefCell::default(),
@@ -172,46 +175,62 @@ impl<'a> Reading<'a> {
         Ok((found.into_values().collect(), capped))
     }
 
-    /// The records about a record or an artefact: those that name it and those whose subject it is.
-    pub(super) fn about(
-        &self,
-        record: Option<RecordId>,
-        artefacts: &[SubjectDigest],
-    ) -> ledger::Result<(Vec<EntryView>, bool)> {
-        let mut terms: Vec<Term> = artefacts.iter().copied().map(Term::Subject).collect();
-        if let Some(record) = record {
-            terms.push(Term::Ref(record));
-            terms.push(Term::Subject(SubjectDigest::from_bytes(*record.as_bytes())));
+    /// Reads the records of some entries: those of `kind`, the newest `limit` of them, oldest first, with what became of
+    /// each.
+    pub(super) fn newest_of(&self, entries: &[EntryView], kind: &str, limit: usize) -> ledger::Result<Vec<Seen>> {
+        let matching: Vec<LeafIndex> =
+            entries.iter().filter(|entry| entry.header.kind == kind).map(|entry| entry.index).collect();
+        let skip = matching.len().saturating_sub(limit);
+        let mut found = Vec::new();
+        for index in matching.into_iter().skip(skip) {
+            found.extend(self.looking.item(index)?);
         }
-        self.under(&terms)
+        found.into_iter().map(|item| self.settled(item)).collect()
     }
 
-    /// Reads the records of some entries: those of `kind`, the newest `limit` of them, oldest first.
-    pub(super) fn newest_of(&self, entries: &[EntryView], kind: &str, limit: usize) -> ledger::Result<Vec<Seen>> {
-        let matching: Vec<&EntryView> = entries.iter().filter(|entry| entry.header.kind == kind).collect();
-        let skip = matching.len().saturating_sub(limit);
-        matching.into_iter().skip(skip).map(|entry| self.seen(entry.clone())).collect()
+    /// A record with what became of it.
+    pub(super) fn settled(&self, item: Item) -> ledger::Result<Seen> {
+        let fate = Fate::of(&self.looking, &self.view.state, &item, self.now)?;
+        Ok(Seen { fate, ..self.seen_of(item) })
+    }
+
+    /// Looks up what became of records.
+    pub(super) fn settle(&self, records: &mut [Seen]) -> ledger::Result<()> {
+        for seen in records {
+            if let Some(item) = self.looking.item(seen.index)? {
+                seen.fate = Fate::of(&self.looking, &self.view.state, &item, self.now)?;
+            }
+        }
+        Ok(())
     }
 
     /// The record of an entry.
     pub(super) fn seen(&self, entry: EntryView) -> ledger::Result<Seen> {
-        let content = match self.pages.app.log.body(&entry)? {
-            Body::Held(body) => Some(content(&body)?),
+        let record = match self.pages.app.log.body(&entry)? {
+            Body::Held(body) => Some(Record::parse(&body)?),
             Body::Redacted => None,
         };
-        let header = entry.header;
-        Ok(Seen {
-            index: entry.index,
+        // A body whose erasing is committed counts as erased, whether its bytes are gone yet or not.
+        let record = record.filter(|_| self.view.state.redaction(&entry.header.record).is_none());
+        Ok(self.seen_of(Item { index: entry.index, header: entry.header, record }))
+    }
+
+    fn seen_of(&self, Item { index, header, record }: Item) -> Seen {
+        let vouch = self.view.state.vouch(&header.record).filter(|_| header.issuer.starts_with("key:"));
+        Seen {
+            index,
             kind: header.kind,
             record: header.record,
             issuer: header.issuer,
-            signers: header.signers.into_iter().collect(),
-            subjects: header.subjects.into_iter().collect(),
-            refs: header.refs.into_iter().collect(),
+            signers: header.signers,
+            subjects: header.subjects,
+            refs: header.refs,
             received: header.received,
-            content,
+            content: record.map(content),
             of: None,
-        })
+            fate: Fate::default(),
+            vouched: vouch.map(|vouch| VouchedBy { index: vouch.index, issuer: vouch.issuer.clone() }),
+        }
     }
 
     /// Looks up what each record speaks of, where that is another record of the log.
@@ -291,12 +310,11 @@ pub(super) const fn reason_words(reason: KeyEventReason) -> &'static str {
     }
 }
 
-fn content(body: &Bytes) -> ledger::Result<Content> {
-    let record = Record::parse(body)?;
+fn content(record: Record) -> Content {
     let subjects = record.subjects().iter();
     let subjects = subjects.map(|s| Subject { name: s.name.clone(), sha256: s.sha256() }).collect();
     let unknown = unknown(&record);
-    Ok(Content { subjects, unknown, predicate: record.statement.predicate, warnings: Vec::new() })
+    Content { subjects, unknown, predicate: record.statement.predicate, warnings: Vec::new() }
 }
 
 /// The members that the kind does not have.

@@ -4,9 +4,11 @@ use ledger::ids::{LeafIndex, RecordId};
 use ledger::log::{Order, Term};
 use ledger::record::kind::Kind;
 use ledger::record::lint::lint;
+use ledger::state::{Fate, Records, marks};
 use serde_json::Value;
 
 use super::read::Reading;
+use super::view::marks::Marks;
 use super::view::parts::Hash;
 use super::view::record::{Context, MAX_REFERRING, RecordPage};
 use super::view::said::Allowance;
@@ -26,23 +28,29 @@ pub(super) fn record(reading: &Reading<'_>, name: &str, request: Request<'_>) ->
     let body = Hash::new(entry.body);
     let mut seen = reading.seen(entry)?;
     remark(&mut seen);
+    let marks = marked(reading, &mut seen)?;
     let (mut referring, more) = referring(reading, &seen)?;
     reading.name_subjects(&mut referring)?;
+    reading.settle(&mut referring)?;
     let same = reading.page(vec![Term::Record(seen.record)], Order::From(LeafIndex(0)), 21)?;
     let same: Vec<LeafIndex> = same.entries.iter().map(|entry| entry.index).collect();
-    let redacted_by = match seen.content {
-        Some(_) => None,
-        None => reading.view.state.redaction(&seen.record),
-    };
-    let context = Context { referring: &referring, referring_more: more, same: &same, redacted_by };
+    let context = Context { referring: &referring, referring_more: more, same: &same, marks };
     let signers = reading.signers(&seen, &mut Allowance::default());
     let (shell, site) = (reading.shell(""), reading.site.clone());
     let page = reading.around(|around| RecordPage::new(shell, site, &seen, body, signers, &context, around));
     Ok(reply::page(page.to_string(), request.headers))
 }
 
+/// What there is to know about a record besides what it says.
+fn marked(reading: &Reading<'_>, seen: &mut Seen) -> Result<Marks, Problem> {
+    let Some(item) = reading.looking.item(seen.index)? else { return Ok(Marks::default()) };
+    seen.fate = Fate::of(&reading.looking, &reading.view.state, &item, reading.now)?;
+    let found = marks(&reading.looking, &reading.view.state, &item, reading.now)?;
+    Ok(Marks::new(seen, &found, reading.now, &mut Allowance::new(2_000)))
+}
+
 /// Adds what lint has to say.
-fn remark(seen: &mut Seen) {
+pub(super) fn remark(seen: &mut Seen) {
     let (Ok(kind), Some(content)) = (Kind::parse(&seen.kind), &mut seen.content) else { return };
     let predicate = Value::Object(content.predicate.clone());
     let remarks = lint(&kind, &predicate).into_iter();

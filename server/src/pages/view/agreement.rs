@@ -1,11 +1,10 @@
-//! Agreements and findings as pages.
+//! Agreements as pages.
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, RecordId, UnixMillis};
-use ledger::state::findings::{Finding, Rule};
 use ledger::state::{AgreementState, AgreementView, Item, Status};
 
+use super::findings::{FindingItem, finding};
 use super::moment::Moment;
 use super::parts::{Hash, Speaker};
 use super::said::{Allowance, Said};
@@ -71,26 +70,6 @@ pub struct EntryLine {
     note: &'static str,
 }
 
-/// A finding in a list.
-#[derive(Debug, Template)]
-#[template(
-    source = r#"<li><span class="mark warn-text" aria-hidden="true">!</span><div><p class="name"><a href="/f/{{ id }}">{{ meaning }}</a> <span class="tag mute">{{ rule }}</span></p>
-<p class="small">{{ detail }}{% if let Some(since) = since %}, since {{ since }}{% endif %}</p>
-<p class="small soft">Follows from {% for index in cites %}{% if !loop.first %}, {% endif %}<a href="/r/{{ index }}">record {{ index }}</a>{% endfor %}.{% if !proofs.is_empty() %} Proven: {% for (kind, keyspace) in proofs %}{% if !loop.first %}; {% endif %}a key of kind {{ kind }} is in keyspace {{ keyspace }}{% endfor %}.{% endif %}</p></div></li>"#,
-    ext = "html"
-)]
-pub struct FindingItem {
-    id: String,
-    rule: &'static str,
-    meaning: &'static str,
-    detail: Said,
-    since: Option<Moment>,
-    cites: Vec<LeafIndex>,
-    proofs: Vec<(Said, Hash)>,
-}
-
-impl HtmlSafe for FindingItem {}
-
 /// The list of agreements.
 #[derive(Debug, Template)]
 #[template(path = "agreements.html")]
@@ -110,18 +89,6 @@ pub struct AgreementLine {
     parties: Option<(Said, Said)>,
     received: Moment,
     ends: Option<Moment>,
-}
-
-/// What does not fit together, in the whole log or one of it.
-#[derive(Debug, Template)]
-#[template(path = "findings.html")]
-pub struct FindingsPage {
-    shell: Shell,
-    site: Site,
-    one: Option<String>,
-    count: usize,
-    findings: Vec<FindingItem>,
-    more: usize,
 }
 
 impl AgreementPage {
@@ -239,27 +206,6 @@ impl AgreementsPage {
     }
 }
 
-impl FindingsPage {
-    /// The page of all findings, or of the one whose id is given.
-    pub fn new(mut shell: Shell, site: Site, list: &[Finding], one: Option<&str>, now: UnixMillis) -> Self {
-        let mut allowance = Allowance::default();
-        let newest = list.iter().rev().take(MAX_LISTED);
-        let findings: Vec<FindingItem> = newest.map(|found| finding(found, now, &mut allowance)).collect();
-        shell.title = match (one, findings.first()) {
-            (Some(_), Some(found)) => format!("Finding: {}", found.meaning),
-            _ => "Findings".to_owned(),
-        };
-        Self {
-            shell,
-            site,
-            one: one.map(str::to_owned),
-            count: list.len(),
-            more: list.len() - findings.len(),
-            findings,
-        }
-    }
-}
-
 fn entry(item: &Item, note: &'static str, now: UnixMillis, allowance: &mut Allowance) -> EntryLine {
     EntryLine {
         kind: Said::whole(&item.header.kind),
@@ -267,34 +213,6 @@ fn entry(item: &Item, note: &'static str, now: UnixMillis, allowance: &mut Allow
         speaker: Speaker::new(&item.header.issuer, None, allowance),
         received: Moment::new(item.header.received, now),
         note: if item.record.is_none() { "redacted" } else { note },
-    }
-}
-
-fn finding(found: &Finding, now: UnixMillis, allowance: &mut Allowance) -> FindingItem {
-    FindingItem {
-        id: found.id.to_string(),
-        rule: found.rule.as_str(),
-        meaning: in_words(found.rule),
-        detail: allowance.said(&found.detail, 300),
-        since: found.since.map(|since| Moment::new(since, now)),
-        cites: found.cites.iter().map(|cited| cited.index).collect(),
-        proofs: found.proofs.iter().map(|proof| (Said::whole(&proof.kind), Hash::new(proof.keyspace))).collect(),
-    }
-}
-
-/// What a rule finds, in words.
-pub const fn in_words(rule: Rule) -> &'static str {
-    match rule {
-        Rule::UsedAfterOptOut => "Used after an opt-out",
-        Rule::OutsideAgreement => "Used outside the agreement's time or parties",
-        Rule::OutsidePurpose => "Used for another purpose than agreed",
-        Rule::RetentionPassed => "Kept longer than agreed",
-        Rule::LicenseConflict => "Claims about the licence conflict",
-        Rule::DutyUnreported => "A duty of the licence is not reported",
-        Rule::AuditOverdue => "An audit is overdue",
-        Rule::ResponseOverdue => "An answer to a preference is overdue",
-        Rule::CardWithoutSources => "Nobody says what the model was trained on",
-        Rule::ManifestUnchecked => "Nobody has checked the manifest",
     }
 }
 

@@ -3,15 +3,21 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, UnixMillis};
+use ledger::record::kinds::Licensed;
+use ledger::record::license::compare::{Agreement, Reading};
+use ledger::state::LicenseView;
 
 use super::moment::Moment;
 use super::parts::Speaker;
 use super::record::capital;
 use super::said::{Allowance, Said};
-use super::seen::{Seen, undone_by, verdict_words};
+use super::seen::{Seen, verdict_words};
 
 /// How many claims and how many audits stand on one page.
 const MAX_SHOWN: usize = 12;
+
+/// Parts of a thing that have a licence of their own on one page.
+const MAX_GROUPS: usize = 8;
 
 /// The claims about one part of a thing: its weights, its code, its data.
 #[derive(Debug, Template)]
@@ -19,10 +25,15 @@ const MAX_SHOWN: usize = 12;
 pub struct ClaimGroup {
     /// What is licensed.
     of: Said,
-    /// Whether the claims in force agree, in a sentence.
-    verdict: String,
-    /// Whether they differ.
-    differ: bool,
+    /// Which part of it.
+    part: Option<Said>,
+    /// How the claims stand: the word, its colour, and what it means.
+    stands: (&'static str, &'static str, &'static str),
+    /// How many claims are made, and how many of them name no licence.
+    counted: String,
+    /// What somebody may do who keeps to all of them.
+    reading: Vec<&'static str>,
+    incomplete: bool,
     claims: Vec<Claim>,
     more: usize,
 }
@@ -36,80 +47,124 @@ struct Claim {
     concluded: bool,
     declared: Option<Said>,
     role: Option<Said>,
-    part: Option<Said>,
     basis: Option<Said>,
     speaker: Speaker,
     received: Moment,
     undone: Option<(&'static str, LeafIndex)>,
+    expired: bool,
+    redacted: bool,
 }
 
-/// Groups claims by what they are about.
-pub fn licence_claims(claims: &[Seen], now: UnixMillis, allowance: &mut Allowance) -> Vec<ClaimGroup> {
-    let mut scopes: Vec<&str> = Vec::new();
-    for claim in claims.iter().filter(|claim| claim.content.is_some()) {
-        let of = scope(claim);
-        if !scopes.contains(&of) {
-            scopes.push(of);
+/// Claims by what they are about, with how those that are still made stand to one another.
+///
+/// `licenses` is what [`CardView`](ledger::state::CardView) computed; `claims` are all of them, also those that were taken
+/// back.
+pub fn licence_claims(
+    claims: &[Seen],
+    licenses: &[LicenseView],
+    now: UnixMillis,
+    allowance: &mut Allowance,
+) -> Vec<ClaimGroup> {
+    let mut scopes: Vec<(&str, Option<&str>)> = Vec::new();
+    for claim in claims {
+        let scope = scope(claim);
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
         }
     }
-    scopes.truncate(8);
-    scopes.into_iter().map(|of| group(of, claims, now, allowance)).collect()
+    // Where claims conflict a reader wants to see it first.
+    let view = |scope: &(&str, Option<&str>)| {
+        licenses.iter().find(|view| (name_of(view.of).as_str(), view.part.as_deref()) == *scope)
+    };
+    scopes.sort_by_key(|scope| std::cmp::Reverse(view(scope).map(|view| view.agreement)));
+    scopes.truncate(MAX_GROUPS);
+    scopes.into_iter().map(|scope| group(scope, view(&scope), claims, now, allowance)).collect()
 }
 
-fn scope(claim: &Seen) -> &str {
-    claim.text(&["scope", "of"]).unwrap_or("unknown")
+fn scope(claim: &Seen) -> (&str, Option<&str>) {
+    (claim.text(&["scope", "of"]).unwrap_or("unknown"), claim.text(&["scope", "part"]))
 }
 
-fn group(of: &str, all: &[Seen], now: UnixMillis, allowance: &mut Allowance) -> ClaimGroup {
-    let members: Vec<&Seen> = all.iter().filter(|claim| claim.content.is_some() && scope(claim) == of).collect();
-    let in_force = members.iter().filter(|claim| undone_by(claim, all).is_none());
-    // Counted by spelling without case: `apache-2.0` and `Apache-2.0` are one id. Anything cleverer would be a judgement.
-    let mut counts: Vec<(String, &str, usize)> = Vec::new();
-    let mut silent = 0;
-    for claim in in_force {
-        let Some((licence, _)) = claim.licence() else {
-            silent += 1;
-            continue;
-        };
-        let spelling = licence.trim().to_lowercase();
-        match counts.iter_mut().find(|(other, ..)| *other == spelling) {
-            Some((.., n)) => *n += 1,
-            None => counts.push((spelling, licence, 1)),
-        }
-    }
-    let differ = counts.len() > 1;
-    let verdict = sentence(&counts, silent);
+/// What is licensed, as claims write it.
+fn name_of(of: Licensed) -> String {
+    serde_json::to_value(of).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn group(
+    wanted: (&str, Option<&str>),
+    view: Option<&LicenseView>,
+    all: &[Seen],
+    now: UnixMillis,
+    allowance: &mut Allowance,
+) -> ClaimGroup {
+    let members: Vec<&Seen> = all.iter().filter(|claim| scope(claim) == wanted).collect();
+    let made = members.iter().filter(|claim| claim.fate.is_live() && claim.content.is_some());
+    let silent = made.clone().filter(|claim| claim.licence().is_none()).count();
+    let agreement = view.map_or(Agreement::None, |view| view.agreement);
+    let reading = view.and_then(|view| view.reading);
     let claims = members.iter().take(MAX_SHOWN).map(|claim| {
         let licence = claim.licence();
         let declared = claim.asserted(&["licenseDeclared"]).filter(|d| licence.is_some_and(|(shown, _)| shown != *d));
         let mut said = |text: Option<&str>| text.map(|text| allowance.said(text, 160));
         let (licence, concluded) = (said(licence.map(|(text, _)| text)), licence.is_some_and(|(_, spdx)| spdx));
         let (declared, role) = (said(declared), said(claim.text(&["claimantRole"])));
-        let (part, basis) = (said(claim.text(&["scope", "part"])), said(claim.text(&["basis"])));
+        let basis = said(claim.text(&["basis"]));
         Claim {
             index: claim.index,
             licence,
             concluded,
             declared,
             role,
-            part,
             basis,
             speaker: claim.speaker(allowance),
             received: Moment::new(claim.received, now),
-            undone: undone_by(claim, all),
+            undone: claim.undone(),
+            expired: claim.fate.expired,
+            redacted: claim.content.is_none(),
         }
     });
     let claims: Vec<Claim> = claims.collect();
-    let of = allowance.said(scope_words(of), 60);
-    ClaimGroup { of, verdict, differ, more: members.len() - claims.len(), claims }
+    ClaimGroup {
+        of: allowance.said(scope_words(wanted.0), 60),
+        part: wanted.1.map(|part| allowance.said(part, 120)),
+        stands: meaning(agreement),
+        counted: counted(made.count() - silent, silent),
+        reading: reading.map(in_words).unwrap_or_default(),
+        incomplete: reading.is_some_and(|reading| !reading.complete),
+        more: members.len() - claims.len(),
+        claims,
+    }
 }
 
-fn sentence(counts: &[(String, &str, usize)], silent: usize) -> String {
-    let mut sentence = match counts {
-        [] => "Nobody asserts a licence.".to_owned(),
-        [(.., 1)] => "One claim; nobody else says anything.".to_owned(),
-        [(.., n)] => format!("{n} claims, and they agree."),
-        _ => "The claims differ. This log states what each party signed and judges none of them.".to_owned(),
+/// The word for how claims stand, its colour, and its definition (docs/STATE.md).
+pub const fn meaning(agreement: Agreement) -> (&'static str, &'static str, &'static str) {
+    match agreement {
+        Agreement::None => ("none", "mute", "no claim names a licence"),
+        Agreement::Agree => (
+            "agree",
+            "mute",
+            "every claim that names a licence offers the same ones, written as SPDX alternatives in any order",
+        ),
+        Agreement::Compatible => (
+            "compatible",
+            "warn",
+            "they differ, and for every two claims there is an alternative of each such that whoever keeps to both does \
+             nothing that either forbids",
+        ),
+        Agreement::Conflict => (
+            "conflict",
+            "bad",
+            "they differ, and it cannot be shown that one can keep to all of them: also where a licence differs whose terms \
+             are not known here",
+        ),
+    }
+}
+
+fn counted(naming: usize, silent: usize) -> String {
+    let mut sentence = match naming {
+        0 => "Nobody asserts a licence.".to_owned(),
+        1 => "One claim names a licence.".to_owned(),
+        n => format!("{n} claims name a licence."),
     };
     match silent {
         0 => {}
@@ -117,6 +172,18 @@ fn sentence(counts: &[(String, &str, usize)], silent: usize) -> String {
         n => sentence.push_str(&format!(" {n} say that nothing is asserted.")),
     }
     sentence
+}
+
+/// What somebody may do who keeps to all claims at once.
+fn in_words(reading: Reading) -> Vec<&'static str> {
+    let mut words = vec![
+        if reading.commercial { "commercial use" } else { "no commercial use" },
+        if reading.derivatives { "changed versions may be passed on" } else { "no changed versions" },
+    ];
+    words.extend(reading.attribution.then_some("somebody must be named"));
+    words.extend(reading.share_alike.then_some("changed versions must be shared alike"));
+    words.extend(reading.use_restrictions.then_some("some uses are forbidden by a licence"));
+    words
 }
 
 fn scope_words(of: &str) -> &str {
@@ -171,10 +238,10 @@ pub fn audits(all: &[Seen], now: UnixMillis, allowance: &mut Allowance) -> (Vec<
             assurance,
             verifier,
             created: moment("timeCreated"),
-            expired: until.is_some_and(|until| until.is_past()),
+            expired: audit.fate.expired || until.is_some_and(|until| until.is_past()),
             until,
             received: Moment::new(audit.received, now),
-            undone: undone_by(audit, all),
+            undone: audit.undone(),
         }
     });
     let shown: Vec<Audit> = shown.collect();
@@ -193,35 +260,47 @@ mod tests {
         seen(index, "license-claim", issuer, "w", predicate)
     }
 
-    fn verdict(claims: &[Seen]) -> (String, bool) {
-        let groups = licence_claims(claims, NOW, &mut Allowance::default());
-        (groups[0].verdict.clone(), groups[0].differ)
+    fn html(claims: &[Seen], agreement: Agreement) -> String {
+        let reading = Reading {
+            commercial: false,
+            derivatives: true,
+            attribution: true,
+            share_alike: false,
+            use_restrictions: false,
+            complete: false,
+        };
+        let claimed = claims.iter().map(|claim| claim.record).collect();
+        let view =
+            LicenseView { of: Licensed::Weights, part: None, agreement, reading: Some(reading), claims: claimed };
+        let groups = licence_claims(claims, &[view], NOW, &mut Allowance::default());
+        groups.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn claims_agree_or_differ_and_are_never_judged() {
-        let apache = claim(1, "heron-lab", "apache-2.0");
-        assert!(!verdict(std::slice::from_ref(&apache)).1);
-        assert_eq!(
-            verdict(&[apache.clone(), claim(2, "pkg", "Apache-2.0")]),
-            ("2 claims, and they agree.".into(), false)
+    fn m3_5_how_claims_stand_is_said_in_one_word_and_defined_beside_it() {
+        let claims = [claim(1, "heron-lab", "apache-2.0"), claim(2, "pkg", "noAssertion")];
+        for agreement in [Agreement::None, Agreement::Agree, Agreement::Compatible, Agreement::Conflict] {
+            let (word, _, definition) = meaning(agreement);
+            let html = html(&claims, agreement);
+            assert!(html.contains(&format!("\">{word}</span>")) && html.contains(definition), "{html}");
+        }
+        let html = html(&claims, Agreement::Agree);
+        assert!(html.contains("One claim names a licence. One says that nothing is asserted."), "{html}");
+        assert!(
+            html.contains("no commercial use, changed versions may be passed on, somebody must be named"),
+            "{html}"
         );
-        let (sentence, differ) = verdict(&[apache.clone(), claim(2, "pkg", "MIT")]);
-        assert!(differ && sentence.contains("judges none"), "{sentence}");
-        assert!(!verdict(&[apache.clone(), claim(2, "pkg", "noAssertion")]).1);
-        assert!(verdict(&[claim(2, "pkg", "noAssertion")]).0.starts_with("Nobody asserts"));
+        assert!(html.contains("incomplete"), "{html}");
     }
 
     #[test]
-    fn a_claim_that_its_issuer_replaced_no_longer_disagrees() {
+    fn a_claim_that_its_issuer_replaced_is_shown_as_such_and_not_counted() {
         let first = claim(1, "heron-lab", "mit");
-        let mut second = claim(2, "heron-lab", "apache-2.0");
-        let list = json!([first.record.to_reference()]);
-        second.content.as_mut().map(|content| content.predicate.insert("supersedes".to_owned(), list));
-        let claims = [first, second];
-        assert!(!verdict(&claims).1);
-        let html = licence_claims(&claims, NOW, &mut Allowance::default())[0].to_string();
-        assert!(html.contains("superseded"), "{html}");
+        let second = claim(2, "heron-lab", "apache-2.0");
+        let mut claims = [first, second];
+        claims[0].fate.superseded_by = Some(LeafIndex(2));
+        let html = html(&claims, Agreement::Agree);
+        assert!(html.contains("superseded") && html.contains("One claim names a licence."), "{html}");
     }
 
     #[test]

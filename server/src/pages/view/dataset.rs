@@ -2,16 +2,20 @@
 
 use askama::Template;
 use ledger::ids::{LeafIndex, RecordId, UnixMillis};
+use ledger::record::license::compare::Agreement;
+use ledger::state::LicenseView;
 use serde_json::Value;
 
-use super::claims::{Audit, ClaimGroup, audits, licence_claims};
+use super::claims::{Audit, ClaimGroup, audits, licence_claims, meaning};
 use super::facts::{Around, Facts, of_predicate};
 use super::moment::Moment;
 use super::parts::{Hash, RecordLine, Speaker, thousands};
+use super::remarks::Remarks;
 use super::said::{Allowance, Said};
-use super::seen::{Seen, shown_card, undone_by};
+use super::seen::{Seen, shown_card};
 use super::shell::{Shell, Site};
 use super::sources::{Cut, Other, Sources};
+use super::standing::{self, Standing};
 
 /// How many files, and how many keyspaces, are listed.
 const MAX_LISTED: usize = 12;
@@ -21,18 +25,24 @@ const MAX_LISTED: usize = 12;
 pub struct Known {
     /// The cards of the dataset, oldest first.
     pub cards: Vec<Seen>,
-    /// The card that the address names, if it names one.
+    /// The card that the address means.
     pub shown: Option<RecordId>,
+    /// The newest version of that card, if it is another one.
+    pub newer: Option<RecordId>,
     /// `manifest` records of it, oldest first.
     pub manifests: Vec<Seen>,
     /// `training-source` records that name it, oldest first.
     pub uses: Vec<Seen>,
-    /// Whether there are more of those than were read.
+    /// Whether there is more about it than was read.
     pub capped: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
+    /// How the claims that are still made stand.
+    pub licenses: Vec<LicenseView>,
     /// `audit-attestation` records about it, oldest first.
     pub audits: Vec<Seen>,
+    /// Disputes, incidents, corrections and findings about it.
+    pub around: standing::Around,
     /// Records of other kinds that name it, newest first.
     pub others: Vec<Seen>,
 }
@@ -64,7 +74,12 @@ pub struct DatasetPage {
     facts: Facts,
     manifests: Vec<ManifestCard>,
     uses: Sources,
+    newer: Option<RecordId>,
+    capped: bool,
     claims: Vec<ClaimGroup>,
+    together: (&'static str, &'static str, &'static str),
+    standing: Standing,
+    remarks: Remarks,
     audits: Vec<Audit>,
     audits_more: usize,
     others: Vec<RecordLine>,
@@ -115,8 +130,12 @@ impl DatasetPage {
         });
         let files: Vec<(Said, Option<Hash>)> = files.collect();
         let manifests = known.manifests.iter().rev().filter(|manifest| manifest.content.is_some()).take(4);
-        let manifests = manifests.map(|m| manifest(m, &known.manifests, card, lookup, now, &mut allowance)).collect();
-        let claims = licence_claims(&known.claims, now, &mut allowance);
+        let manifests = manifests.map(|m| manifest(m, card, lookup, now, &mut allowance)).collect();
+        let claims = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        let worst = known.licenses.iter().map(|view| view.agreement).max();
+        let together = meaning(worst.unwrap_or(Agreement::None));
+        let standing = Standing::new(&known.around, now, &mut allowance);
+        let remarks = Remarks::new(content, &mut allowance);
         let (audits, audits_more) = audits(&known.audits, now, &mut allowance);
         let others = known.others.iter().take(10).map(|seen| seen.line(now, &mut allowance)).collect();
         let uses = Sources::new(&known.uses, &Other::Models(lookup.model), cut, &mut allowance);
@@ -132,13 +151,18 @@ impl DatasetPage {
             speaker,
             issued: card.issued(now),
             received: Moment::new(card.received, now),
-            undone: undone_by(card, &known.cards),
+            undone: card.undone(),
             files_more: content.subjects.len() - files.len(),
             files,
             facts,
             manifests,
             uses,
+            newer: known.newer,
+            capped: known.capped,
             claims,
+            together,
+            standing,
+            remarks,
             audits,
             audits_more,
             others,
@@ -148,14 +172,7 @@ impl DatasetPage {
     }
 }
 
-fn manifest(
-    seen: &Seen,
-    all: &[Seen],
-    card: &Seen,
-    lookup: &Lookup<'_>,
-    now: UnixMillis,
-    allowance: &mut Allowance,
-) -> ManifestCard {
+fn manifest(seen: &Seen, card: &Seen, lookup: &Lookup<'_>, now: UnixMillis, allowance: &mut Allowance) -> ManifestCard {
     let list = seen.member(&["keyspaces"]).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let keyspaces = list.iter().take(MAX_LISTED).map(|keyspace| {
         let text = |name: &str| keyspace.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -178,7 +195,7 @@ fn manifest(
         index: seen.index,
         speaker: (seen.issuer != card.issuer).then(|| seen.speaker(allowance)),
         received: Moment::new(seen.received, now),
-        undone: undone_by(seen, all),
+        undone: seen.undone(),
         more: list.len() - keyspaces.len(),
         keyspaces,
     }

@@ -18,6 +18,9 @@ const MAX_DEPTH: usize = 4;
 /// Characters of one text. Longer ones end in an ellipsis; the whole record is one link away.
 const MAX_TEXT: usize = 2_000;
 
+/// Bytes from which a text of several lines is closed until it is asked for.
+const FOLDED_FROM: usize = 600;
+
 /// Facts of one record. A card of 10,000 members would be a page of markup alone.
 const MAX_FACTS: usize = 120;
 
@@ -45,6 +48,11 @@ pub enum Shown {
     /// A text of many lines.
     #[template(source = r#"<div class="long" dir="auto">{{ self.0 }}</div>"#)]
     Long(Said),
+    /// A text of many lines, closed until it is asked for: its beginning, and all of it as it was written.
+    #[template(
+        source = r#"<details><summary>{{ self.0 }}</summary><div class="long" dir="auto">{{ self.1 }}</div></details>"#
+    )]
+    Folded(Said, Said),
     /// An address that a reader may follow.
     #[template(source = r#"<a href="{{ self.0 }}" rel="nofollow ugc noreferrer">{{ self.1 }}</a>"#)]
     Address(String, Said),
@@ -203,6 +211,11 @@ impl Reader<'_, '_> {
         }
         match name {
             "publicKey" | "nonce" => Shown::Digest(Hash::new(said.plain())),
+            // Such as the Markdown of a card: shown as it was written, never rendered.
+            _ if text.contains('\n') && text.len() > FOLDED_FROM => {
+                let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                Shown::Folded(self.allowance.said(first.trim(), 80), said)
+            }
             _ if text.contains('\n') => Shown::Long(said),
             _ => Shown::Text(said),
         }
@@ -317,6 +330,17 @@ mod tests {
         let zeta = html.find("Zeta").unwrap();
         assert!(html[zeta..].contains("not a member of this kind") && html.matches("not a member").count() == 1);
         assert!(!more);
+    }
+
+    #[test]
+    fn a_long_text_of_many_lines_is_folded_and_stays_text() {
+        let markdown = format!("\n# Heron <b>7B</b>\n{}", "A line of *Markdown*.\n".repeat(40));
+        let (html, _) = html(&json!({"readme": markdown, "note": "two\nlines"}), &|_| false);
+        assert_eq!(html.matches("<details>").count(), 1, "{html}");
+        assert!(
+            html.contains("<summary><bdi dir=\"auto\"># Heron &#60;b&#62;7B") && html.contains("*Markdown*"),
+            "{html}"
+        );
     }
 
     #[test]

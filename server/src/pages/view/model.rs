@@ -2,15 +2,19 @@
 
 use askama::Template;
 use ledger::ids::{LeafIndex, RecordId, UnixMillis};
+use ledger::record::license::compare::Agreement;
+use ledger::state::LicenseView;
 
-use super::claims::{Audit, ClaimGroup, audits, licence_claims};
+use super::claims::{Audit, ClaimGroup, audits, licence_claims, meaning};
 use super::facts::{Around, Facts, of_predicate};
 use super::moment::Moment;
 use super::parts::{Hash, RecordLine, Speaker};
+use super::remarks::Remarks;
 use super::said::{Allowance, Said};
-use super::seen::{Seen, shown_card, undone_by};
+use super::seen::{Seen, shown_card};
 use super::shell::{Shell, Site};
 use super::sources::{Cut, Other, Sources};
+use super::standing::{self, Standing};
 
 /// How many files of a model are listed.
 const MAX_FILES: usize = 12;
@@ -23,16 +27,22 @@ const MAX_LISTED: usize = 10;
 pub struct Known {
     /// The cards of the model, oldest first. The last one in force is shown.
     pub cards: Vec<Seen>,
-    /// The card that the address names, if it names one.
+    /// The card that the address means.
     pub shown: Option<RecordId>,
+    /// The newest version of that card, if it is another one.
+    pub newer: Option<RecordId>,
     /// `training-source` records of it, oldest first.
     pub sources: Vec<Seen>,
-    /// Whether there are more of those than were read.
+    /// Whether there is more about it than was read.
     pub capped: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
+    /// How the claims that are still made stand.
+    pub licenses: Vec<LicenseView>,
     /// `audit-attestation` records about it, oldest first.
     pub audits: Vec<Seen>,
+    /// Disputes, incidents, corrections and findings about it.
+    pub around: standing::Around,
     /// Records of other kinds that name it, newest first.
     pub others: Vec<Seen>,
 }
@@ -55,7 +65,12 @@ pub struct ModelPage {
     files_more: usize,
     facts: Facts,
     sources: Sources,
+    newer: Option<RecordId>,
+    capped: bool,
     claims: Vec<ClaimGroup>,
+    together: (&'static str, &'static str, &'static str),
+    standing: Standing,
+    remarks: Remarks,
     audits: Vec<Audit>,
     audits_more: usize,
     cards: Vec<RecordLine>,
@@ -88,7 +103,11 @@ impl ModelPage {
             (allowance.said(name, 160), file.sha256.map(Hash::new))
         });
         let files: Vec<(Said, Option<Hash>)> = files.collect();
-        let claims = licence_claims(&known.claims, now, &mut allowance);
+        let claims = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        let worst = known.licenses.iter().map(|view| view.agreement).max();
+        let together = meaning(worst.unwrap_or(Agreement::None));
+        let standing = Standing::new(&known.around, now, &mut allowance);
+        let remarks = Remarks::new(content, &mut allowance);
         let (audits, audits_more) = audits(&known.audits, now, &mut allowance);
         let lines = |list: &[&Seen], allowance: &mut Allowance| -> Vec<RecordLine> {
             list.iter().take(MAX_LISTED).map(|seen| seen.line(now, allowance)).collect()
@@ -111,12 +130,17 @@ impl ModelPage {
             speaker,
             issued: card.issued(now),
             received: Moment::new(card.received, now),
-            undone: undone_by(card, &known.cards),
+            undone: card.undone(),
             files_more: content.subjects.len() - files.len(),
             files,
             facts,
             sources,
+            newer: known.newer,
+            capped: known.capped,
             claims,
+            together,
+            standing,
+            remarks,
             audits,
             audits_more,
             cards,
@@ -208,10 +232,15 @@ pub(crate) mod fixture {
                 audit(313, "2026-11-22T00:00:00Z", "partial"),
                 audit(314, "2027-11-22T00:00:00Z", "conformant"),
             ],
-            others: vec![],
-            capped: false,
+            licenses: vec![ledger::state::LicenseView {
+                of: ledger::record::kinds::Licensed::Weights,
+                part: None,
+                agreement: Agreement::Compatible,
+                reading: None,
+                claims: vec![],
+            }],
             cards: vec![card],
-            shown: None,
+            ..Known::default()
         }
     }
 
@@ -240,7 +269,7 @@ mod tests {
     fn u09_a_model_of_290_sources_is_a_light_page() {
         let html = html(&known()).unwrap();
         super::super::gallery::keep("model", &html);
-        assert!(html.contains("1,170,102,295") && html.contains("Apache-2.0") && html.contains("The claims differ"));
+        assert!(html.contains("1,170,102,295") && html.contains("Apache-2.0") && html.contains(">compatible</span>"));
         assert!(html.len() < 50_000, "{}", html.len());
     }
 
@@ -256,9 +285,9 @@ mod tests {
     #[test]
     fn the_newest_card_that_its_issuer_stands_by_is_shown() {
         let mut known = known();
-        let first = known.cards[0].clone();
-        let newer = |predicate| seen(400, "model-card", "heron-lab", "model.safetensors", predicate);
-        known.cards.push(newer(json!({"model_name": "newer", "supersedes": [first.record.to_reference()]})));
+        known.cards[0].fate.superseded_by = Some(LeafIndex(400));
+        let newer = seen(400, "model-card", "heron-lab", "model.safetensors", json!({"model_name": "newer"}));
+        known.cards.push(newer);
         assert!(html(&known).unwrap().contains("<h1><bdi dir=\"auto\">newer</bdi></h1>"));
         known.cards[1].content = None;
         assert!(html(&known).unwrap().contains("heron-minilm-l6-v2"), "a redacted card cannot be shown");

@@ -31,7 +31,7 @@ impl HtmlSafe for Hash {}
 #[template(
     source = r#"<a href="/p/{{ segment }}">{% if let Some(name) = name %}{{ name }}{% else %}{{ id }}{% endif %}</a>
         {%- if name.is_some() %} <span class="soft">({{ id }})</span>{% endif %}
-        {%- if unvouched %} <span class="tag warn">unvouched</span>{% endif %}"#,
+        {%- if let Some(by) = vouched %} <a class="tag mute" href="/r/{{ by }}">vouched for</a>{% else if unvouched %} <span class="tag warn">unvouched</span>{% endif %}"#,
     ext = "html"
 )]
 pub struct Speaker {
@@ -39,6 +39,7 @@ pub struct Speaker {
     segment: String,
     name: Option<Said>,
     unvouched: bool,
+    vouched: Option<LeafIndex>,
 }
 
 impl Speaker {
@@ -54,12 +55,18 @@ impl Speaker {
         };
         let segment = encode(id);
         allowance.spend(segment.len());
-        Self { id: allowance.said(&shown, 255), segment, name, unvouched }
+        Self { id: allowance.said(&shown, 255), segment, name, unvouched, vouched: None }
+    }
+
+    /// The same, where a steward vouches in the entry `by` for what the key said.
+    pub const fn vouched_for(mut self, by: LeafIndex) -> Self {
+        self.vouched = Some(by);
+        self
     }
 
     /// Whether no party of the log answers for the key.
     pub const fn is_unvouched(&self) -> bool {
-        self.unvouched
+        self.unvouched && self.vouched.is_none()
     }
 
     /// The name, or the id where there is none, without markup.
@@ -74,7 +81,7 @@ impl HtmlSafe for Speaker {}
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(
     source = r#"<li><p class="at"><a href="/r/{{ index }}"><span class="hidden">Record </span>{{ index }}</a></p><div>
-<p class="about">{% if let Some(about) = about %}<a href="{{ href }}">{{ about }}</a>{% else %}<a href="{{ href }}">redacted</a>{% endif %}{% if let Some((of, href)) = of %} <span class="of">for <a href="{{ href }}">{{ of }}</a></span>{% endif %}</p>
+<p class="about">{% if let Some(about) = about %}<a href="{{ href }}">{{ about }}</a>{% else %}<a href="{{ href }}">redacted</a>{% endif %}{% if let Some((of, href)) = of %} <span class="of">for <a href="{{ href }}">{{ of }}</a></span>{% endif %}{% if let Some((word, by)) = undone %} <a class="tag warn" href="/r/{{ by }}">{{ word }}</a>{% endif %}</p>
 <p class="small"><span class="kind">{{ kind }}</span> {{ speaker }} · {{ received }}</p></div></li>"#,
     ext = "html"
 )]
@@ -93,6 +100,8 @@ pub struct RecordLine {
     pub speaker: Speaker,
     /// When the log took it in.
     pub received: Moment,
+    /// What its issuer said about it later, and where.
+    pub undone: Option<(&'static str, LeafIndex)>,
 }
 
 impl HtmlSafe for RecordLine {}

@@ -4,8 +4,10 @@ use askama::Template;
 use ledger::ids::{LeafIndex, UnixMillis};
 
 use super::facts::{Around, Facts, of_predicate};
+use super::marks::Marks;
 use super::moment::Moment;
 use super::parts::{Hash, RecordLine, RecordLink, Speaker};
+use super::remarks::Remarks;
 use super::said::{Allowance, Said};
 use super::seen::{Seen, kind_words};
 use super::shell::{Shell, Site};
@@ -56,16 +58,14 @@ pub struct RecordPage {
     pub referring: Vec<RecordLine>,
     /// Whether there are more of those.
     pub referring_more: bool,
-    /// What was said later by the same party to undo it.
-    pub undone: Option<(&'static str, LeafIndex)>,
-    /// The record that redacted it, if it is known.
-    pub redacted_by: Option<LeafIndex>,
+    /// What to know about it besides what it says.
+    pub marks: Marks,
     /// The entry that this one co-signs, if it is not the first of its id.
     pub first: Option<LeafIndex>,
     /// Other entries of the same record.
     pub cosigned_at: Vec<LeafIndex>,
     /// What lint has to say.
-    pub warnings: Vec<(Said, Said)>,
+    pub remarks: Remarks,
     /// Whether its kind is unknown to this version.
     pub unknown_kind: bool,
     /// SHA-256 of the body.
@@ -111,8 +111,8 @@ pub struct Context<'a> {
     pub referring_more: bool,
     /// All entries of the same record id.
     pub same: &'a [LeafIndex],
-    /// The record that redacted it.
-    pub redacted_by: Option<LeafIndex>,
+    /// What to know about it besides what it says.
+    pub marks: Marks,
 }
 
 impl RecordPage {
@@ -142,8 +142,7 @@ impl RecordPage {
         // The rest of the page draws on the allowance before the predicate, which takes what is left.
         let referring: Vec<RecordLine> =
             context.referring.iter().take(MAX_REFERRING).map(|other| other.line(now, &mut allowance)).collect();
-        let warnings = content.warnings.iter().take(20);
-        let warnings = warnings.map(|w| (allowance.said(&w.place, 120), allowance.said(&w.detail, 300))).collect();
+        let remarks = Remarks::new(&content, &mut allowance);
         let speaker = seen.speaker(&mut allowance);
         let unknown = |name: &str| content.unknown.contains(name);
         let skip = ["issuer", "issued"];
@@ -168,12 +167,11 @@ impl RecordPage {
             names_more: seen.refs.len().saturating_sub(20),
             referring,
             referring_more: context.referring_more || context.referring.len() > MAX_REFERRING,
-            undone: super::seen::undone_by(seen, context.referring),
-            redacted_by: context.redacted_by,
+            marks: context.marks.clone(),
             first,
             cosigned_at: context.same.iter().copied().filter(|index| *index != seen.index).take(20).collect(),
-            warnings,
-            unknown_kind: kind_words(&seen.kind) == seen.kind && seen.kind != "party" && seen.kind != "manifest",
+            remarks,
+            unknown_kind: !seen.is_known_kind(),
             body,
             site,
             shell,
@@ -215,6 +213,7 @@ mod tests {
     use super::super::seen::Warning;
     use super::super::seen::fixture::seen;
     use super::*;
+    use ledger::state::Mark;
 
     fn signer(party: &str) -> SignerLine {
         SignerLine {
@@ -254,17 +253,25 @@ mod tests {
     fn i09_a_redacted_record_is_never_called_missing() {
         let mut card = known().cards[0].clone();
         card.content = None;
-        let html = html(&card, &Context { redacted_by: Some(LeafIndex(400)), ..Context::default() });
+        let mark = Mark { code: ledger::Code::Redacted, because: Some(LeafIndex(400)), detail: "erased".to_owned() };
+        let marks = Marks::new(&card, &[mark], AROUND.now, &mut Allowance::default());
+        let html = html(&card, &Context { marks, ..Context::default() });
         super::super::gallery::keep("redacted", &html);
-        assert!(html.contains("redacted by <a href=\"/r/400\">") && !html.contains("missing"), "{html}");
+        assert!(
+            html.contains("was redacted") && html.contains("href=\"/r/400\"") && !html.contains("missing"),
+            "{html}"
+        );
         assert!(!html.contains("heron-minilm"), "what it said is gone");
     }
 
     #[test]
-    fn an_unknown_kind_and_an_unvouched_signer_are_marked() {
+    fn m3_8_an_unknown_kind_and_an_unvouched_signer_are_marked() {
         let id = format!("key:{}", "ab".repeat(32));
-        let comment = seen(30, "comment", &id, "record:x", serde_json::json!({"grounds": "مرحبا"}));
-        let html = html(&comment, &Context::default());
-        assert!(html.contains("Unvouched") && html.contains("does not know records of this kind"), "{html}");
+        let comment = |kind| seen(30, kind, &id, "record:x", serde_json::json!({"grounds": "مرحبا"}));
+        let mark = Mark { code: ledger::Code::Unvouched, because: None, detail: "nobody".to_owned() };
+        let marks = Marks::new(&comment("comment"), &[mark], AROUND.now, &mut Allowance::default());
+        let known = html(&comment("comment"), &Context { marks, ..Context::default() });
+        assert!(known.contains("Unvouched") && !known.contains("does not know records of this kind"), "{known}");
+        assert!(html(&comment("weather-report"), &Context::default()).contains("does not know records of this kind"));
     }
 }

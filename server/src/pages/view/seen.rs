@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 
 use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, UnixMillis};
+use ledger::record::kind::Kind;
+use ledger::state::Fate;
 use serde_json::{Map, Value};
 
 use super::moment::Moment;
@@ -36,6 +38,19 @@ pub struct Seen {
     pub content: Option<Content>,
     /// The name and the page of the model or dataset that it speaks of, where that is another record and was looked up.
     pub of: Option<(String, String)>,
+    /// What became of it; nothing where that was not looked up.
+    pub fate: Fate,
+    /// Who vouches for it, if no party owns the key that signed it.
+    pub vouched: Option<VouchedBy>,
+}
+
+/// A steward's word for what an unvouched key said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VouchedBy {
+    /// The `resolution`.
+    pub index: LeafIndex,
+    /// The steward.
+    pub issuer: String,
 }
 
 /// A statement.
@@ -118,7 +133,31 @@ impl Seen {
 
     /// Whose words it is.
     pub fn speaker(&self, allowance: &mut Allowance) -> Speaker {
-        Speaker::new(&self.issuer, self.text(&["issuer", "name"]), allowance)
+        let speaker = Speaker::new(&self.issuer, self.text(&["issuer", "name"]), allowance);
+        match &self.vouched {
+            Some(vouched) => speaker.vouched_for(vouched.index),
+            None => speaker,
+        }
+    }
+
+    /// What its issuer said about it later, in a word, and where: that another takes its place, that it is taken back,
+    /// or that something in it is corrected.
+    ///
+    /// Only the issuer's own records count: what others say about it does not undo it.
+    pub fn undone(&self) -> Option<(&'static str, LeafIndex)> {
+        let taken_back = self.fate.taken_back_by.map(|by| ("taken back", by));
+        let superseded = self.fate.superseded_by.map(|by| ("superseded", by));
+        taken_back.or(superseded).or_else(|| self.fate.corrected_by.last().map(|by| ("corrected", *by)))
+    }
+
+    /// Whether its issuer still stands by it, as far as was looked up. Corrected is not undone.
+    pub const fn stands(&self) -> bool {
+        self.fate.taken_back_by.is_none() && self.fate.superseded_by.is_none()
+    }
+
+    /// Whether this version has a type for its kind.
+    pub fn is_known_kind(&self) -> bool {
+        Kind::parse(&self.kind).is_ok_and(|kind| !matches!(kind, Kind::Other(_)))
     }
 
     /// Whether it is about this record or this artefact.
@@ -158,6 +197,7 @@ impl Seen {
         match (self.kind.as_str(), &self.content) {
             ("model-card", Some(_)) => format!("/m/{}", self.record),
             ("dataset-card", Some(_)) => format!("/d/{}", self.record),
+            ("agreement", _) => format!("/a/{}", self.record),
             ("party", Some(_)) => format!("/p/{}", encode(self.text(&["id"]).unwrap_or(&self.issuer))),
             ("party-profile", Some(_)) => format!("/p/{}", encode(&self.issuer)),
             _ => format!("/r/{}", self.index),
@@ -174,6 +214,7 @@ impl Seen {
             kind: Said::whole(kind_words(&self.kind)),
             speaker: self.speaker(allowance),
             received: Moment::new(self.received, now),
+            undone: self.undone(),
         }
     }
 }
@@ -191,6 +232,12 @@ pub fn kind_words(kind: &str) -> &str {
         "manifest" => "manifest",
         "license-claim" => "licence claim",
         "audit-attestation" => "audit",
+        "usage-preference" => "usage preference",
+        "preference-response" => "answer to a preference",
+        "governance-event" => "step of an agreement",
+        "sla-report" => "service report",
+        "compensation-report" => "compensation report",
+        "attribution-report" => "attribution report",
         "index-root" => "index root",
         "run-root" => "roll-up",
         other => other,
@@ -210,6 +257,19 @@ pub fn kinds_words(kind: &str) -> &str {
         "manifest" => "manifests",
         "license-claim" => "licence claims",
         "audit-attestation" => "audits",
+        "usage-preference" => "usage preferences",
+        "preference-response" => "answers to preferences",
+        "agreement" => "agreements",
+        "governance-event" => "steps of agreements",
+        "comment" => "comments",
+        "dispute" => "disputes",
+        "resolution" => "resolutions",
+        "correction" => "corrections",
+        "retraction" => "retractions",
+        "incident" => "incidents",
+        "sla-report" => "service reports",
+        "compensation-report" => "compensation reports",
+        "attribution-report" => "attribution reports",
         "index-root" => "index roots",
         "run-root" => "roll-ups",
         other => other,
@@ -227,28 +287,13 @@ pub fn verdict_words(verdict: &str) -> &str {
     }
 }
 
-/// What two records of the same party say about one another: the later takes the place of the earlier, or takes it back.
-///
-/// Only a party's own records count: what others say about it does not undo it.
-pub fn undone_by<'a>(record: &Seen, among: impl IntoIterator<Item = &'a Seen>) -> Option<(&'static str, LeafIndex)> {
-    among.into_iter().filter(|later| later.index > record.index && later.issuer == record.issuer).find_map(|later| {
-        let names = |list: &str| later.listed(list).any(|id| id == record.record);
-        match () {
-            () if names("revokes") => Some(("taken back", later.index)),
-            () if names("supersedes") => Some(("superseded", later.index)),
-            () if names("corrects") => Some(("corrected", later.index)),
-            () => None,
-        }
-    })
-}
-
 /// Which of several cards of one thing is shown: the one that is asked for, else the newest that its issuer stands by, else
 /// the newest. Redacted ones cannot be shown.
 pub fn shown_card(cards: &[Seen], asked: Option<RecordId>) -> Option<&Seen> {
     let readable = || cards.iter().rev().filter(|card| card.content.is_some());
     readable()
         .find(|card| Some(card.record) == asked)
-        .or_else(|| readable().find(|card| undone_by(card, cards).is_none()))
+        .or_else(|| readable().find(|card| card.stands()))
         .or_else(|| readable().next())
 }
 
@@ -288,6 +333,8 @@ pub(crate) mod fixture {
                 ..Content::default()
             }),
             of: None,
+            fate: Fate::default(),
+            vouched: None,
         }
     }
 }
@@ -320,10 +367,24 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_party_undoes_what_it_said() {
-        let first = seen(1, "license-claim", "heron-lab", "w", json!({}));
-        let by = |issuer| seen(2, "license-claim", issuer, "w", json!({"supersedes": [first.record.to_reference()]}));
-        assert_eq!(undone_by(&first, [&by("heron-lab")]), Some(("superseded", LeafIndex(2))));
-        assert_eq!(undone_by(&first, [&by("mallory")]), None);
+    fn what_became_of_a_record_is_said_in_a_word() {
+        let mut claim = seen(1, "license-claim", "heron-lab", "w", json!({}));
+        assert_eq!((claim.undone(), claim.stands()), (None, true));
+        claim.fate.corrected_by = vec![LeafIndex(2), LeafIndex(3)];
+        assert_eq!((claim.undone(), claim.stands()), (Some(("corrected", LeafIndex(3))), true));
+        claim.fate.superseded_by = Some(LeafIndex(4));
+        assert_eq!((claim.undone(), claim.stands()), (Some(("superseded", LeafIndex(4))), false));
+        claim.fate.taken_back_by = Some(LeafIndex(5));
+        assert_eq!(claim.undone(), Some(("taken back", LeafIndex(5))));
+        let html = claim.line(NOW, &mut Allowance::default()).to_string();
+        assert!(html.contains("href=\"/r/5\">taken back</a>"), "{html}");
+    }
+
+    #[test]
+    fn m3_8_kinds_of_a_newer_version_are_unknown_and_no_others() {
+        for kind in Kind::typed() {
+            assert!(seen(1, kind.as_str(), "a", "w", json!({})).is_known_kind(), "{kind:?}");
+        }
+        assert!(!seen(1, "weather-report", "a", "w", json!({})).is_known_kind());
     }
 }

@@ -1,5 +1,7 @@
 //! Which datasets a model was trained on, or which models on a dataset: totals of all, and a page of the list.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, RecordId};
@@ -7,7 +9,7 @@ use ledger::ids::{LeafIndex, RecordId};
 use super::facts::is_address;
 use super::parts::{Speaker, thousands};
 use super::said::{Allowance, Said};
-use super::seen::{Seen, undone_by};
+use super::seen::Seen;
 
 /// Lines of a list on one page: at 400 bytes of markup each, 12 KB.
 pub const PER_PAGE: usize = 30;
@@ -67,16 +69,21 @@ pub enum Other<'a> {
 impl Sources {
     /// The sources `all`, in the order of the log.
     pub fn new(all: &[Seen], other: &Other<'_>, cut: Cut<'_>, allowance: &mut Allowance) -> Self {
+        // A source that another source of the list corrects would be counted twice.
+        let listed: BTreeSet<LeafIndex> = all.iter().map(|source| source.index).collect();
+        let corrected = |source: &&Seen| source.fate.corrected_by.iter().any(|by| listed.contains(by));
+        let replaced: BTreeSet<LeafIndex> = all.iter().filter(corrected).map(|source| source.index).collect();
         let read: Vec<&Seen> = all.iter().filter(|source| source.content.is_some()).collect();
-        let undone = read.iter().filter(|source| undone_by(source, all).is_some()).count();
-        let counting: Vec<&Seen> = read.iter().copied().filter(|source| undone_by(source, all).is_none()).collect();
+        let counts = |source: &&Seen| source.fate.is_live() && !replaced.contains(&source.index);
+        let undone = read.iter().filter(|source| !counts(source)).count();
+        let counting: Vec<&Seen> = read.iter().copied().filter(counts).collect();
         let sum = |member: &str| {
             let stated: Vec<u64> = counting.iter().filter_map(|source| source.number(&[member])).collect();
             let total = stated.iter().fold(0u64, |sum, n| sum.saturating_add(*n));
             (!stated.is_empty()).then(|| (thousands(total), stated.len()))
         };
         let from = cut.from.min(all.len().saturating_sub(1)) / PER_PAGE * PER_PAGE;
-        let lines = all.iter().skip(from).take(PER_PAGE).map(|source| line(source, all, other, allowance)).collect();
+        let lines = all.iter().skip(from).take(PER_PAGE).map(|source| line(source, other, allowance)).collect();
         let page = |from: usize| format!("{}?from={from}#sources", cut.path);
         Self {
             total: all.len(),
@@ -95,7 +102,7 @@ impl Sources {
     }
 }
 
-fn line(source: &Seen, all: &[Seen], other: &Other<'_>, allowance: &mut Allowance) -> SourceLine {
+fn line(source: &Seen, other: &Other<'_>, allowance: &mut Allowance) -> SourceLine {
     let how = [source.text(&["relation"]).map(relation_words), source.text(&["category"]).map(category_words)];
     let count = [("pairs", source.number(&["pairs"])), ("items", source.number(&["items"]))];
     let (name, href, uri, usual) = match other {
@@ -124,7 +131,7 @@ fn line(source: &Seen, all: &[Seen], other: &Other<'_>, allowance: &mut Allowanc
         count: count.into_iter().find_map(|(word, n)| Some(format!("{} {word}", thousands(n?)))),
         // Who says so is on the page already where it is the issuer of the card.
         speaker: (usual != Some(source.issuer.as_str())).then(|| source.speaker(allowance)),
-        undone: undone_by(source, all),
+        undone: source.undone(),
     }
 }
 

@@ -1,0 +1,203 @@
+//! What became of records, on the pages that show them: taken back, corrected, superseded, redacted, vouched for, unknown.
+
+use super::*;
+use ledger::record::Record;
+use ledger::record::kinds::LogPolicy;
+
+/// A log where every kind has its registrants, and one kind that this version does not know.
+fn stage() -> TestServer {
+    let server = TestServer::of_empty_log(crate::Options::default());
+    let mut policy = Record::parse(&cast::genesis_with_council()).unwrap().statement.predicate;
+    policy["rules"]["weather-report"] = json!(["partner"]);
+    let subject = LogPolicy::subject(cast::ORIGIN);
+    let body = cast::sign(Kind::LogPolicy, vec![subject], Value::Object(policy), &[&cast::key("operator")]);
+    server.sequence(body);
+    for (party, role) in [("lab", "partner"), ("packager", "partner"), ("steward", "steward")] {
+        server.sequence(cast::party(party, &[role]));
+    }
+    server
+}
+
+fn card(server: &TestServer, name: &str) -> RecordId {
+    say(server, "lab", "model-card", artifact(name), json!({ "model_name": name })).1
+}
+
+fn claim(server: &TestServer, issuer: &str, about: RecordId, licence: &str) -> RecordId {
+    let claim = json!({"licenseConcluded": licence, "acknowledgement": "concluded", "scope": {"of": "weights"}});
+    say(server, issuer, "license-claim", Subject::record(about), claim).1
+}
+
+fn retract(server: &TestServer, issuer: &str, target: RecordId, reason: &str) -> u64 {
+    let mut retraction = json!({"issuer": {"id": issuer}, "target": target.to_reference(), "reason": reason});
+    if reason == "redacted" {
+        retraction["redaction"] = json!({"reason": "personalData", "authority": "operator"});
+    }
+    say(server, issuer, "retraction", Subject::record(target), retraction).0
+}
+
+fn index_of(server: &TestServer, id: RecordId) -> u64 {
+    let view = server.app.log.published().unwrap();
+    server.app.log.find_record(&view, id).unwrap().unwrap().index.0
+}
+
+fn page(server: &TestServer, path: &str) -> String {
+    let reply = server.get(path);
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    check(path, &reply)
+}
+
+#[test]
+fn a_claim_that_a_retraction_takes_back_no_longer_conflicts() {
+    let server = stage();
+    let model = card(&server, "heron-1");
+    claim(&server, "lab", model, "Apache-2.0");
+    let other = claim(&server, "packager", model, "CC-BY-NC-4.0");
+    let path = format!("/m/{model}");
+    assert!(page(&server, &path).contains("class=\"tag bad\">conflict</span>"));
+    let by = retract(&server, "packager", other, "error");
+    let html = page(&server, &path);
+    assert!(html.contains("class=\"tag mute\">agree</span>") && !html.contains("tag bad\">conflict"), "{html}");
+    assert!(html.contains("taken back") && html.contains(&format!("href=\"/r/{by}\"")), "{html}");
+    let record = page(&server, &format!("/r/{}", index_of(&server, other)));
+    assert!(record.contains("Taken back.") && record.contains(&format!("href=\"/r/{by}\"")), "{record}");
+}
+
+#[test]
+fn a_retraction_by_somebody_else_changes_nothing() {
+    let server = stage();
+    let model = card(&server, "heron-2");
+    let own = claim(&server, "lab", model, "Apache-2.0");
+    let body = cast::sign(
+        Kind::Retraction,
+        vec![Subject::record(own)],
+        json!({"issuer": {"id": "packager"}, "issued": cast::ISSUED, "target": own.to_reference(), "reason": "error"}),
+        &[&cast::key("packager")],
+    );
+    let sent = server.post("/api/v1/records?wait=sequenced", &body);
+    let html = page(&server, &format!("/r/{}", index_of(&server, own)));
+    assert!(!html.contains("Taken back"), "{}: {html}", sent.status);
+    assert!(page(&server, &format!("/m/{model}")).contains("One claim names a licence"));
+}
+
+#[test]
+fn a_correction_is_linked_and_leaves_the_record_standing() {
+    let server = stage();
+    let model = card(&server, "heron-3");
+    let correction =
+        json!({"target": model.to_reference(), "pointers": ["/model_name"], "reason": "a slip of the pen"});
+    let (by, _) = say(&server, "lab", "correction", Subject::record(model), correction);
+    let record = page(&server, &format!("/r/{}", index_of(&server, model)));
+    assert!(record.contains("Corrected.") && record.contains(&format!("href=\"/r/{by}\"")), "{record}");
+    let html = page(&server, &format!("/m/{model}"));
+    assert!(html.contains("corrected") && html.contains(&format!("href=\"/r/{by}\"")), "{html}");
+    assert!(html.contains("<h1><bdi dir=\"auto\">heron-3</bdi></h1>"), "{html}");
+}
+
+#[test]
+fn a_source_that_was_taken_back_is_listed_and_not_counted() {
+    let server = stage();
+    let model = card(&server, "heron-4");
+    let mut sources = Vec::new();
+    for pairs in [1_000, 20_000] {
+        let source = json!({"relation": "finetunedOn", "pairs": pairs, "dataset": {"name": format!("part-{pairs}")}});
+        sources.push(say(&server, "lab", "training-source", Subject::record(model), source).1);
+    }
+    let path = format!("/m/{model}");
+    assert!(page(&server, &path).contains("21,000"));
+    let by = retract(&server, "lab", sources[1], "error");
+    let html = page(&server, &path);
+    assert!(!html.contains("21,000") && html.contains("part-20000") && html.contains("taken back"), "{html}");
+    assert!(html.contains(&format!("href=\"/r/{by}\"")));
+}
+
+#[test]
+fn m3_7_a_redacted_record_says_so_on_every_page_that_shows_it() {
+    let server = stage();
+    let model = card(&server, "heron-5");
+    let own = claim(&server, "lab", model, "Apache-2.0");
+    let at = index_of(&server, own);
+    let by = retract(&server, "operator", own, "redacted");
+    let record = page(&server, &format!("/r/{at}"));
+    assert!(record.contains("was redacted") && record.contains(&format!("href=\"/r/{by}\"")), "{record}");
+    assert!(!record.contains("Apache-2.0"));
+    let html = page(&server, &format!("/m/{model}"));
+    assert!(!html.contains("Apache-2.0") && html.contains("redacted"), "{html}");
+}
+
+#[test]
+fn an_unvouched_voice_is_marked_until_a_steward_vouches() {
+    let server = stage();
+    let model = card(&server, "heron-6");
+    let own = cast::key("nobody");
+    let id = format!("key:{}", own.public_key().key_id());
+    let comment = json!({"issuer": {"id": id}, "publicKey": own.public_key().to_base64(), "text": "It is good.",
+        "target": model.to_reference(), "nonce": "AAAAAAAAAAAAAAAAAAAAAA=="});
+    let (at, comment) = say(&server, "nobody", "comment", Subject::record(model), comment);
+    assert!(page(&server, &format!("/r/{at}")).contains("Unvouched."));
+    let vouch = json!({"target": comment.to_reference(), "outcome": "vouched"});
+    let (by, _) = say(&server, "steward", "resolution", Subject::record(comment), vouch);
+    let html = page(&server, &format!("/r/{at}"));
+    assert!(html.contains("Vouched for.") && !html.contains("Unvouched"), "{html}");
+    assert!(html.contains("steward") && html.contains(&format!("href=\"/r/{by}\"")), "{html}");
+}
+
+#[test]
+fn a_key_in_doubt_and_a_date_in_doubt_are_marked_with_the_entry_that_makes_it_so() {
+    let server = stage();
+    let model = card(&server, "heron-7");
+    let at = index_of(&server, model);
+    // Everything in these tests is dated long before the log receives it.
+    assert!(page(&server, &format!("/r/{at}")).contains("Date in doubt."));
+    let stolen = cast::key("lab").public_key().key_id();
+    let event = json!({"issuer": {"id": "lab"}, "issued": cast::ISSUED, "keyid": stolen, "event": "revoke",
+        "reason": "keyCompromise", "compromisedFromIndex": at});
+    let by = server.sequence(cast::sign(Kind::KeyEvent, vec![Subject::key(stolen)], event, &[&cast::key("lab")]));
+    let html = page(&server, &format!("/r/{at}"));
+    assert!(html.contains("Key in doubt.") && html.contains(&format!("href=\"/r/{by}\"")), "{html}");
+}
+
+#[test]
+fn m3_8_unknown_kinds_unknown_members_and_sparse_cards_are_shown_as_such() {
+    let server = stage();
+    let (at, _) = say(&server, "lab", "weather-report", artifact("sky"), json!({"wind": "north", "force": 7}));
+    let html = page(&server, &format!("/r/{at}"));
+    for part in ["does not know records of this kind", "weather-report", "Wind", "north"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    let (at, sparse) = say(&server, "lab", "model-card", artifact("sparse"), json!({"house_style": "plain"}));
+    for path in [format!("/r/{at}"), format!("/m/{sparse}")] {
+        let html = page(&server, &path);
+        assert!(html.contains("not a member of this kind") && html.contains("plain"), "{html}");
+        assert!(html.contains("What readers will miss"), "{path}: {html}");
+    }
+}
+
+#[test]
+fn a_model_of_a_thousand_sources_is_one_quick_page() {
+    let server = stage();
+    let model = card(&server, "heron-1000");
+    let log = &server.app.log;
+    let mut last = None;
+    for i in 0..1_000 {
+        let source = json!({"issuer": {"id": "lab"}, "issued": cast::ISSUED, "relation": "finetunedOn", "pairs": i,
+            "dataset": {"name": format!("part-{i:04}"), "uri": format!("https://example.org/part-{i}")}});
+        let body = cast::sign(Kind::TrainingSource, vec![Subject::record(model)], source, &[&cast::key("lab")]);
+        last = Some(log.submit(log.validate(body.into()).unwrap(), ledger::log::Wait::Published).unwrap());
+    }
+    last.unwrap().wait_blocking().unwrap();
+    let view = log.published().unwrap();
+    let first = log.find_record(&view, model).unwrap().unwrap().index.0 + 1;
+    let filter = ledger::log::Filter { terms: vec![ledger::log::Term::Kind("training-source".to_owned())] };
+    let order = ledger::log::Order::From(ledger::ids::LeafIndex(first));
+    let taken_back = log.page(&view, &filter, order, 7).unwrap().entries[6].header.record;
+    retract(&server, "lab", taken_back, "error");
+    let path = format!("/m/{model}");
+    page(&server, &path);
+    let begun = std::time::Instant::now();
+    let html = page(&server, &path);
+    let took = begun.elapsed();
+    assert!(html.contains("499,494") && html.contains("1 superseded or taken back"), "all but the seventh: {html}");
+    println!("a model of 1,000 sources: {took:?}");
+    // Without optimisation; 100 ms is what an optimised server may take.
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+}
