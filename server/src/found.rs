@@ -38,6 +38,9 @@ pub struct Computed {
 /// A page that shows findings beside other things waits for what takes no longer than this.
 const QUICK: Duration = Duration::from_millis(100);
 
+/// Readers that wait at one time: each holds a thread, and pages that wait for nothing need some too.
+const MAX_WAITING: usize = 16;
+
 /// How long a reader waits for findings about the view that he sees before he is given older ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
@@ -68,6 +71,7 @@ struct State {
     newest: Option<Arc<Computed>>,
     failed: Option<ledger::Error>,
     running: bool,
+    waiting: usize,
     rest_until: Option<Instant>,
 }
 
@@ -109,14 +113,16 @@ impl Computed {
             }
             let until = rests.filter(|_| !state.running).map_or(deadline, |rest| rest.min(deadline));
             let slow = state.newest.as_ref().is_some_and(|newest| newest.took > QUICK);
-            if at >= deadline || (patience == Patience::Short && slow) {
+            if at >= deadline || (patience == Patience::Short && slow) || state.waiting >= MAX_WAITING {
                 break;
             }
+            state.waiting += 1;
             let (woken, _) = kept
                 .changed
                 .wait_timeout(state, until.saturating_duration_since(at).max(Duration::from_millis(1)))
                 .unwrap_or_else(PoisonError::into_inner);
             state = woken;
+            state.waiting -= 1;
         }
         let older = state.newest.as_ref().map(Arc::clone);
         older.ok_or_else(|| {

@@ -198,6 +198,43 @@ impl Stage {
         list.iter().map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// Which preference holds for some content: as folded here, and as the server answers.
+    #[track_caller]
+    fn holds(&self, content: &str) -> Value {
+        let folded = self.ask(&["preference", "status", content]);
+        let (kind, key) = (folded["kind"].as_str().unwrap(), folded["key"].as_str().unwrap());
+        let mut served = self.server.get(&format!("/api/v1/preferences?key={kind}%3D{key}")).json();
+        for category in served["preferences"].as_object_mut().unwrap().values_mut() {
+            for list in ["because", "unvouched"] {
+                for statement in category[list].as_array_mut().unwrap() {
+                    assert!(statement.as_object_mut().unwrap().remove("links").is_some(), "{statement}");
+                }
+            }
+        }
+        assert_eq!(served["preferences"], folded["preferences"]);
+        for clock in served["clocks"].as_array_mut().unwrap() {
+            let of = clock.as_object_mut().unwrap().remove("preference").unwrap();
+            let alone = self.ask(&["preference", "status", of.as_str().unwrap()]);
+            assert!(alone["clocks"].as_array().unwrap().contains(clock), "{clock}: {alone}");
+        }
+        folded
+    }
+
+    /// A model or a dataset as the interface has it, and its page, which says all of `words` and none of `others`.
+    #[track_caller]
+    fn card(&self, kind: &str, id: &str, words: &[&str], others: &[&str]) -> Value {
+        let served = self.server.get(&format!("/api/v1/{kind}s/{id}")).json();
+        assert_eq!((&served["record"], &served["complete"]), (&json!(id), &json!(true)), "{served}");
+        let html = self.page(&format!("/{}/{id}", &kind[..1]));
+        for word in words {
+            assert!(html.contains(word), "{word}: {html}");
+        }
+        for word in others {
+            assert!(!html.contains(word), "{word}: {html}");
+        }
+        served
+    }
+
     fn write(&self, name: &str, document: &Value) -> String {
         let path = self.path(name);
         fs::write(&path, serde_json::to_vec_pretty(document).unwrap()).unwrap();
@@ -317,11 +354,16 @@ fn a_partnership_from_its_proposal_to_its_end() {
     };
     let first = model("1.0", None);
     assert!(stage.found().contains("card_without_sources"));
+    stage.card("model", &first, &["Nobody says what the model was trained on"], &[]);
     stage.pass_days(1);
     let first_use = trained(&first, stage.in_days(0));
     let used = stage.stands(&agreement, "active");
     assert_eq!(used["uses"][0]["record"], first_use);
     assert!(!stage.found().contains("card_without_sources"));
+    let of = stage.card("model", &first, &["harbourwiki-pages"], &["Nobody says what the model was trained on"]);
+    assert_eq!(of["sources"][0]["record"], first_use);
+    let of = stage.card("dataset", &dataset, &["heron-base-350m", "Nobody has checked the manifest"], &[]);
+    assert_eq!((&of["usedBy"][0]["record"], &of["manifests"][0]["record"]), (&json!(first_use), &json!(manifest)));
 
     // A quarter later an audit is due, overdue, and made.
     stage.pass_days(95);
@@ -346,6 +388,9 @@ fn a_partnership_from_its_proposal_to_its_end() {
     let found = stage.found();
     assert!(!found.contains("audit_overdue") && !found.contains("manifest_unchecked"), "{found:?}");
     assert_eq!(stage.stands(&agreement, "active")["audits"]["due"], stage.in_months(3));
+    let of = stage.card("model", &first, &["Conformant"], &[]);
+    assert_eq!((&of["audits"][0]["verdict"], &of["audits"][0]["valid"]), (&json!("conformant"), &json!(true)));
+    stage.card("dataset", &dataset, &["Conformant"], &["Nobody has checked the manifest"]);
 
     // An editor opts out. Nobody vouches for the key at first, so it decides nothing; then a steward does.
     let page = "page:harbourwiki/11";
@@ -360,12 +405,12 @@ fn a_partnership_from_its_proposal_to_its_end() {
         LAB,
         "--fresh-key",
     ]);
-    let unvouched = stage.ask(&["preference", "status", page]);
+    let unvouched = stage.holds(page);
     assert_eq!(unvouched["preferences"]["train-ai"]["preference"], "unknown");
     assert_eq!(unvouched["preferences"]["train-ai"]["unvouched"][0]["record"], opt_out);
     assert_eq!(stage.ask(&["preference", "status", &opt_out])["clocks"], json!([]));
     stage.say(STEWARDS, &["dispute", "resolve", &opt_out, "--outcome", "vouched"]);
-    let vouched = stage.ask(&["preference", "status", page]);
+    let vouched = stage.holds(page);
     assert_eq!(vouched["preferences"]["train-ai"]["preference"], "disallowed");
     let asked = stage.ask(&["preference", "status", &opt_out]);
     let due = (&asked["clocks"][0]["party"], &asked["clocks"][0]["due"], &asked["clocks"][0]["answered"]);
@@ -393,6 +438,7 @@ fn a_partnership_from_its_proposal_to_its_end() {
     );
     assert!(!stage.found().contains("response_overdue"));
     assert_eq!(stage.ask(&["preference", "status", &opt_out])["clocks"][0]["answered"], true);
+    stage.holds(page);
 
     // An incident, as the agreement asks for.
     let incident = json!({
@@ -402,6 +448,8 @@ fn a_partnership_from_its_proposal_to_its_end() {
     let incident = stage.write("incident.json", &incident);
     let incident = stage.say(LAB, &["record", "publish", "incident", "--from", &incident]);
     assert_eq!(stage.stands(&agreement, "active")["reports"][0]["record"], incident);
+    let of = stage.card("model", &first, &["repeated a passage", "high · not said to be resolved"], &[]);
+    assert_eq!(of["incidents"][0]["record"], incident);
 
     // The next version was trained after the opt-out, and its manifest holds the page: a finding with two proofs.
     stage.pass_days(20);
@@ -423,6 +471,10 @@ fn a_partnership_from_its_proposal_to_its_end() {
     }
     assert!(stage.page(&format!("/f/{id}")).contains("Used after an opt-out"));
     assert!(stage.page("/findings").contains(id));
+    let of = stage.card("model", &second, &["Used after an opt-out", "No dispute about it"], &["newer version"]);
+    assert!(of["findings"].as_array().unwrap().iter().any(|found| found["id"] == id), "{of}");
+    let of = stage.card("model", &first, &["superseded", "There is a newer version"], &[]);
+    assert_eq!((&of["newest"], &of["versions"][1]["record"]), (&json!(second), &json!(second)));
 
     // The stewards dispute it, and an auditor resolves that; the lab takes the use back, and nothing is found any more.
     let dispute = stage.say(
@@ -438,6 +490,8 @@ fn a_partnership_from_its_proposal_to_its_end() {
         ],
     );
     assert_eq!(stage.ask(&["log", "state"])["disputes"], json!({ "count": 1, "open": 1 }));
+    let of = stage.card("model", &second, &["1 open.", "The page was opted out before.", "Train without it."], &[]);
+    assert_eq!((&of["disputes"][0]["record"], &of["disputes"][0]["open"]), (&json!(dispute), &json!(true)));
     stage.refused(
         &["dispute", "resolve", &dispute, "--outcome", "vouched", "--issuer", LAB, "--key", &stage.key(LAB)],
         "role_refused",
@@ -447,9 +501,12 @@ fn a_partnership_from_its_proposal_to_its_end() {
         &["dispute", "resolve", &dispute, "--outcome", "upheld", "--remedy", "Version 2.1 is trained anew."],
     );
     assert_eq!(stage.ask(&["log", "state"])["disputes"], json!({ "count": 1, "open": 0 }));
+    let of = stage.card("model", &second, &["None is open.", "upheld", "Version 2.1 is trained anew."], &["1 open."]);
+    assert_eq!((&of["disputes"][0]["open"], &of["disputes"][0]["outcome"]), (&json!(false), &json!("upheld")));
     stage.say(LAB, &["record", "retract", &second_use, "--reason", "error"]);
     assert_eq!(stage.ask(&["findings", &second_use])["count"], 0);
     assert_eq!(stage.server.get(&format!("/api/v1/findings/{id}")).status, 404);
+    stage.card("model", &second, &["taken back"], &["Used after an opt-out"]);
 
     // The lab's key is stolen. What it signed from there on is in doubt, and it signs nothing more.
     let second_key = stage.path("lab-2.pem");
@@ -464,7 +521,8 @@ fn a_partnership_from_its_proposal_to_its_end() {
     let keys = party["keys"].as_array().unwrap();
     let old = keys.iter().find(|key| key["keyid"] == cast::key(LAB).public_key().key_id().to_hex()).unwrap();
     assert_eq!((&old["inForce"], &old["revoked"]["compromisedFromIndex"]), (&json!(false), &json!(index)));
-    assert!(stage.page(&format!("/r/{index}")).contains("in doubt"));
+    let doubted = stage.page(&format!("/r/{index}"));
+    assert!(doubted.contains("Key in doubt.") && doubted.contains("disputed_key"), "{doubted}");
     let bundle = stage.path("stolen.colophon.json");
     fs::write(&bundle, stage.server.get(&format!("/api/v1/records/{stolen}/bundle")).body).unwrap();
     let policy = stage.path("policy.txt");
