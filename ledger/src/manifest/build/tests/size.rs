@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::fixtures::sha256;
 use super::*;
 use crate::manifest::build::reading::ROWS;
+use crate::manifest::build::work::line;
 
 /// Builds with so many threads that hold so many rows each.
 fn with_rows<T>(rows: usize, work: impl FnOnce() -> T) -> T {
@@ -211,4 +212,30 @@ fn what_was_half_written_when_a_build_was_killed_is_written_again() {
     let mut built = named_bytes(&out);
     assert_eq!(built.remove("added"), Some(b"half".to_vec()));
     assert_eq!(built, expected);
+}
+
+#[test]
+fn what_was_not_synced_is_not_believed_after_the_machine_was_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, out) = (dir.path().join("rows.jsonl"), dir.path().join("out"));
+    let picks: Vec<u8> = (0..9_000u32).map(|i| i as u8).collect();
+    fs::write(&source, rows(&picks)).unwrap();
+    let mut options = options(1);
+    options.read.kinds = "raw-sha256".parse().unwrap();
+    let expected = bytes_of(&source, &options);
+    with_rows(2_000, || {
+        assert!(ended_at(4, &source, &out, &options));
+        let journal = dir.path().join("out.partial/journal");
+        let written = fs::read_to_string(&journal).unwrap();
+        let (plan, rest) = written.split_once('\n').unwrap();
+        assert!(!rest.is_empty());
+        let mut plan: serde_json::Value = serde_json::from_str(&plan[9..]).unwrap();
+        plan["boot"] = "an earlier one".into();
+        fs::write(&journal, line(&plan.to_string()) + rest).unwrap();
+        // A power cut leaves files of the right length with zeros in them.
+        let run = dir.path().join("out.partial/run-0");
+        fs::write(&run, vec![0; fs::metadata(&run).unwrap().len() as usize]).unwrap();
+        build(&source, &out, &options, &|step| assert_ne!(step.stage, Stage::Resuming)).unwrap();
+    });
+    assert_eq!(named_bytes(&out), expected);
 }
