@@ -262,6 +262,72 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_paged_and_told_apart_by_rule() {
+        let server = TestServer::start();
+        for number in 1..=3 {
+            server.sequence(ledger::testing::model_card("lab", number));
+        }
+        let first = server.get("/api/v1/findings?limit=2");
+        assert_eq!(first.header("cache-control"), Some("no-cache"));
+        let first = first.json();
+        assert_eq!((&first["count"], &first["size"]), (&json!(3), &json!("6")), "{first}");
+        assert_eq!(
+            (&first["rules"]["card_without_sources"], &first["rules"]["license_conflict"]),
+            (&json!(3), &json!(0))
+        );
+        let second = server.get(first["links"]["next"].as_str().unwrap()).json();
+        assert_eq!(second["links"]["next"], Value::Null, "{second}");
+        let indices = [&first, &second].map(|page| page["findings"].as_array().unwrap().clone()).concat();
+        let indices: Vec<&Value> = indices.iter().map(|found| &found["cites"][0]["index"]).collect();
+        assert_eq!(indices, ["3", "4", "5"], "by the newest entry cited");
+        assert_eq!(server.get("/api/v1/findings?rule=license_conflict").json()["count"], 0);
+        assert_eq!(server.get("/api/v1/findings?from=99").json()["findings"], json!([]));
+        for bad in ["limit=0", "limit=1001", "rule=nothing", "from=x", "page=2"] {
+            assert_eq!(server.get(&format!("/api/v1/findings?{bad}")).problem(), "bad_request", "{bad}");
+        }
+        let page = server.get("/findings?rule=card_without_sources").text();
+        assert!(page.contains("Nobody says what the model was trained on</a>: 3</li>"), "{page}");
+        assert!(server.get("/findings?rule=license_conflict").text().contains("Nothing of this kind is found"));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_computed_all_the_same_and_says_of_how_many_entries_it_is() {
+        let server = TestServer::start();
+        let view = server.app.view().unwrap();
+        let first = Computed::wait(&server.app, &view, Patience::Long).unwrap();
+        assert_eq!(first.size, view.size);
+        let again = Computed::wait(&server.app, &view, Patience::Long).unwrap();
+        assert!(Arc::ptr_eq(&first, &again), "the same view is not computed twice");
+        server.sequence(ledger::testing::model_card("lab", 1));
+        let newer = server.app.view().unwrap();
+        let then = Computed::wait(&server.app, &newer, Patience::Long).unwrap();
+        assert_eq!((then.size, then.found.len()), (newer.size, 1));
+        let older = Computed::wait(&server.app, &view, Patience::Long).unwrap();
+        assert!(Arc::ptr_eq(&then, &older), "nobody computes what is of fewer entries than there are");
+    }
+
+    #[test]
+    fn a_card_is_found_by_its_record_and_by_its_artefact() {
+        let server = TestServer::start();
+        let body = ledger::testing::model_card("lab", 1);
+        let id = ledger::testing::record_id(&body);
+        let record = ledger::record::Record::parse(&body).unwrap();
+        let artefact = record.subjects()[0].sha256().unwrap();
+        server.sequence(body);
+        let by_record = server.get(&format!("/api/v1/models/{id}"));
+        assert_eq!(by_record.header("cache-control"), Some("no-cache"));
+        let by_record = by_record.json();
+        assert_eq!((&by_record["record"], &by_record["name"]), (&json!(id), &json!("example-1")), "{by_record}");
+        assert_eq!(by_record["licenses"]["agreement"], "none");
+        assert_eq!(by_record["findings"][0]["rule"], "card_without_sources");
+        let by_artefact = server.get(&format!("/api/v1/models/{artefact}")).json();
+        assert_eq!((&by_artefact["record"], &by_artefact["versions"]), (&json!(id), &by_record["versions"]));
+        for nothing in [format!("models/{}", "ab".repeat(32)), format!("datasets/{id}"), "models/x".to_owned()] {
+            assert_eq!(server.get(&format!("/api/v1/{nothing}")).problem(), "not_found", "{nothing}");
+        }
+    }
+
+    #[test]
     fn a_card_without_sources_is_found_and_has_a_permanent_address() {
         let server = TestServer::start();
         server.sequence(ledger::testing::model_card("lab", 1));

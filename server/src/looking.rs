@@ -24,23 +24,31 @@ pub(crate) struct Looking<'a> {
     log: &'a Log,
     view: Arc<Published>,
     items: RefCell<HashMap<LeafIndex, Option<Item>>>,
+    edges: Cell<usize>,
     capped: Cell<bool>,
 }
 
 impl<'a> Looking<'a> {
     /// A look at a view.
     pub(crate) fn new(log: &'a Log, view: Arc<Published>) -> Self {
-        Self { log, view, items: RefCell::default(), capped: Cell::new(false) }
+        Self { log, view, items: RefCell::default(), edges: Cell::new(0), capped: Cell::new(false) }
     }
 
     /// Whether there was more than was read.
     pub(crate) fn is_capped(&self) -> bool {
         self.capped.get()
     }
+
+    /// How many entries were read, and how many edges were walked: what a page costs.
+    #[cfg(test)]
+    pub(crate) fn cost(&self) -> (usize, usize) {
+        (self.items.borrow().len(), self.edges.get())
+    }
 }
 
 impl Records for Looking<'_> {
     fn along(&self, edge: &Edge, from: LeafIndex, limit: usize) -> ledger::Result<Vec<LeafIndex>> {
+        self.edges.set(self.edges.get() + 1);
         let records = self.log.records(&self.view);
         let mut found = records.along(edge, from, limit.min(MAX_ALONG + 1))?;
         if found.len() > MAX_ALONG && limit > MAX_ALONG {
