@@ -113,7 +113,7 @@ impl Screen<'_> {
                 (Some(verified), LinkName::Witnesses, Status::Ok) => witnesses(verified),
                 (_, _, Status::NotChecked) if line.detail.is_empty() => "not checked".to_owned(),
                 (_, _, Status::NotChecked) => format!("not checked: {}", line.detail),
-                _ => dated(&line.detail),
+                _ => line.detail.clone(),
             };
             (line.status, line.link.as_str(), shown(&detail))
         };
@@ -274,17 +274,6 @@ fn witnesses(verified: &VerifiedRecord) -> String {
     format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
 }
 
-/// A line of the library with its Unix times as people read them.
-fn dated(detail: &str) -> String {
-    const UNIX: &str = "Unix time ";
-    let Some((before, after)) = detail.split_once(UNIX) else { return detail.to_owned() };
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    match digits.parse::<u64>() {
-        Ok(seconds) => format!("{before}{}{}", time(UnixMillis(seconds.saturating_mul(1000))), &after[digits.len()..]),
-        Err(_) => detail.to_owned(),
-    }
-}
-
 /// A moment as records write it.
 pub(crate) fn time(at: UnixMillis) -> String {
     let seconds = UnixMillis(at.0 / 1000 * 1000);
@@ -319,14 +308,5 @@ mod tests {
         let digest = "ab".repeat(32);
         assert_eq!(shorten(&format!("key {digest} face")), "key abababab…abab face");
         assert_eq!(shorten("deadbeef"), "deadbeef");
-    }
-
-    #[test]
-    fn unix_times_are_dated() {
-        assert_eq!(
-            dated("1 of 1 cosigned, the newest at Unix time 0"),
-            "1 of 1 cosigned, the newest at 1970-01-01T00:00:00Z"
-        );
-        assert_eq!(dated("nothing"), "nothing");
     }
 }

@@ -141,15 +141,13 @@ impl Index {
         let start = Instant::now();
         loop {
             let mut trees = self.trees.write().unwrap_or_else(PoisonError::into_inner);
-            // sled lets go of its files when the last handle is gone.
-            match trees.take().map(Arc::try_unwrap) {
-                None | Some(Ok(_)) => {
-                    *trees = Some(Arc::new(open(&self.dir)?));
-                    return Ok(true);
-                }
-                // Not waited for under the lock: who walks through a list looks other things up on the way.
-                Some(Err(held)) => *trees = Some(held),
-            }
+            // sled lets go of its files when the last handle is gone: this one must be, before the folder is opened.
+            let Some(held) = trees.take().and_then(|held| Arc::try_unwrap(held).map(drop).err()) else {
+                *trees = Some(Arc::new(open(&self.dir)?));
+                return Ok(true);
+            };
+            // Not waited for under the lock: who walks through a list looks other things up on the way.
+            *trees = Some(held);
             drop(trees);
             if start.elapsed() >= READERS_DEADLINE {
                 return Ok(false);
@@ -510,4 +508,36 @@ fn failed(source: &sled::Error) -> Error {
 /// Whether a disk has no room, or this user may not have it.
 pub(super) fn is_full(source: &io::Error) -> bool {
     matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// sled lets go of its lock when the last handle is gone: one that is alive yet would make every reopening fail.
+    #[test]
+    fn an_index_opens_again_with_what_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(dir.path()).unwrap();
+        index.trees().unwrap().db.insert(b"size", &7u64.to_be_bytes()).unwrap();
+        for _ in 0..3 {
+            assert!(index.reopen().unwrap());
+            assert_eq!(index.hint().unwrap(), TreeSize(7));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_under_way_is_waited_for_and_no_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        let index = Index::open(dir.path()).unwrap();
+        let reader = index.trees().unwrap();
+        std::thread::scope(|scope| {
+            let reopened = scope.spawn(|| index.reopen().unwrap());
+            std::thread::sleep(Duration::from_millis(50));
+            drop(reader);
+            assert!(reopened.join().unwrap());
+        });
+        assert_eq!(index.hint().unwrap(), TreeSize(0));
+    }
 }

@@ -240,7 +240,10 @@ pub(super) fn prefix_of(key: &ContentKey, depth: u8) -> u64 {
 
 /// The first `count` ≤ 40 bits of at least 8 bytes.
 pub(super) fn bits(bytes: &[u8], count: u8) -> u64 {
-    let word = bytes.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let word = match bytes.first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
     if count == 0 { 0 } else { word >> (64 - u32::from(count)) }
 }
 

@@ -14,6 +14,7 @@ use ledger::{Code, Error};
 use serde_json::Value;
 
 use super::Pages;
+use super::view::croissant::is_term;
 use super::view::facts::Around;
 use super::view::moment::Moment;
 use super::view::parts::{Hash, Speaker};
@@ -319,8 +320,9 @@ fn content(record: Record) -> Content {
 
 /// The members that the kind does not have.
 fn unknown(record: &Record) -> BTreeSet<String> {
-    let names =
-        |other: &serde_json::Map<String, Value>| other.keys().filter(|name| *name != "publicKey").cloned().collect();
+    let names = |other: &serde_json::Map<String, Value>| -> BTreeSet<String> {
+        other.keys().filter(|name| *name != "publicKey").cloned().collect()
+    };
     match &record.predicate {
         Predicate::PartyProfile(kind) => names(&kind.other),
         Predicate::ModelCard(kind) => names(&kind.other),
@@ -339,11 +341,12 @@ fn unknown(record: &Record) -> BTreeSet<String> {
         Predicate::SlaReport(kind) => names(&kind.other),
         Predicate::CompensationReport(kind) => names(&kind.other),
         Predicate::AttributionReport(kind) => names(&kind.other),
-        // Structural kinds have no other members; a dataset card has all of Croissant's; of a kind that nobody here knows
-        // every member is.
+        // A dataset card has all of Croissant's and of what Croissant builds on.
+        Predicate::DatasetCard(kind) => names(&kind.other).into_iter().filter(|name| !is_term(name)).collect(),
+        // Structural kinds have no other members; of a kind that nobody here knows every member is.
         Predicate::LogPolicy(_) | Predicate::Party(_) | Predicate::KeyEvent(_) => BTreeSet::new(),
         Predicate::GovernanceEvent(_) | Predicate::Retraction(_) => BTreeSet::new(),
         Predicate::IndexRoot(_) | Predicate::RunRoot(_) => BTreeSet::new(),
-        Predicate::DatasetCard(_) | Predicate::Other => BTreeSet::new(),
+        Predicate::Other => BTreeSet::new(),
     }
 }

@@ -164,6 +164,11 @@ fn m3_8_unknown_kinds_unknown_members_and_sparse_cards_are_shown_as_such() {
     for part in ["does not know records of this kind", "weather-report", "Wind", "north"] {
         assert!(html.contains(part), "{part}: {html}");
     }
+    let dataset = json!({"name": "reeds", "isBasedOn": "other", "rai:dataBiases": "few", "houseStyle": "terse"});
+    let (_, dataset) = say(&server, "lab", "dataset-card", artifact("reeds"), dataset);
+    let html = page(&server, &format!("/d/{dataset}"));
+    assert_eq!(html.matches("not a member of this kind").count(), 1, "{html}");
+    assert!(html.contains("terse"), "{html}");
     let (at, sparse) = say(&server, "lab", "model-card", artifact("sparse"), json!({"house_style": "plain"}));
     for path in [format!("/r/{at}"), format!("/m/{sparse}")] {
         let html = page(&server, &path);

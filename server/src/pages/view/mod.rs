@@ -5,6 +5,7 @@
 pub mod agreement;
 pub mod ask;
 pub mod claims;
+pub mod croissant;
 pub mod dataset;
 pub mod facts;
 pub mod findings;
