@@ -57,7 +57,14 @@ impl CliError {
     pub(crate) fn at(mut self, place: impl Into<String>) -> Self {
         let outer = place.into();
         self.place = Some(match self.place {
-            Some(inner) if inner == outer => outer,
+            // What is inside names it already, perhaps with a byte or a file in it.
+            Some(inner)
+                if inner
+                    .strip_prefix(&outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([',', '/', ':'])) =>
+            {
+                inner
+            }
             Some(inner) => format!("{outer}: {inner}"),
             None => outer,
         });
@@ -193,6 +200,10 @@ mod tests {
     fn a_place_that_was_named_already_is_not_named_twice() {
         let json = CliError::usage("x").at("card.json").at("card.json").to_json();
         assert_eq!(json["place"], "card.json");
+        let json = CliError::usage("x").at("dump.xml.bz2, byte 90").at("dump.xml.bz2").to_json();
+        assert_eq!(json["place"], "dump.xml.bz2, byte 90");
+        let json = CliError::usage("x").at("data2").at("data").to_json();
+        assert_eq!(json["place"], "data: data2");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Result};
 use crate::ids::KeyspaceId;
 use crate::manifest::builder::all_cores;
-use crate::manifest::disk::{Output, io_error};
+use crate::manifest::disk::{io_error, write_file};
 use crate::manifest::header::{BUILDER, Source};
 use crate::manifest::keyspace::{Declaration, KeyLen};
 use crate::manifest::kind::{Form, Kind, Spec};
@@ -151,8 +151,20 @@ pub fn build(
     options: &BuildOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Summary> {
+    build_then(source, out, options, progress, &mut read_summary)
+}
+
+/// Builds like [`build`], and lets `last` add to the folder before it is OUT; what `last` answers is the summary. A build
+/// that ends in `last` goes on there.
+pub fn build_then(
+    source: &Path,
+    out: &Path,
+    options: &BuildOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+    last: &mut dyn FnMut(&Path) -> Result<Summary>,
+) -> Result<Summary> {
     let (mut work, state) = Work::open(out, &plan(source, options)?)?;
-    match fill(source, options, &mut work, &state, progress) {
+    match fill(source, options, &mut work, &state, progress, last) {
         Ok(summary) => work.publish().map(|()| summary),
         Err(error) => {
             work.abandon(&error);
@@ -167,16 +179,15 @@ fn fill(
     work: &mut Work,
     state: &State,
     progress: &(dyn Fn(Progress) + Sync),
+    last: &mut dyn FnMut(&Path) -> Result<Summary>,
 ) -> Result<Summary> {
     let read = reading::read(source, options, work, state, progress)?;
     let summary = writing::write(read, options, work, state, progress)?;
     let mut bytes = serde_json::to_vec_pretty(&summary).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
     bytes.push(b'\n');
     let path = work.staging().join("manifest.json");
-    let mut output = Output::resume(path, 0)?;
-    output.write(&bytes)?;
-    output.finish()?;
-    Ok(summary)
+    write_file(path, &bytes)?;
+    last(&work.staging())
 }
 
 /// What must be the same for a build to go on: everything that the bytes of the output follow from, but for the source's

@@ -111,9 +111,9 @@ impl Output {
     }
 }
 
-/// Writes a whole file and syncs it.
+/// Writes a whole file and syncs it. One that a process left there when it was killed is written over.
 pub(super) fn write_file(path: PathBuf, bytes: &[u8]) -> Result<()> {
-    let mut output = Output::create(path)?;
+    let mut output = Output::resume(path, 0)?;
     output.write(bytes)?;
     output.finish()
 }

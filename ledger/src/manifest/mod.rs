@@ -47,8 +47,8 @@ mod wikidata;
 
 pub use bucket::MAX_BUCKET;
 pub use build::{
-    BuildOptions, DEFAULT_MEMORY, KeyCount, Numbers, Progress, Report, Sampled, Stage, Summary, build, read_summary,
-    sample,
+    BuildOptions, DEFAULT_MEMORY, KeyCount, Numbers, Progress, Report, Sampled, Stage, Summary, build, build_then,
+    read_summary, sample,
 };
 pub use builder::{Builder, Item, OrderedBuilder};
 pub use cite::Citation;

@@ -1,14 +1,13 @@
 //! `colophon manifest build`
 
-use std::path::{Path, PathBuf};
-
-use ledger::manifest::mediawiki::Wiki;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use ledger::manifest::mediawiki::Wiki;
 use ledger::manifest::{
     BuildOptions, KeyLen, Kind, Kinds, Numbers, Preset, Progress as Step, ReadOptions, ReaderKind, Stage, Summary,
-    build,
+    build_then, read_summary,
 };
 use serde_json::json;
 
@@ -165,17 +164,11 @@ impl SourceArgs {
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
-    let mut summary = make(&args.source, &args.out, &args.read, session)?;
-    if args.universe || args.over.is_some() {
-        summary = match with_numbers(args, session) {
-            Ok(summary) => summary,
-            Err(error) => {
-                // OUT appears whole or not at all, and it was not there before this run.
-                let _ = std::fs::remove_dir_all(&args.out);
-                return Err(error);
-            }
-        };
-    }
+    let mut last = |folder: &Path| match args.universe || args.over.is_some() {
+        true => with_numbers(args, folder, session),
+        false => read_summary(folder),
+    };
+    let summary = make(&args.source, &args.out, &args.read, session, &mut last)?;
     let report = &summary.report;
     if let Some(path) = &args.report {
         let mut bytes = serde_json::to_vec_pretty(report).unwrap_or_default();
@@ -186,7 +179,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         counts.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect::<Vec<_>>().join(", ")
     };
     let mut text = table(&summary, session.out);
-    text.push_str(&format!("\n\n{} items keyed", grouped(report.items)));
+    let (pushed, unique) = report.keys.iter().fold((0, 0), |(p, u), count| (p + count.pushed, u + count.unique));
+    text.push_str(&format!(
+        "\n\n{} items keyed: {} keys, {} unique, {} duplicates",
+        grouped(report.items),
+        grouped(pushed),
+        grouped(unique),
+        grouped(pushed - unique)
+    ));
     if !report.dropped.is_empty() {
         text.push_str(&format!("; dropped: {}", list(&report.dropped)));
     }
@@ -203,20 +203,25 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     Ok(Answer::new(text, json))
 }
 
-/// Adds the universe or the bitmap to a manifest that was just built.
-fn with_numbers(args: &Args, session: &Session) -> Result<Summary> {
+/// Adds the universe or the bitmap to a manifest that is not yet OUT.
+fn with_numbers(args: &Args, folder: &Path, session: &Session) -> ledger::Result<Summary> {
     let total = std::fs::metadata(&args.source).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
     let progress = session.out.progress("reading numbers", total, Unit::Bytes);
-    let numbers = Numbers::read(&args.source, &args.read.options().read, &mut |bytes| progress.set(bytes));
-    let numbers = numbers.at(args.source.display())?;
+    let numbers = Numbers::read(&args.source, &args.read.options().read, &mut |bytes| progress.set(bytes))?;
     match &args.over {
-        None => numbers.write_universe(&args.out).at(args.out.display()),
-        Some(universe) => numbers.write_bitmap(&args.out, universe).at(universe.display()),
+        None => numbers.write_universe(folder),
+        Some(universe) => numbers.write_bitmap(folder, universe),
     }
 }
 
 /// Builds a manifest and shows how far it is.
-pub(crate) fn make(source: &Path, out: &Path, read: &SourceArgs, session: &Session) -> Result<Summary> {
+pub(crate) fn make(
+    source: &Path,
+    out: &Path,
+    read: &SourceArgs,
+    session: &Session,
+    last: &mut dyn FnMut(&Path) -> ledger::Result<Summary>,
+) -> Result<Summary> {
     let bar: Mutex<Option<(Stage, Progress<'_>)>> = Mutex::new(None);
     let told = |step: Step| {
         let mut bar = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -232,7 +237,12 @@ pub(crate) fn make(source: &Path, out: &Path, read: &SourceArgs, session: &Sessi
             bar.set(step.done);
         }
     };
-    build(source, out, &read.options(), &told).at(source.display())
+    // A bar is over when what it counts is.
+    let mut last = |folder: &Path| {
+        drop(bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        last(folder)
+    };
+    build_then(source, out, &read.options(), &told, &mut last).at(source.display())
 }
 
 /// The keyspaces of a manifest as a table.

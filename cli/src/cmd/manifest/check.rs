@@ -156,7 +156,7 @@ fn examine(args: &Args, found: &mut Findings, session: &Session) -> Result<()> {
 fn against_source(args: &Args, source: &Path, found: &mut Findings, session: &Session) -> Result<()> {
     let scratch = files::beside(&args.dir.components().collect::<PathBuf>(), ".check");
     let _ = std::fs::remove_dir_all(&scratch);
-    let rebuilt = build::make(source, &scratch, &args.read, session);
+    let rebuilt = build::make(source, &scratch, &args.read, session, &mut read_summary);
     let _ = std::fs::remove_dir_all(&scratch);
     let mut again: Vec<_> = rebuilt?.keyspaces.into_iter().map(|row| row.id).collect();
     again.sort();

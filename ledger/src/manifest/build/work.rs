@@ -28,8 +28,9 @@ use crate::manifest::reader::Prefix;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "done", rename_all = "camelCase", deny_unknown_fields)]
 pub(super) enum Step {
-    /// What is built of what, and by which rules: a build that goes on must have the same.
-    Plan { plan: String },
+    /// What is built of what, and by which rules: a build that goes on must have the same. Nothing here is synced before
+    /// the end, so it is good for as long as the machine runs: which start of it that was is in `boot`.
+    Plan { plan: String, boot: String },
     /// All rows of the items so far are in these runs.
     Segment(Segment),
     /// The source was read to its end.
@@ -110,9 +111,10 @@ impl Work {
         }
         let mut work = Self { folder, out: out.to_owned(), journal, worth: false };
         let (steps, len) = work.steps()?;
-        let found = State::of(&steps);
+        let (found, boot) = (State::of(&steps), boot());
         match steps.first() {
-            Some(Step::Plan { plan: begun }) if begun == plan && found.segment.is_some() => {
+            Some(Step::Plan { boot: begun, .. }) if *begun != boot => work.begin(plan, boot),
+            Some(Step::Plan { plan: begun, .. }) if begun == plan && found.segment.is_some() => {
                 work.journal.set_len(len).map_err(|e| io_error(&path, &e))?;
                 work.worth = true;
                 work.forget_unlisted(&found)?;
@@ -122,17 +124,20 @@ impl Work {
                 let detail = "a build from another source or with other options was begun here and not finished";
                 Err(Error::new(Code::WorkDiffers, detail).at(work.folder.display().to_string()))
             }
-            _ => {
-                work.journal.set_len(0).map_err(|e| io_error(&path, &e))?;
-                work.forget_unlisted(&State::default())?;
-                let staging = work.staging();
-                let _ = fs::remove_dir_all(&staging);
-                fs::create_dir(&staging).map_err(|e| io_error(&staging, &e))?;
-                work.log(&Step::Plan { plan: plan.to_owned() })?;
-                work.worth = false;
-                Ok((work, State::default()))
-            }
+            _ => work.begin(plan, boot),
         }
+    }
+
+    /// Begins anew, whatever is there.
+    fn begin(mut self, plan: &str, boot: String) -> Result<(Self, State)> {
+        self.journal.set_len(0).map_err(|e| io_error(&self.folder.join("journal"), &e))?;
+        self.forget_unlisted(&State::default())?;
+        let staging = self.staging();
+        let _ = fs::remove_dir_all(&staging);
+        fs::create_dir(&staging).map_err(|e| io_error(&staging, &e))?;
+        self.log(&Step::Plan { plan: plan.to_owned(), boot })?;
+        self.worth = false;
+        Ok((self, State::default()))
     }
 
     /// The steps of the journal, and how many bytes their lines have.
@@ -159,7 +164,7 @@ impl Work {
     pub(super) fn log(&mut self, step: &Step) -> Result<()> {
         self.worth = true;
         let json = serde_json::to_string(step).map_err(|e| Error::new(Code::Internal, e.to_string()))?;
-        let line = format!("{:08x} {json}\n", crc32c(json.as_bytes()));
+        let line = line(&json);
         let mut write = || {
             self.journal.seek(io::SeekFrom::End(0))?;
             self.journal.write_all(line.as_bytes())
@@ -219,6 +224,16 @@ impl Work {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// A line of the journal.
+pub(super) fn line(json: &str) -> String {
+    format!("{:08x} {json}\n", crc32c(json.as_bytes()))
+}
+
+/// Which start of the machine this is: a power cut lies between two of them. Empty where the system does not say.
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// The path of a run in a work folder.

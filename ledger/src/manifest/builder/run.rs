@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A slice is the rows whose keys share their first 12 bits: what a merge takes from every run at a time. The files live
-//! only as long as a build and are not synced; what a power cut took is found by its checksum.
+//! only as long as a build and are not synced; what became of them otherwise is found by their checksums.
 
 use std::fs::File;
 use std::io::Write;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::fixtures::sha256;
 use super::*;
 use crate::manifest::build::reading::ROWS;
+use crate::manifest::build::work::line;
 
 /// Builds with so many threads that hold so many rows each.
 fn with_rows<T>(rows: usize, work: impl FnOnce() -> T) -> T {
@@ -92,7 +93,12 @@ fn many_keys_in_many_runs_are_those_that_fit_the_memory() {
 /// Builds and ends, as if it was killed, when it is told of progress for the `at`-th time; false if it came to its end.
 fn ended_at(at: usize, source: &Path, out: &Path, options: &BuildOptions) -> bool {
     let told = AtomicUsize::new(0);
-    let progress = |_| assert!(told.fetch_add(1, Ordering::Relaxed) < at, "killed");
+    ended(&|_| told.fetch_add(1, Ordering::Relaxed) == at, source, out, options)
+}
+
+/// The same at the first progress that `is_last`.
+fn ended(is_last: &(dyn Fn(Progress) -> bool + Sync), source: &Path, out: &Path, options: &BuildOptions) -> bool {
+    let progress = |step| assert!(!is_last(step), "killed");
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = catch_unwind(AssertUnwindSafe(|| build(source, out, options, &progress)));
@@ -176,4 +182,60 @@ fn a_damaged_run_is_found_and_two_builds_do_not_share_a_folder() {
         assert!(error.place().unwrap().ends_with("run-0"), "{error}");
         assert!(!out.exists());
     });
+}
+
+#[test]
+fn what_was_half_written_when_a_build_was_killed_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, out) = (dir.path().join("rows.jsonl"), dir.path().join("out"));
+    let picks: Vec<u8> = (0..9_000u32).map(|i| i as u8).collect();
+    fs::write(&source, rows(&picks)).unwrap();
+    let mut options = options(1);
+    options.read.kinds = "mw-page".parse().unwrap();
+    let expected = bytes_of(&source, &options);
+    with_rows(2_000, || {
+        assert!(ended(&|step| step.stage == Stage::Merging, &source, &out, &options));
+        // Killed between the header and the line of the journal that says so.
+        let making = out.with_file_name("out.partial").join("out/0.partial");
+        assert!(making.join("keys.bin").is_file());
+        fs::write(making.join("header.json"), "{").unwrap();
+        fs::create_dir(making.join("tree")).unwrap();
+        // And once more after everything, while something is added.
+        let added = |folder: &Path| {
+            fs::write(folder.join("added"), "half").unwrap();
+            Err(Error::new(Code::DiskFull, "no room"))
+        };
+        assert_eq!(build_then(&source, &out, &options, &|_| {}, &mut { added }).unwrap_err().code(), Code::DiskFull);
+        assert!(!out.exists());
+        build(&source, &out, &options, &|_| {}).unwrap();
+    });
+    let mut built = named_bytes(&out);
+    assert_eq!(built.remove("added"), Some(b"half".to_vec()));
+    assert_eq!(built, expected);
+}
+
+#[test]
+fn what_was_not_synced_is_not_believed_after_the_machine_was_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, out) = (dir.path().join("rows.jsonl"), dir.path().join("out"));
+    let picks: Vec<u8> = (0..9_000u32).map(|i| i as u8).collect();
+    fs::write(&source, rows(&picks)).unwrap();
+    let mut options = options(1);
+    options.read.kinds = "raw-sha256".parse().unwrap();
+    let expected = bytes_of(&source, &options);
+    with_rows(2_000, || {
+        assert!(ended_at(4, &source, &out, &options));
+        let journal = dir.path().join("out.partial/journal");
+        let written = fs::read_to_string(&journal).unwrap();
+        let (plan, rest) = written.split_once('\n').unwrap();
+        assert!(!rest.is_empty());
+        let mut plan: serde_json::Value = serde_json::from_str(&plan[9..]).unwrap();
+        plan["boot"] = "an earlier one".into();
+        fs::write(&journal, line(&plan.to_string()) + rest).unwrap();
+        // A power cut leaves files of the right length with zeros in them.
+        let run = dir.path().join("out.partial/run-0");
+        fs::write(&run, vec![0; fs::metadata(&run).unwrap().len() as usize]).unwrap();
+        build(&source, &out, &options, &|step| assert_ne!(step.stage, Stage::Resuming)).unwrap();
+    });
+    assert_eq!(named_bytes(&out), expected);
 }
