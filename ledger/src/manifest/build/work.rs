@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crc32c::crc32c;
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,18 @@ impl Work {
         fs::create_dir_all(&folder).map_err(|e| io_error(&folder, &e))?;
         let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
         let journal = open.map_err(|e| io_error(&path, &e))?;
-        match journal.try_lock() {
+        // A process that was killed a moment ago holds its lock until its memory is given back.
+        let mut tries = 50;
+        let locked = loop {
+            match journal.try_lock() {
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                done => break done,
+            }
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let detail = "another process builds this manifest";
