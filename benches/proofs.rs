@@ -19,7 +19,10 @@ use std::time::{Duration, Instant};
 use ledger::ids::ContentKey;
 use ledger::log::{Log, Options, Signers, SystemClock, Wait};
 use ledger::manifest::{About, Builder, Item, KeyspaceFiles, Kind, MetaMode, Source, Spec, key, open};
+use ledger::record::kind::Kind as RecordKind;
+use ledger::record::statement::Subject;
 use ledger::testing as cast;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 /// How long each figure is taken.
@@ -163,13 +166,26 @@ fn log_at(dir: &Path) -> Log {
     ledger::log::open(options(), clock()).unwrap()
 }
 
-/// A log that holds a keyspace; the same replies as files under DIR/static; and their paths in DIR/paths.txt.
+/// The lab's record that declares the keyspace.
+fn declaration(files: &KeyspaceFiles) -> Vec<u8> {
+    let mut row = json!(files.header().to_declaration(files.keyspace()));
+    row["disclosure"] = json!("complete");
+    let predicate = json!({
+        "issuer": { "id": "lab", "name": "lab" }, "issued": cast::ISSUED,
+        "dataset": { "name": "numbers" }, "keyspaces": [row],
+    });
+    cast::sign(RecordKind::Manifest, vec![Subject::keyspace(files.keyspace().id())], predicate, &[&cast::key("lab")])
+}
+
+/// A log that holds a keyspace and its declaration; the same replies as files under DIR/static; and their paths in DIR/paths.txt.
 fn prepare(dir: &Path, n: u64) {
     let log = log_at(dir);
     let folder = build(&dir.join("built"), n);
     log.manifests().add(&folder).unwrap();
-    log.close().unwrap();
     let files = open(&folder).unwrap();
+    let validated = log.validate(declaration(&files).into()).unwrap();
+    log.submit(validated, Wait::Published).unwrap().wait_blocking().unwrap();
+    log.close().unwrap();
     let (id, t) = (files.keyspace().id(), files.keyspace().t());
     let bucket = format!("/manifests/{id}/bucket/{t}");
     std::fs::create_dir_all(dir.join("static").join(&bucket[1..])).unwrap();

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use ledger::Code;
-use ledger::ids::{KeyspaceId, LeafIndex, SubjectDigest};
-use ledger::log::{Body, Filter, Order, Term};
+use ledger::ids::{KeyspaceId, LeafIndex, SubjectDigest, TreeSize};
+use ledger::log::{Body, Filter, Order, Published, Term};
 use ledger::manifest::Keyspace;
 use ledger::record::Record;
 use ledger::record::kind::Kind;
@@ -23,9 +23,24 @@ const SHOWN_AMONG: u64 = 1000;
 /// Records that name one keyspace and are looked at: a dataset is declared once, or a few times by its mirrors.
 const MAX_RECORDS: usize = 64;
 
-/// What is known of keyspaces: up to which size of the log it was looked up, and whether they were closed then.
+/// What is known of keyspaces. Only such are asked about whose files are held, so there are no more than those.
 #[derive(Debug, Default)]
-pub(crate) struct Disclosures(Mutex<HashMap<KeyspaceId, (u64, bool)>>);
+pub(crate) struct Disclosures(Mutex<HashMap<KeyspaceId, Known>>);
+
+/// What the records of a log up to some size say about a keyspace.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    size: TreeSize,
+    declared: Declared,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Declared {
+    /// No record names it yet: it is shown, and may be declared closed by the next entry.
+    Not,
+    Open,
+    Closed,
+}
 
 /// Refuses files of a closed keyspace but for its header.
 pub(crate) fn may_show_file(app: &App, id: &KeyspaceId, name: &str) -> Result<(), Problem> {
@@ -51,28 +66,31 @@ fn closed(detail: &str) -> Problem {
 pub(crate) fn is_closed(app: &App, id: &KeyspaceId) -> Result<bool, Problem> {
     let Some(view) = app.log.published() else { return Ok(false) };
     let known = app.disclosures.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied();
-    match known {
-        // Open once is open for ever; closed, or not declared yet, only until the log has grown.
-        Some((size, closed)) if !closed && size > 0 => return Ok(false),
-        Some((size, closed)) if size == view.size.0 => return Ok(closed),
-        _ => {}
+    // Open once is open for ever; everything else holds until the log has grown.
+    if let Some(known) = known.filter(|known| known.declared == Declared::Open || known.size == view.size) {
+        return Ok(known.declared == Declared::Closed);
     }
+    let declared = declared(app, &view, id)?;
+    let known = Known { size: view.size, declared };
+    app.disclosures.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, known);
+    Ok(declared == Declared::Closed)
+}
+
+fn declared(app: &App, view: &Published, id: &KeyspaceId) -> Result<Declared, Problem> {
     let subject = Term::Subject(SubjectDigest::from_bytes(*id.as_bytes()));
     let filter = Filter { terms: vec![subject, Term::Kind(Kind::Manifest.as_str().to_owned())] };
-    let entries = app.log.page(&view, &filter, Order::From(LeafIndex(0)), MAX_RECORDS)?.entries;
-    let (mut named, mut open) = (false, false);
+    let entries = app.log.page(view, &filter, Order::From(LeafIndex(0)), MAX_RECORDS)?.entries;
+    let mut declared = Declared::Not;
     for entry in &entries {
         let Body::Held(body) = app.log.body(entry)? else { continue };
         let Ok(record) = Record::parse(&body) else { continue };
         let Predicate::Manifest(manifest) = &record.predicate else { continue };
         for row in manifest.keyspaces.iter().filter(|row| row.id == *id) {
-            named = true;
-            open |= row.disclosure != Disclosure::Closed;
+            if row.disclosure != Disclosure::Closed {
+                return Ok(Declared::Open);
+            }
+            declared = Declared::Closed;
         }
     }
-    let closed = named && !open;
-    // What no record declares yet is not remembered as open.
-    let size = if named { view.size.0 } else { 0 };
-    app.disclosures.0.lock().unwrap_or_else(PoisonError::into_inner).insert(*id, (size, closed));
-    Ok(closed)
+    Ok(declared)
 }

@@ -108,10 +108,13 @@ async fn run(id: &KeyspaceId, depth: u8, prefix: u64, app: &App) -> Answer {
 async fn file(id: String, name: Tail, headers: HeaderMap, app: Arc<App>) -> Answer {
     let id = keyspace(&id)?;
     let name = name.as_str().to_owned();
-    may_show_file(&app, &id, &name)?;
     let kind = if name == "header.json" { "application/json" } else { "application/octet-stream" };
-    let opened = heavy(move || open(app.log.manifests().path(&id, &name))).await?;
-    let (file, length) = opened?.ok_or_else(not_held)?;
+    // Opened first: whether a keyspace is closed is looked up and remembered only of those that are here.
+    let opened = heavy(move || {
+        let opened = open(app.log.manifests().path(&id, &name))?.ok_or_else(not_held)?;
+        may_show_file(&app, &id, &name).map(|()| opened)
+    });
+    let (file, length) = opened.await??;
     let part = range(&headers, length)?;
     let (from, to) = part.map_or((0, length), |Range { from, to }| (from, to));
     let mut response = if to - from <= PIECE {
@@ -295,6 +298,25 @@ pub(crate) mod tests {
         assert_eq!(reply.status, 200);
         let range = ledger::manifest::VerifiedRange::verify(&keyspace, deepest, 0, &reply.body).unwrap();
         assert!(range.len() >= 1000, "{}", range.len());
+    }
+
+    /// Files may come before their record. What was shown until then is no promise; what was declared open is.
+    #[test]
+    fn a_manifest_is_closed_from_its_first_record_on_and_open_from_the_first_that_says_so() {
+        let server = TestServer::start();
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, keyspace, closed) = declared(&dir.path().join("closed"), 20_000, "closed");
+        server.app.log.manifests().add(&folder).unwrap();
+        let bucket = format!("/manifests/{}/bucket/{}/0", keyspace.id(), keyspace.t());
+        assert_eq!(server.get(&bucket).status, 200);
+        server.sequence(cast::model_card("lab", 1));
+        assert_eq!(server.get(&bucket).status, 200);
+        server.sequence(closed);
+        assert_eq!(server.get(&bucket).problem(), "manifest_closed");
+        let (_, same, open) = declared(&dir.path().join("open"), 20_000, "complete");
+        assert_eq!(same.id(), keyspace.id());
+        server.sequence(open);
+        assert_eq!(server.get(&bucket).status, 200);
     }
 
     #[test]
