@@ -18,12 +18,13 @@
 
 mod folder;
 mod terms;
+mod unwritten;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::tail::{FullTile, TILE_WIDTH, TileTree};
@@ -33,6 +34,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, LeafIndex, TreeSize};
 use crate::merkle::NodeHash;
 use crate::trie::Term;
+use unwritten::Unwritten;
 
 /// 128 pairs of places are 4,096 bytes, the largest value that sled keeps in its own file.
 const PLACES_PER_ROW: u64 = 128;
@@ -64,6 +66,10 @@ pub struct Index {
     dir: PathBuf,
     /// What is open; `None` after a reopening that failed. Readers hold a part of it for as long as they read.
     trees: RwLock<Option<Arc<Trees>>>,
+    /// Branches of the verifiable index that are on their way into the trees.
+    unwritten: RwLock<Unwritten>,
+    /// Held by whoever changes them.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -73,7 +79,7 @@ struct Trees {
     places: sled::Tree,
     postings: sled::Tree,
     bodies: sled::Tree,
-    lists: sled::Tree,
+    groups: sled::Tree,
     branches: sled::Tree,
     list_nodes: sled::Tree,
 }
@@ -102,7 +108,7 @@ impl Trees {
             places: tree("place")?,
             postings: tree("posting")?,
             bodies: tree("body")?,
-            lists: tree("list")?,
+            groups: tree("group")?,
             branches: tree("branch")?,
             list_nodes: tree("list-node")?,
             db,
@@ -114,7 +120,8 @@ impl Index {
     /// Opens the index in `dir`, or makes an empty one.
     pub fn open(dir: &Path) -> Result<Self> {
         let trees = Trees::open(dir)?;
-        Ok(Self { dir: dir.to_owned(), trees: RwLock::new(Some(Arc::new(trees))) })
+        let trees = RwLock::new(Some(Arc::new(trees)));
+        Ok(Self { dir: dir.to_owned(), trees, unwritten: RwLock::default(), writing: Mutex::default() })
     }
 
     /// An empty index in `dir`, whatever is there now.
@@ -133,6 +140,8 @@ impl Index {
 
     /// Throws every row away; readers wait meanwhile.
     pub(super) fn clear(&self) -> Result<()> {
+        let _turn = self.turn();
+        self.forget_unwritten();
         let cleared = self.replace(|dir| folder::remove(dir).and_then(|()| Trees::open(dir)))?;
         if cleared { Ok(()) } else { Err(Error::new(Code::Internal, "a reader of the index does not come to its end")) }
     }
@@ -260,7 +269,8 @@ impl Index {
     ///
     /// sled's own `flush` calls `sync_file_range`, which promises neither size nor content; the files and the folder
     /// are therefore synced here.
-    pub(super) fn make_durable(&self) -> Result<()> {
+    pub fn make_durable(&self) -> Result<()> {
+        self.write_out(&self.turn())?;
         self.trees()?.db.flush().map_err(|source| failed(&source))?;
         folder::sync(&self.dir)
     }

@@ -43,8 +43,8 @@ const SIGN_AT: u64 = 512;
 /// A root is signed for fewer entries once the last one is so old.
 const SIGN_AFTER: u64 = 10 * 60 * 1000;
 
-/// The most entries between two roots: their draft takes some 20 MiB.
-const MAX_STEP: u64 = 16_384;
+/// The most entries between two roots: their draft holds every group that they touch, 40 MiB in an index of a million terms.
+const MAX_STEP: u64 = 8_192;
 
 /// Entries taken into one draft while rows are filled, when nobody reads them.
 const FILL_STEP: u64 = 4_096;
@@ -195,7 +195,7 @@ impl Shared {
         }
         for (index, places) in (from.0..).zip(places) {
             let bytes = self.engine.read_entry(places.entry).map_err(super::open::refused)?;
-            draft.take(self.index.as_ref(), LeafIndex(index), &Entry::decode(&bytes)?.header)?;
+            draft.take(LeafIndex(index), &Entry::decode(&bytes)?.header);
         }
         Ok(())
     }

@@ -1,34 +1,33 @@
-//! How the inner nodes are kept: sixteen children to a row, and none for parts with few keys.
+//! How the inner nodes are kept: sixteen children to a row, as long as there are too many keys below for a [`Group`].
 //!
 //! The hash of a part of the trie depends on nothing but the keys below a prefix. So only the hashes at every fourth bit
-//! are kept, as long as more than [`MAX_GROUP`] keys are below; what is between and beneath is hashed again when needed.
+//! are kept; what is between and beneath is hashed again when needed.
+//!
+//! [`Group`]: super::Group
 
-use super::hash::{TrieHash, bit, first_difference};
+use super::hash::{TrieHash, bit};
 use super::proof::Step;
 use crate::error::{Code, Error, Result};
 use crate::ids::TrieKey;
 
-/// How many keys may stand below a prefix without a row of their own. With a million keys a group has some fifteen,
-/// which is thirty hashes for a change, and rows are a fifteenth of the keys.
-pub const MAX_GROUP: usize = 32;
-
-/// A prefix of keys, in steps of four bits.
+/// A prefix of keys, in steps of four bits. In their order a prefix comes before those within it, and of two of which
+/// neither is within the other the one with the smaller keys comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
-    depth: u8,
     prefix: TrieKey,
+    depth: u8,
 }
 
 impl Path {
     /// The prefix of all keys.
-    pub const ROOT: Self = Self { depth: 0, prefix: TrieKey::from_bytes([0; 32]) };
+    pub const ROOT: Self = Self { prefix: TrieKey::from_bytes([0; 32]), depth: 0 };
 
     /// The prefix one step longer.
     pub(super) fn child(self, slot: usize) -> Self {
         let mut bytes = *self.prefix.as_bytes();
         let shift = if self.depth.is_multiple_of(2) { 4 } else { 0 };
         bytes[usize::from(self.depth / 2)] |= (slot as u8) << shift;
-        Self { depth: self.depth + 1, prefix: TrieKey::from_bytes(bytes) }
+        Self { prefix: TrieKey::from_bytes(bytes), depth: self.depth + 1 }
     }
 
     /// Which of sixteen children of this prefix a key is below.
@@ -47,21 +46,11 @@ impl Path {
         self.depth < 64
     }
 
-    /// The smallest and the largest key with this prefix.
-    pub fn bounds(self) -> (TrieKey, TrieKey) {
-        let mut last = *self.prefix.as_bytes();
-        let whole = usize::from(self.depth / 2);
-        if let Some(byte) = last.get_mut(whole) {
-            *byte |= if self.depth.is_multiple_of(2) { 0xff } else { 0x0f };
-        }
-        last.iter_mut().skip(whole + 1).for_each(|byte| *byte = 0xff);
-        (self.prefix, TrieKey::from_bytes(last))
-    }
-
-    /// The row's name: the depth and as much of the prefix as it has.
+    /// The row's name: as much of the prefix as it has, and the depth. Rows of which none is within another stand in the
+    /// order of their prefixes.
     pub fn to_bytes(self) -> Vec<u8> {
-        let mut out = vec![self.depth];
-        out.extend_from_slice(&self.prefix.as_bytes()[..usize::from(self.depth).div_ceil(2)]);
+        let mut out = self.prefix.as_bytes()[..usize::from(self.depth).div_ceil(2)].to_vec();
+        out.push(self.depth);
         out
     }
 }
@@ -148,30 +137,5 @@ fn fold(slots: &[Option<TrieHash>], at: u8) -> Option<TrieHash> {
     match (fold(left, below), fold(right, below)) {
         (Some(left), Some(right)) => Some(TrieHash::inner(at, &left, &right)),
         (one, other) => one.or(other),
-    }
-}
-
-/// The hash over sorted leaves, from the definition.
-pub(super) fn group(leaves: &[(TrieKey, TrieHash)]) -> Option<TrieHash> {
-    let (first, last) = (leaves.first()?, leaves.last()?);
-    let Some(at) = first_difference(&first.0, &last.0) else { return Some(first.1) };
-    let (left, right) = leaves.split_at(leaves.partition_point(|(key, _)| !bit(key, at)));
-    Some(TrieHash::inner(at, &group(left)?, &group(right)?))
-}
-
-/// The place of the leaf among sorted ones at which a search for `key` ends, and the steps to it from the top.
-pub(super) fn search(leaves: &[(TrieKey, TrieHash)], key: &TrieKey) -> Option<(usize, Vec<Step>)> {
-    let (mut low, mut part) = (0, leaves);
-    let mut steps = Vec::new();
-    loop {
-        let (first, last) = (part.first()?, part.last()?);
-        let Some(at) = first_difference(&first.0, &last.0) else { return Some((low, steps)) };
-        let (left, right) = part.split_at(part.partition_point(|(leaf, _)| !bit(leaf, at)));
-        let (next, other) = if bit(key, at) { (right, left) } else { (left, right) };
-        if bit(key, at) {
-            low += left.len();
-        }
-        steps.push(Step { bit: at, sibling: group(other)? });
-        part = next;
     }
 }

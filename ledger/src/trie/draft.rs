@@ -3,26 +3,24 @@
 //! A draft is laid over the rows of an older version and changes none of them. So a log can compute the root that it is
 //! about to sign while it serves proofs under the last one, and drop the draft if nothing comes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::branch::{Branch, MAX_GROUP, Path, group};
+use super::branch::{Branch, Path};
+use super::group::Group;
 use super::hash::{EMPTY, TrieHash};
-use super::list::{LIST_PAGE, List};
+use super::list::LIST_PAGE;
 use super::term::Term;
 use crate::entry::Header;
 use crate::error::Result;
 use crate::ids::{LeafIndex, TrieKey, TrieRoot};
 use crate::merkle::NodeHash;
 
-/// Where the rows of an index are kept.
+/// Where the rows of an index are kept. Below a prefix there is a group or a branch, or nothing.
 pub trait Rows {
-    /// The list of a term.
-    fn list(&self, key: &TrieKey) -> Result<Option<List>>;
+    /// The lists below a prefix.
+    fn group(&self, path: Path) -> Result<Option<Group>>;
 
-    /// All lists whose keys are within these bounds, both included, by key.
-    fn lists(&self, first: &TrieKey, last: &TrieKey) -> Result<Vec<(TrieKey, List)>>;
-
-    /// The children of a prefix, if it has a row.
+    /// The children of a prefix.
     fn branch(&self, path: Path) -> Result<Option<Branch>>;
 
     /// The root of the 2^`level` indices of a list that begin at place `index · 2^level`: only those of whole pages.
@@ -45,54 +43,58 @@ pub struct ListNode {
 /// Changes over the rows of an index.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
-    lists: BTreeMap<TrieKey, List>,
-    nodes: Vec<ListNode>,
+    /// What was taken in since the last seal.
+    appended: BTreeMap<TrieKey, Vec<LeafIndex>>,
+    /// As rows, which are a third of what their lists would take.
+    groups: BTreeMap<Path, Vec<u8>>,
     branches: BTreeMap<Path, Branch>,
-    touched: BTreeSet<TrieKey>,
+    /// Groups that became branches.
+    outgrown: Vec<Path>,
+    nodes: Vec<ListNode>,
 }
 
 impl Draft {
     /// Takes in an entry. Entries come in order.
-    pub fn take(&mut self, rows: &dyn Rows, index: LeafIndex, header: &Header) -> Result<()> {
+    pub fn take(&mut self, index: LeafIndex, header: &Header) {
         for term in Term::of(header) {
-            self.append(rows, term.key(), index)?;
+            self.append(term.key(), index);
         }
-        Ok(())
     }
 
     /// Puts an index under a key.
-    pub fn append(&mut self, rows: &dyn Rows, key: TrieKey, index: LeafIndex) -> Result<()> {
-        let list = match self.lists.entry(key) {
-            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
-            std::collections::btree_map::Entry::Vacant(free) => free.insert(rows.list(&key)?.unwrap_or_default()),
-        };
-        let nodes = &mut self.nodes;
-        list.append(index, &mut |level, index, hash| {
-            if 1u64.checked_shl(u32::from(level)).is_some_and(|width| width >= LIST_PAGE) {
-                nodes.push(ListNode { key, level, index, hash });
-            }
-        });
-        // Also where nothing was appended: after a crash the list may be there and the branches above it not.
-        self.touched.insert(key);
-        Ok(())
+    pub fn append(&mut self, key: TrieKey, index: LeafIndex) {
+        self.appended.entry(key).or_default().push(index);
     }
 
-    /// Computes the branches over everything that was taken in, and the root. Each branch is hashed once.
+    /// Computes the groups and branches over everything that was taken in, and the root. Each is hashed once. After an
+    /// error nothing is lost, and sealing again comes to the same.
     pub fn seal(&mut self, rows: &dyn Rows) -> Result<TrieRoot> {
-        let touched: Vec<TrieKey> = std::mem::take(&mut self.touched).into_iter().collect();
-        let split = self.branch(rows, Path::ROOT)?.is_some();
-        let (root, _) = self.update(rows, Path::ROOT, &touched, split)?;
-        Ok(root.map_or(EMPTY, TrieRoot::from))
+        let appended: Vec<(TrieKey, Vec<LeafIndex>)> = std::mem::take(&mut self.appended).into_iter().collect();
+        let sealed =
+            self.branch(rows, Path::ROOT).and_then(|root| self.update(rows, Path::ROOT, &appended, root.is_some()));
+        match sealed {
+            Ok((root, _)) => Ok(root.map_or(EMPTY, TrieRoot::from)),
+            Err(error) => {
+                self.appended = appended.into_iter().collect();
+                Err(error)
+            }
+        }
     }
 
-    /// The lists that changed.
-    pub fn changed_lists(&self) -> impl Iterator<Item = (&TrieKey, &List)> {
-        self.lists.iter()
+    /// The groups that changed, by key, as rows.
+    pub fn changed_groups(&self) -> impl Iterator<Item = (Path, &[u8])> {
+        self.groups.iter().map(|(path, group)| (*path, &group[..]))
     }
 
-    /// The branches that changed.
+    /// The branches that changed, those at the bottom first. Whoever writes them in this order, after the groups, has no
+    /// branch at any moment below which something is missing.
     pub fn changed_branches(&self) -> impl Iterator<Item = (Path, &Branch)> {
-        self.branches.iter().map(|(path, branch)| (*path, branch))
+        self.branches.iter().rev().map(|(path, branch)| (*path, branch))
+    }
+
+    /// The groups that became branches: rows that are in nobody's way once the branches are written, and of no use.
+    pub fn outgrown(&self) -> &[Path] {
+        &self.outgrown
     }
 
     /// The nodes of lists that became complete.
@@ -109,59 +111,62 @@ impl Draft {
         &mut self,
         rows: &dyn Rows,
         path: Path,
-        changed: &[TrieKey],
+        appended: &[(TrieKey, Vec<LeafIndex>)],
         split: bool,
     ) -> Result<(Option<TrieHash>, bool)> {
-        if !split {
-            return Ok(self.place(path, &self.leaves(rows, path)?));
-        }
-        // A row that a crash took is made again from the leaves.
-        let Some(mut branch) = self.branch(rows, path)? else {
-            return Ok(self.place(path, &self.leaves(rows, path)?));
+        // Where a crash took a branch that had just been made, the group from which it was made is there yet. What this
+        // draft made is a branch, also if it failed before it told the one above.
+        let split = split || self.branches.contains_key(&path);
+        let branch = if split { self.branch(rows, path)? } else { None };
+        let Some(mut branch) = branch else {
+            let mut group = match self.groups.get(&path) {
+                Some(group) => Group::from_bytes(group)?,
+                None => rows.group(path)?.unwrap_or_default(),
+            };
+            self.take_into(&mut group, appended);
+            return Ok(self.place(path, group));
         };
-        for part in changed.chunk_by(|a, b| path.slot(a) == path.slot(b)) {
-            let Some(slot) = part.first().map(|key| path.slot(key)) else { continue };
+        for part in appended.chunk_by(|(a, _), (b, _)| path.slot(a) == path.slot(b)) {
+            let Some(slot) = part.first().map(|(key, _)| path.slot(key)) else { continue };
             let (hash, is_branch) = self.update(rows, path.child(slot), part, branch.is_split(slot))?;
             branch.slots[slot] = hash;
-            branch.split |= u16::from(is_branch) << slot;
+            branch.split = branch.split & !(1 << slot) | u16::from(is_branch) << slot;
         }
         let hash = branch.hash(path);
         self.branches.insert(path, branch);
         Ok((hash, true))
     }
 
-    /// Hashes the leaves below a prefix, and makes branches of them where they are many.
-    fn place(&mut self, path: Path, leaves: &[(TrieKey, TrieHash)]) -> (Option<TrieHash>, bool) {
-        if leaves.len() <= MAX_GROUP || !path.can_branch() {
-            return (group(leaves), false);
+    fn take_into(&mut self, group: &mut Group, appended: &[(TrieKey, Vec<LeafIndex>)]) {
+        for (key, indices) in appended {
+            let list = group.list_mut(*key);
+            for index in indices {
+                list.append(*index, &mut |level, index, hash| {
+                    if 1u64.checked_shl(u32::from(level)).is_some_and(|width| width >= LIST_PAGE) {
+                        self.nodes.push(ListNode { key: *key, level, index, hash });
+                    }
+                });
+            }
+        }
+    }
+
+    /// Hashes a group, and makes branches of it where it is too large.
+    fn place(&mut self, path: Path, group: Group) -> (Option<TrieHash>, bool) {
+        if group.fits() || !path.can_branch() {
+            let hash = group.hash();
+            self.groups.insert(path, group.to_bytes());
+            return (hash, false);
         }
         let mut branch = Branch::default();
-        for part in leaves.chunk_by(|(a, _), (b, _)| path.slot(a) == path.slot(b)) {
-            let Some(slot) = part.first().map(|(key, _)| path.slot(key)) else { continue };
+        for (slot, part) in group.split(|key| path.slot(key)) {
             let (hash, is_branch) = self.place(path.child(slot), part);
             branch.slots[slot] = hash;
             branch.split |= u16::from(is_branch) << slot;
         }
         let hash = branch.hash(path);
         self.branches.insert(path, branch);
+        self.groups.remove(&path);
+        self.outgrown.push(path);
         (hash, true)
     }
-
-    /// The leaves below a prefix, those that changed as they are now.
-    fn leaves(&self, rows: &dyn Rows, path: Path) -> Result<Vec<(TrieKey, TrieHash)>> {
-        let (first, last) = path.bounds();
-        let mut lists: BTreeMap<TrieKey, TrieHash> = BTreeMap::new();
-        for (key, list) in rows.lists(&first, &last)? {
-            if !self.lists.contains_key(&key) {
-                lists.insert(key, leaf(&key, &list));
-            }
-        }
-        lists.extend(self.lists.range(first..=last).map(|(key, list)| (*key, leaf(key, list))));
-        Ok(lists.into_iter().collect())
-    }
-}
-
-/// The hash of a term's leaf.
-pub(super) fn leaf(key: &TrieKey, list: &List) -> TrieHash {
-    TrieHash::leaf(key, &list.head().to_value())
 }

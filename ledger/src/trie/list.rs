@@ -62,28 +62,32 @@ impl List {
         }
     }
 
-    /// The row.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(16 + 32 * self.range.nodes().len());
+    /// How many bytes it takes in a row.
+    pub(super) fn row_len(&self) -> usize {
+        16 + 32 * self.range.nodes().len()
+    }
+
+    /// Writes it into a row.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.count().0.to_be_bytes());
         out.extend_from_slice(&self.last.map_or(0, |last| last.0).to_be_bytes());
         self.range.nodes().iter().for_each(|node| out.extend_from_slice(node.as_bytes()));
-        out
     }
 
-    /// Reads a row.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// Reads it off the front of a row: there are as many nodes as its count has bits.
+    pub(super) fn read(bytes: &[u8]) -> Result<(Self, &[u8])> {
         let damaged = || Error::new(Code::StoreCorrupt, "a list of the index is not of its form");
         let (count, rest) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
         let (last, rest) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
-        let (nodes, odd) = rest.as_chunks::<32>();
         let count = TreeSize(u64::from_be_bytes(*count));
-        if !odd.is_empty() || count.0 == 0 {
+        let nodes = 32 * count.0.count_ones() as usize;
+        if count.0 == 0 || rest.len() < nodes {
             return Err(damaged());
         }
-        let nodes = nodes.iter().map(|node| NodeHash::from_bytes(*node)).collect();
+        let (nodes, rest) = rest.split_at(nodes);
+        let nodes = nodes.as_chunks::<32>().0.iter().map(|node| NodeHash::from_bytes(*node)).collect();
         let range = CompactRange::from_parts(count, nodes).map_err(|_| damaged())?;
-        Ok(Self { last: Some(LeafIndex(u64::from_be_bytes(*last))), range })
+        Ok((Self { last: Some(LeafIndex(u64::from_be_bytes(*last))), range }, rest))
     }
 }
 

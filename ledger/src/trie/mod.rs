@@ -17,6 +17,7 @@
 
 mod branch;
 mod draft;
+mod group;
 mod hash;
 mod list;
 mod lookup;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use branch::{Branch, Path};
 pub use draft::{Draft, ListNode, Rows};
+pub use group::Group;
 pub use hash::{EMPTY, TrieHash};
 pub use list::{LIST_PAGE, List, ListHead, page_root, verify_page};
 pub use lookup::{Lookup, LookupPage, MAX_LOOKUP_LEN};

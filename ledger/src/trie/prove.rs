@@ -1,7 +1,7 @@
 //! Makes the proofs of an index from its rows.
 
-use super::branch::{Path, search};
-use super::draft::{Rows, leaf};
+use super::branch::Path;
+use super::draft::Rows;
 use super::list::{LIST_PAGE, List, ListHead, page_bounds, page_root};
 use super::proof::TrieProof;
 use crate::error::{Code, Error, Result};
@@ -19,20 +19,18 @@ pub fn prove(rows: &dyn Rows, key: &TrieKey) -> Result<(Option<List>, TrieProof)
         path = path.child(slot);
         branch = if here.is_split(slot) { Some(rows.branch(path)?.ok_or_else(damaged)?) } else { None };
     }
-    let (first, last) = path.bounds();
-    let lists = rows.lists(&first, &last)?;
-    let leaves: Vec<_> = lists.iter().map(|(key, list)| (*key, leaf(key, list))).collect();
-    let Some((at, part)) = search(&leaves, key) else {
+    let group = rows.group(path)?.unwrap_or_default();
+    let Some((at, part)) = group.search(key) else {
         return if steps.is_empty() { Ok((None, TrieProof::Empty)) } else { Err(damaged()) };
     };
     steps.extend(part);
     steps.reverse();
-    let (found, list) = lists.into_iter().nth(at).ok_or_else(damaged)?;
-    if found == *key {
-        return Ok((Some(list), TrieProof::Present(steps)));
+    let (found, list) = group.lists().get(at).ok_or_else(damaged)?;
+    if found == key {
+        return Ok((Some(list.clone()), TrieProof::Present(steps)));
     }
     let value = list.head().to_value().to_vec();
-    Ok((None, TrieProof::Absent { other: found, value, path: steps }))
+    Ok((None, TrieProof::Absent { other: *found, value, path: steps }))
 }
 
 /// The proof of a page of a list whose indices are `page`.

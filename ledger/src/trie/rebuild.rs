@@ -67,9 +67,7 @@ impl Rebuild {
             if !size.covers(*index) {
                 break;
             }
-            for key in keys {
-                draft.append(&self.rows, *key, *index)?;
-            }
+            keys.iter().for_each(|key| draft.append(*key, *index));
             self.taken = TreeSize(index.0 + 1);
             self.waiting.pop_front();
         }

@@ -74,7 +74,7 @@ fn the_roots_of_torchwood_are_ours() {
             ["hash", root] => {
                 let mut leaves = std::mem::take(&mut pairs);
                 leaves.sort_by_key(|(key, _)| *key);
-                let found = branch::group(&leaves).map_or(EMPTY, TrieRoot::from);
+                let found = group::hash(&leaves).map_or(EMPTY, TrieRoot::from);
                 assert_eq!(found.to_hex(), root);
                 roots += 1;
             }
@@ -154,6 +154,34 @@ impl Naive {
     }
 }
 
+/// Rows that can be read so many times, and then no more.
+struct Failing<'a> {
+    rows: &'a MemoryRows,
+    left: std::cell::Cell<u32>,
+}
+
+impl Failing<'_> {
+    fn read<T>(&self, read: crate::Result<T>) -> crate::Result<T> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| crate::Error::new(Code::StoreCorrupt, "no more"))?);
+        read
+    }
+}
+
+impl Rows for Failing<'_> {
+    fn group(&self, path: Path) -> crate::Result<Option<Group>> {
+        self.read(self.rows.group(path))
+    }
+
+    fn branch(&self, path: Path) -> crate::Result<Option<Branch>> {
+        self.read(self.rows.branch(path))
+    }
+
+    fn list_node(&self, key: &TrieKey, level: u8, index: u64) -> crate::Result<Option<crate::merkle::NodeHash>> {
+        self.read(self.rows.list_node(key, level, index))
+    }
+}
+
 fn check(rows: &MemoryRows, root: TrieRoot, held: &Naive, key: &TrieKey) {
     let (list, proof) = prove(rows, key).unwrap();
     let encoded = proof.encode();
@@ -191,7 +219,7 @@ proptest! {
         let mut draft = Draft::default();
         for (batch, kept) in batches.iter().zip(seals) {
             for key in batch {
-                draft.append(&rows, *key, LeafIndex(next)).unwrap();
+                draft.append(*key, LeafIndex(next));
                 held.0.entry(*key).or_default().push(LeafIndex(next));
                 next += 1;
             }
@@ -212,30 +240,61 @@ proptest! {
         keys in prop::collection::vec(keys(), 1..120),
         durable in any::<prop::sample::Index>(),
         written in any::<prop::sample::Index>(),
+        part in any::<prop::sample::Index>(),
     ) {
-        // Up to `durable` everything is on the disk; of what came after, some lists are and no branch is.
+        // Up to `durable` everything is on the disk; of what came after, the first so many rows are.
         let durable = durable.index(keys.len() + 1);
         let (mut rows, mut whole) = (MemoryRows::default(), Draft::default());
-        let none = MemoryRows::default();
-        let put = |draft: &mut Draft, rows: &MemoryRows, from: usize, to: usize| {
+        let put = |draft: &mut Draft, from: usize, to: usize| {
             for (index, key) in keys.iter().enumerate().take(to).skip(from) {
-                draft.append(rows, *key, LeafIndex(index as u64)).unwrap();
+                draft.append(*key, LeafIndex(index as u64));
             }
         };
-        put(&mut whole, &none, 0, keys.len());
-        let expected = whole.seal(&none).unwrap();
+        put(&mut whole, 0, keys.len());
+        let expected = whole.seal(&rows).unwrap();
 
         let mut draft = Draft::default();
-        put(&mut draft, &rows, 0, durable);
+        put(&mut draft, 0, durable);
         draft.seal(&rows).unwrap();
         rows.absorb(draft);
         let mut lost = Draft::default();
-        put(&mut lost, &rows, durable, durable + written.index(keys.len() - durable + 1));
-        rows.absorb(lost);
+        put(&mut lost, durable, durable + written.index(keys.len() - durable + 1));
+        lost.seal(&rows).unwrap();
+        let all = lost.changed_groups().count() + lost.changed_branches().count() + lost.outgrown().len();
+        rows.absorb_a_part(&lost, part.index(all + 1));
 
         let mut again = Draft::default();
-        put(&mut again, &rows, durable, keys.len());
+        put(&mut again, durable, keys.len());
         prop_assert_eq!(again.seal(&rows).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_store_that_fails_now_and_then_changes_nothing(
+        batches in prop::collection::vec(prop::collection::vec(keys(), 1..90), 1..4),
+        patience in prop::collection::vec(0u32..40, 12),
+    ) {
+        let (mut rows, mut held, mut next) = (MemoryRows::default(), Naive::default(), 0u64);
+        let mut patience = patience.into_iter();
+        for (number, batch) in batches.iter().enumerate() {
+            let mut draft = Draft::default();
+            // Sealed in two parts, as a draft is that waits for its root to be signed.
+            for part in batch.chunks(batch.len().div_ceil(2)) {
+                for key in part {
+                    draft.append(*key, LeafIndex(next));
+                    held.0.entry(*key).or_default().push(LeafIndex(next));
+                    next += 1;
+                }
+                let root = loop {
+                    let left = std::cell::Cell::new(patience.next().unwrap_or(u32::MAX));
+                    match draft.seal(&Failing { rows: &rows, left }) {
+                        Ok(root) => break root,
+                        Err(error) => prop_assert_eq!(error.code(), Code::StoreCorrupt),
+                    }
+                };
+                prop_assert_eq!(root, held.root(), "{}", number);
+            }
+            rows.absorb(draft);
+        }
     }
 
     #[test]
@@ -247,7 +306,7 @@ proptest! {
     ) {
         let (mut rows, mut draft) = (MemoryRows::default(), Draft::default());
         for (index, key) in set.iter().enumerate() {
-            draft.append(&rows, *key, LeafIndex(index as u64)).unwrap();
+            draft.append(*key, LeafIndex(index as u64));
         }
         let root = draft.seal(&rows).unwrap();
         rows.absorb(draft);
@@ -274,7 +333,7 @@ proptest! {
             prop_assert_eq!(parsed.encode(), bytes.clone());
             prop_assert!(parsed.verify(EMPTY, &TrieKey::from_bytes([0; 32]), Some(b"")).is_err());
         }
-        let _ = (List::from_bytes(&bytes), Branch::from_bytes(&bytes));
+        let _ = (Group::from_bytes(&bytes), Branch::from_bytes(&bytes));
     }
 }
 
@@ -291,7 +350,7 @@ fn every_page_of_a_list_is_proven_and_a_hidden_index_is_noticed() {
         let indices: Vec<LeafIndex> = (0..count).map(|i| LeafIndex(i * 3 + 1)).collect();
         let (mut rows, mut draft) = (MemoryRows::default(), Draft::default());
         let term = TrieKey::from_bytes([5; 32]);
-        indices.iter().for_each(|index| draft.append(&rows, term, *index).unwrap());
+        indices.iter().for_each(|index| draft.append(term, *index));
         draft.seal(&rows).unwrap();
         rows.absorb(draft);
         let head = prove(&rows, &term).unwrap().0.unwrap().head();
@@ -318,14 +377,25 @@ fn every_page_of_a_list_is_proven_and_a_hidden_index_is_noticed() {
 
 #[test]
 fn rows_are_read_back() {
+    let key_of = |i: u32| TrieKey::from_bytes(Sha256::digest(i.to_be_bytes()).into());
     let (mut rows, mut draft) = (MemoryRows::default(), Draft::default());
     for i in 0..5000u32 {
-        let key = TrieKey::from_bytes(Sha256::digest((i / 3).to_be_bytes()).into());
-        draft.append(&rows, key, LeafIndex(u64::from(i))).unwrap();
+        let key = key_of(i / 3);
+        draft.append(key, LeafIndex(u64::from(i)));
     }
     draft.seal(&rows).unwrap();
-    for (key, list) in draft.changed_lists() {
-        assert_eq!(List::from_bytes(&list.to_bytes()).unwrap(), *list, "{key}");
+    let mut last = None;
+    for (path, row) in draft.changed_groups() {
+        let group = Group::from_bytes(row).unwrap();
+        assert_eq!(group.to_bytes(), row);
+        for (key, list) in group.lists() {
+            assert!(last < Some(*key), "groups come by key");
+            assert_eq!(list.count().0, if *key == key_of(1666) { 2 } else { 3 }, "{path:?}");
+            last = Some(*key);
+        }
+        for cut in [1, row.len() - 1] {
+            assert_eq!(Group::from_bytes(&row[..cut]).unwrap_err().code(), Code::StoreCorrupt);
+        }
     }
     assert!(draft.changed_branches().count() > 16);
     for (path, branch) in draft.changed_branches() {
@@ -333,5 +403,27 @@ fn rows_are_read_back() {
         assert!(path.to_bytes().len() <= 33);
     }
     rows.absorb(draft);
-    assert_eq!(rows.terms(), 1667);
+    assert_eq!(rows.terms().unwrap(), 1667);
+}
+
+/// The longest lists that there can be still fit: one to a row, since no two keys are the same.
+#[test]
+fn a_row_is_never_longer_than_the_store_keeps_in_its_own_file() {
+    let (mut rows, mut draft) = (MemoryRows::default(), Draft::default());
+    let mut next = 0;
+    // 2^n − 1 indices have an edge of n nodes. The keys share 31 bytes.
+    for last in 0..=255u8 {
+        let mut key = [3; 32];
+        key[31] = last;
+        for _ in 0..127 {
+            draft.append(TrieKey::from_bytes(key), LeafIndex(next));
+            next += 1;
+        }
+    }
+    draft.seal(&rows).unwrap();
+    assert!(draft.changed_groups().all(|(_, row)| row.len() <= 4096));
+    rows.absorb(draft);
+    assert_eq!(rows.terms().unwrap(), 256);
+    let longest = 32 + 16 + 32 * u64::BITS;
+    assert!(longest <= 4096, "{longest}");
 }

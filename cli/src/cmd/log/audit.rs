@@ -129,7 +129,7 @@ fn audit(view: &View<'_>, entries_only: bool) -> Result<Audited> {
         size: checkpoint.size(),
         root: checkpoint.root().to_string(),
         roots,
-        terms: rebuild.rows().terms(),
+        terms: rebuild.rows().terms()?,
         state: to_hex(&Sha256::digest(&state)),
         honest: rebuild.honest().map(|(index, record, size, _)| (index, record, size)),
         redacted,

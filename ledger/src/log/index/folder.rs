@@ -10,7 +10,7 @@ use super::is_full;
 use crate::error::{Code, Error, Result};
 
 /// sled's page cache. Its memory is a small multiple of this.
-const CACHE_BYTES: u64 = 48 << 20;
+const CACHE_BYTES: u64 = 96 << 20;
 
 /// A flipped bit made `open` hang for good in 21 of 150 trials; a sound folder of a million records opens in seconds.
 const OPEN_DEADLINE: Duration = Duration::from_secs(60);

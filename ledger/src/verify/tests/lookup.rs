@@ -43,7 +43,7 @@ fn index(headers: &[Header], size: usize, hidden: Option<(&Term, usize)>) -> (Me
     for (at, header) in headers.iter().enumerate().take(size) {
         for term in Term::of(header) {
             if hidden != Some((&term, at)) {
-                draft.append(&rows, term.key(), LeafIndex(at as u64)).unwrap();
+                draft.append(term.key(), LeafIndex(at as u64));
             }
         }
     }
@@ -366,7 +366,7 @@ fn a_false_root_is_noticed_by_whoever_rebuilds_the_index() {
             // A list is there twice: under its own key and under another.
             _ => {
                 let (mut rows, mut draft) = index_draft(&headers, size);
-                draft.append(&rows, TrieKey::from_bytes([dice.below(256) as u8; 32]), LeafIndex(at as u64)).unwrap();
+                draft.append(TrieKey::from_bytes([dice.below(256) as u8; 32]), LeafIndex(at as u64));
                 let root_of_lie = draft.seal(&rows).unwrap();
                 rows.absorb(draft);
                 IndexRoot { root: root_of_lie, ..root }
