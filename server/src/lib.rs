@@ -54,6 +54,11 @@ pub use connection::Peer;
 
 use crate::problem::Problem;
 
+/// The allocator of every program that can serve. A request makes some hundred small allocations, and sled copies a page for
+/// every row: with glibc's a fifth of all time went there (docs/PERFORMANCE.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
