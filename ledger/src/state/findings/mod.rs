@@ -215,7 +215,8 @@ impl Finding {
     }
 }
 
-/// What is found about a model or a dataset: its card, its [`uses`] and its manifests.
+/// What is found about a model or a dataset: its card, the sources that it names or that name it or a manifest of it, and its
+/// manifests.
 pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
     for source in uses(asked.records, view)? {
@@ -247,8 +248,8 @@ pub fn about_card_among(asked: &Asked<'_>, view: &CardView, found: &[Finding]) -
     Ok(without_repetition(findings))
 }
 
-/// The uses that what is found about a card is about: the sources that it names or that name it, and those that name one of
-/// its manifests and no card.
+/// The uses that findings about a card can be about: the sources that it names, those that name it, and those that name one of
+/// its manifests.
 fn uses(records: &dyn Records, view: &CardView) -> Result<Vec<Item>> {
     let mut uses: BTreeMap<LeafIndex, Item> = BTreeMap::new();
     let mut of = |item: Item| _ = uses.insert(item.index, item);

@@ -97,7 +97,7 @@ fn counted(tallies: &[(String, Tally)], session: &Session) -> String {
         let [none, agree, compatible, conflict] = tally.classes.map(|count| count.to_string());
         [kind.clone(), none, agree, compatible, conflict]
     });
-    let mut text = session.out.table(["CLAIMS OF EACH", "NONE", "AGREE", "COMPATIBLE", "CONFLICT"], rows);
+    let mut text = session.out.table(["CLAIMS ABOUT", "NONE", "AGREE", "COMPATIBLE", "CONFLICT"], rows);
     text.push_str("\n\n");
     for agreement in Agreement::ALL {
         text.push_str(&format!("{:<12} {}\n", agreement.as_str(), agreement.definition()));

@@ -20,7 +20,8 @@ use crate::trust::TrustArgs;
 /// See how models and datasets stand: claims about the licence side by side, sources, audits, disputes
 ///
 /// Follows the log from its entries and computes everything again; nothing is taken from the server. With CARD one model or
-/// dataset, its versions as one, and what is found about it. Without it every one of the log, and how many stand in each class.
+/// dataset, its versions as one, and what is found about it. Without it every one of the log (USES counts the sources of a model,
+/// and the models that used a dataset), and how many stand in each class.
 /// Claims stand as `none`, `agree`, `compatible` or `conflict`; each word is defined where it is shown. No claim is
 /// preferred and nothing judged: the exit code is 0 unless something could not be checked (20).
 #[derive(Debug, clap::Args)]

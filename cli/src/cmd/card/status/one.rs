@@ -208,7 +208,7 @@ fn by(item: &Item) -> String {
 
 fn claimed(claim: &Claim) -> String {
     let role = claim.role.as_deref().map_or_else(|| "no role".to_owned(), |role| clipped(role, 24));
-    let quoted = |text: &str| format!("{:?}", clipped(text, 60));
+    let quoted = |text: &str| format!("“{}”", clipped(text, 60));
     let says = match (&claim.declared, &claim.expression) {
         (Some(declared), Some(expression)) if declared == expression => clipped(expression, 80),
         (Some(declared), Some(expression)) => format!("{}, as {}", quoted(declared), clipped(expression, 80)),
@@ -228,7 +228,7 @@ fn ended(quarrel: &Quarrel) -> String {
 fn source(said: &Predicate) -> String {
     match said {
         Predicate::TrainingSource(source) => {
-            format!("{} {:?}", word(source.relation), clipped(&source.dataset.name, 60))
+            format!("{} “{}”", word(source.relation), clipped(&source.dataset.name, 60))
         }
         _ => String::new(),
     }
