@@ -3,47 +3,23 @@
 
     verify_bundle.py [--strict] --policy FILE BUNDLE [ARTIFACT...]
 
-It is docs/FORMAT.md §1 to §8 and §12, one function a link, and prints one line of JSON; the exit code is that of `colophon
-verify`. Left out, because none of it decides who signed what or where it stands: folders as artifacts, limits of size,
-controls in names, members of a schema that no link looks at. What is misshapen where a link looks is `schema`.
+It is docs/FORMAT.md §1 to §8, one function a link, and prints one line of JSON; the exit code is that of `colophon verify`.
+Two files beside it are all else that it imports: `verify_note.py` (keys, signed notes, policies, the tree) and
+`verify_lookup.py` (§12: what a bundle with a `keyLookup` proves about its signers' keys). Left out, because none of it
+decides who signed what or where it stands: folders as artifacts, limits of size, controls in names, members of a schema
+that no link looks at. What is misshapen where a link looks is `schema`.
 """
-import argparse, base64, hashlib, json, re, sys
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+import argparse, hashlib, json, re, sys
+from verify_lookup import listed
+from verify_note import DECIMAL, FAILURES, Broken, Key, Policy, met, need, root_over, sha256, signers_of, unbase64
 
 EXIT = {"signature_count": 10, "signature_invalid": 10, "threshold": 10, "key_refused": 10, "note_invalid": 10,
         "proof_invalid": 11, "entry_invalid": 12, "binding_mismatch": 12, "origin_mismatch": 12, "fork": 13,
         "key_taken": 14, "signer_unknown": 14, "issuer_mismatch": 14, "role_refused": 14, "policy_unmet": 14,
         "signer_revoked": 15, "disputed_key": 15, "time_doubtful": 15}  # every other code: 2
-ED25519, ED25519_PRIME = bytes.fromhex("302a300506032b6570032100"), 2**255 - 19
-SMALL_ORDER = [0, 1, ED25519_PRIME - 1] + [int.from_bytes(bytes.fromhex(y), "little") for y in (
-    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")]  # the y of such points
-P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-HEX64, DECIMAL = "[0-9a-f]{64}", "(0|[1-9][0-9]{0,18})"
+HEX64 = "[0-9a-f]{64}"
 NEVER, KEY_KINDS = float("inf"), ("log-policy", "party", "key-event")
 RECORD_SUBJECTS_ONLY = ("usage-preference", "preference-response", "comment", "dispute")
-
-class Broken(Exception):
-    """A link does not hold: the stable code, and what was found."""
-
-# And what Python says where something is missing, of another type or too deep.
-FAILURES = (Broken, LookupError, TypeError, AttributeError, ValueError, OSError, RecursionError)
-
-def need(holds, code, detail=""):
-    if not holds:
-        raise Broken(code, detail)
-
-def sha256(data):
-    return hashlib.sha256(data).digest()
-
-def unbase64(text, code):
-    """Base64 of either alphabet in its one spelling: padded, with zero bits at its end."""
-    text = text.replace("-", "+").replace("_", "/")
-    data = base64.b64decode(text) if re.fullmatch("[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0 else b""
-    need(base64.b64encode(data).decode() == text, code, "not base64")
-    return data
 
 def number(text):
     need(re.fullmatch("-?" + DECIMAL, text) and text != "-0" and abs(int(text)) < 2**53, "json_number", text)
@@ -55,66 +31,6 @@ def members(pairs):
 
 # §1: no member twice, and no number that some reader cannot hold.
 STRICT_JSON = json.JSONDecoder(object_pairs_hook=members, parse_int=number, parse_float=number, parse_constant=number)
-
-class Key:
-    """§2: an Ed25519 or P-256 key by its DER; its id is the SHA-256 of that."""
-    def __init__(self, der):
-        self.id, self.ed25519 = sha256(der).hex(), der[:12] == ED25519 and len(der) == 44
-        need(self.ed25519 or (der[:27] == P256 and len(der) == 91), "key_refused", "not the DER of such a key")
-        self.key = serialization.load_der_public_key(der)
-        if self.ed25519:
-            y = int.from_bytes(der[12:], "little") % 2**255
-            need(y < ED25519_PRIME and y not in SMALL_ORDER, "key_refused", "a weak key")
-
-    def holds(self, message, signature):
-        try:
-            self.key.verify(signature, message, *([] if self.ed25519 else [ec.ECDSA(hashes.SHA256())]))
-            y = int.from_bytes(signature[:32], "little") % 2**255 % ED25519_PRIME
-            return not self.ed25519 or y not in SMALL_ORDER
-        except InvalidSignature:
-            return False
-
-class NoteKey:
-    """§5: a verifier key <name>+<hash>+<base64(type, key)>: type 1 is a log's, type 4 a witness's."""
-    def __init__(self, text, kind):
-        self.name, _, rest = text.partition("+")
-        data = unbase64(rest[9:], "policy_invalid")
-        self.type, self.hash, self.key = kind, sha256(self.name.encode() + b"\n" + data)[:4], Key(ED25519 + data[1:])
-        need(data[0] == kind and rest[:9] == self.hash.hex() + "+", "policy_invalid", text)
-
-class Policy:
-    """§6: the logs and witnesses that the reader trusts. A node is a witness's key, or a threshold and nodes."""
-    def __init__(self, text):
-        self.logs, nodes, self.quorum = [], {"none": (0, [])}, None
-        for word, *rest in (line.split() for line in text.split("\n") if line.strip() and line.strip()[0] != "#"):
-            if word == "log":
-                self.logs.append(NoteKey(rest[0], 1))
-            elif word == "witness":
-                nodes[rest[0]] = NoteKey(rest[1], 4)
-            elif word == "group":
-                k = {"all": len(rest) - 2, "any": 1}.get(rest[1]) or int(rest[1])
-                nodes[rest[0]] = k, [nodes[name] for name in set(rest[2:])]
-                need(k > 0, "policy_invalid", "a group that needs nobody")
-            else:
-                need(word == "quorum", "policy_invalid", word)
-                self.quorum = nodes[rest[0]]
-        self.witnesses = [node for node in nodes.values() if isinstance(node, NoteKey)]
-        need(self.quorum, "policy_invalid", "no quorum")
-
-def met(node, signed):
-    return node in signed if isinstance(node, NoteKey) else sum(met(member, signed) for member in node[1]) >= node[0]
-
-def signers_of(part, keys):
-    """§5: which of these keys signed, and when. A line of a known key that does not hold refuses the whole note."""
-    signed = {}
-    for name, data in part.signatures:
-        for key in (key for key in keys if (key.name, key.hash) == (name, data[:4])):
-            time = data[4:12] if key.type == 4 else b""
-            said = b"cosignature/v1\ntime %d\n" % int.from_bytes(time, "big") if time else b""
-            holds = key.key.holds(said + part.text, data[4 + len(time):])
-            need(holds, "note_invalid", f"the signature of {name} does not hold")
-            signed[key] = max(int.from_bytes(time, "big"), signed.get(key, 0))
-    return signed
 
 class Envelope:
     """§2: DSSE."""
@@ -233,9 +149,6 @@ class State:
         if kind == "party":
             need(council or (issuer in policy.operators and issuer in speak), "role_refused", "not by an operator")
             roles = {"anybody", "operator"}
-        elif kind == "index-root":
-            return need(issuer in policy.operators and issuer in speak and record.predicate["size"] <= index,
-                        "role_refused", "not by an operator")
         elif record.unvouched:
             need(record.unvouched in signers and record.unvouched not in self.keys, "issuer_mismatch", "not by its key")
         else:
@@ -298,19 +211,8 @@ def witnesses(v, part):
     need(met(v.policy.quorum, part.cosigned), "policy_unmet", "too few witnesses")
 
 def inclusion(_, part):
-    """RFC 9162 §2.1.3.2, which is RFC 6962's proof."""
-    need(part.index < part.size, "proof_invalid", "the index is not in the tree")
-    fn, sn, node = part.index, part.size - 1, sha256(b"\x00" + part.entry)
-    for sibling in part.path:
-        need(sn and len(sibling) == 32, "proof_invalid", "too long")
-        if fn & 1 or fn == sn:
-            node = sha256(b"\x01" + sibling + node)
-            while fn and not fn & 1:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            node = sha256(b"\x01" + node + sibling)
-        fn, sn = fn >> 1, sn >> 1
-    need(sn == 0 and node == part.root, "proof_invalid", "it does not lead to the root")
+    leads_to = root_over(part.entry, part.index, part.size, part.path)
+    need(leads_to == part.root, "proof_invalid", "it does not lead to the root")
 
 def envelope_signature(v, part):
     keys = [one.record.brings for one in [part, *v.history] if one.record]
@@ -350,51 +252,16 @@ def key_lookup(v, main, known):
     same = (root.main.origin, root.main.log.keys()) == (main.origin, main.log.keys())
     need(same and stated.kind == "index-root", "binding_mismatch", "not a root of this log")
     for lookup in told["lookups"]:
-        hash_of = lambda text: unbase64(text, "proof_invalid")
-        under = argparse.Namespace(note=lookup["checkpoint"], entry=root.main.entry, index=root.main.index,
-                                   path=[hash_of(text) for text in lookup["indexRoot"]["proof"]])
+        path = [unbase64(text, "proof_invalid") for text in lookup["indexRoot"]["proof"]]
+        under = argparse.Namespace(note=lookup["checkpoint"], entry=root.main.entry, index=root.main.index, path=path)
         for link in (log_signature, witnesses, inclusion):
             link(v, under)
         need(int(lookup["indexRoot"]["index"]) == root.main.index, "binding_mismatch", "another root")
-        count, page = int(lookup["count"]), lookup["page"] or {"indices": []}
-        indices = [int(index) for index in page["indices"]]
-        listed = tree_root([sha256(b"\x00" + index.to_bytes(8, "big")) for index in indices])
-        value = count.to_bytes(8, "big") + listed if count else None
-        whole = indices == sorted(set(indices)) and len(indices) in (min(count, 256), 0)
-        need(whole, "proof_invalid", "the page is not whole or not in order")
-        if count != len(indices):
-            continue  # one page of a longer list proves nothing
-        trie(sha256(lookup["term"].encode()), value, hash_of(lookup["proof"]), bytes.fromhex(stated.predicate["root"]))
+        indices = listed(lookup, bytes.fromhex(stated.predicate["root"]))
         keyid = lookup["term"].removeprefix("key:")
-        if keyid in Envelope(main.body).signatures:
+        if indices is not None and keyid in Envelope(main.body).signatures:
             need(set(indices) <= known, "binding_mismatch", "the key history leaves an entry out")
             v.proven[keyid] = stated.predicate["size"]
-
-def tree_root(hashes):
-    """RFC 6962 §2.1."""
-    if len(hashes) < 2:
-        return hashes[0] if hashes else sha256(b"")
-    k = 1 << (len(hashes) - 1).bit_length() - 1
-    return sha256(b"\x01" + tree_root(hashes[:k]) + tree_root(hashes[k:]))
-
-def trie(key, value, proof, root):
-    """§12: the root has this value under the key, or none."""
-    def bit(of, at):
-        return of[at // 8] >> (7 - at % 8) & 1
-    if value is None:
-        need(len(proof) >= 74 and proof[0] == 32 and proof[33] == 40, "proof_invalid", "not a proof of absence")
-        other, value, proof = proof[1:33], proof[34:74], proof[74:]
-        need(other != key, "proof_invalid", "it is there")
-    else:
-        other = key
-    node, below = sha256(b"\x00\x20" + other + bytes([len(value)]) + value), 256
-    while proof:
-        at, used = (proof[0], 1) if proof[0] < 128 else (proof[0] % 128 + 128 * proof[1], 2)
-        need(used == 1 or proof[1] == 1, "proof_invalid", "a bit that no key has")
-        sibling, step, proof = proof[used:used + 32], proof[:used], proof[used + 32:]
-        need(len(sibling) == 32 and at < below and bit(key, at) == bit(other, at), "proof_invalid", "a step")
-        node, below = sha256(b"\x01" + step + (sibling + node if bit(key, at) else node + sibling)), at
-    need(node == root, "proof_invalid", "it does not lead to the root of the index")
 
 def record(v, part):
     """§4: the body is a record, and the entry is what follows from it, but for the time."""

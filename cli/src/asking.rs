@@ -166,11 +166,11 @@ impl DatasetAnswer {
         })
     }
 
-    /// What was looked for where its absence says something, and is not there.
-    pub(crate) fn missed(&self) -> impl Iterator<Item = &str> {
+    /// The parts of the question that were looked for where their absence says something, and are not there.
+    pub(crate) fn missed(&self) -> BTreeSet<usize> {
         let hit = |part: usize| self.looks.iter().any(|look| look.part == part && look.status == Status::Present);
         let absent = self.looks.iter().filter(|l| l.status == Status::Absent && l.bearing == Bearing::Decides);
-        absent.filter(move |look| !hit(look.part)).map(|look| look.what.as_str())
+        absent.map(|look| look.part).filter(|part| !hit(*part)).collect()
     }
 
     /// The licences that the manifest states for what was found.

@@ -274,10 +274,14 @@ fn witnesses(verified: &VerifiedRecord) -> String {
     format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
 }
 
-/// A moment as records write it.
+/// A moment as records write it, exactly: for programs, who get from a server the same.
+pub(crate) fn moment(at: UnixMillis) -> String {
+    Timestamp::from_millis(at).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
+}
+
+/// A moment as records write it, in whole seconds: for people.
 pub(crate) fn time(at: UnixMillis) -> String {
-    let seconds = UnixMillis(at.0 / 1000 * 1000);
-    Timestamp::from_millis(seconds).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
+    moment(UnixMillis(at.0 / 1000 * 1000))
 }
 
 /// A text with every digest of 64 digits cut to its beginning and end.

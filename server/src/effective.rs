@@ -164,7 +164,7 @@ async fn card(name: String, kind: Kind, app: Arc<App>) -> Answer {
                 "no {kind} of this log has this record id, or is about an artefact of this digest"
             ))
         })?;
-        let mut document = found.to_json();
+        let mut document = found.view.to_json(found.record, &moment);
         let list: Vec<Value> = found.findings.iter().map(|finding| finding_json(&app, finding)).collect();
         document["findings"] = json!(list);
         document["findingsOf"] = json!(found.findings_of.map(|size| size.to_string()));

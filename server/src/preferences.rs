@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use ledger::ids::{ContentKey, RecordId, UnixMillis};
 use ledger::manifest::CanonicalUrl;
-use ledger::record::aipref::{Category, Preference};
-use ledger::state::{Backing, Clock, Content, State, Statement};
+use ledger::record::aipref::Category;
+use ledger::state::{Clock, Content, State, Statement};
 use serde_json::{Map, Value, json};
 use warp::Filter;
 use warp::filters::BoxedFilter;
@@ -54,18 +54,13 @@ async fn preferences(query: String, app: Arc<App>) -> Answer {
     let mut of_categories = Map::new();
     let mut complete = true;
     for category in Category::ALL {
-        let effective = state.effective(&content, category, now);
-        let mut list = |statements: &[Statement<'_>]| {
+        let mut effective = state.effective(&content, category, now);
+        for statements in [&mut effective.because, &mut effective.unvouched] {
             complete &= statements.len() <= MAX_STATEMENTS;
-            let shown = statements.iter().take(MAX_STATEMENTS);
-            named.extend(shown.clone().map(|statement| statement.record));
-            shown.map(|statement| statement_json(&app, statement, now)).collect::<Vec<Value>>()
-        };
-        let document = json!({
-            "preference": word(effective.preference),
-            "because": list(&effective.because),
-            "unvouched": list(&effective.unvouched),
-        });
+            statements.truncate(MAX_STATEMENTS);
+            named.extend(statements.iter().map(|statement| statement.record));
+        }
+        let document = effective.to_json(&mut |statement| statement_json(&app, statement, now));
         of_categories.insert(category.as_str().to_owned(), document);
     }
     let clocks: Vec<Value> = named.iter().flat_map(|id| clocks(state, id, now)).collect();
@@ -78,55 +73,21 @@ async fn preferences(query: String, app: Arc<App>) -> Answer {
     )
 }
 
+/// A statement with the address of its record.
 fn statement_json(app: &App, statement: &Statement<'_>, now: UnixMillis) -> Value {
-    let vouch = match &statement.backing {
-        Backing::Vouched(vouch) => {
-            json!({ "index": vouch.index.to_string(), "record": vouch.record, "by": vouch.issuer })
-        }
-        _ => Value::Null,
-    };
-    let says: Map<String, Value> = Category::ALL
-        .into_iter()
-        .map(|category| (category.as_str().to_owned(), json!(word(statement.said.about(category)))))
-        .collect();
-    json!({
-        "record": statement.record, "index": statement.state.index.to_string(), "issuer": statement.state.issuer,
-        "says": says, "authority": statement.said.authority, "backing": backing(&statement.backing), "vouch": vouch,
-        "from": moment(statement.from), "holds": statement.holds(now),
-        "links": { "record": app.link(&format!("/api/v1/records/{}", statement.state.index)) },
-    })
+    let mut document = statement.to_json(now, &moment);
+    document["links"] = json!({ "record": app.link(&format!("/api/v1/records/{}", statement.state.index)) });
+    document
 }
 
+/// The clocks of the answers to a preference, each with its name.
 fn clocks(state: &State, id: &RecordId, now: UnixMillis) -> Vec<Value> {
     let clock = |clock: Clock<'_>| {
-        let answer = clock.answer.map(|answer| {
-            json!({
-                "record": answer.record, "index": answer.index.to_string(), "status": answer.status,
-                "received": moment(answer.received), "dueBy": answer.due_by.map(moment),
-            })
-        });
-        json!({
-            "preference": id, "party": clock.party, "since": moment(clock.since), "due": moment(clock.due),
-            "answer": answer, "answered": clock.is_answered(), "overdue": clock.is_overdue(now),
-        })
+        let mut document = clock.to_json(now, &moment);
+        document["preference"] = json!(id);
+        document
     };
     state.clocks(id).into_iter().map(clock).collect()
-}
-
-const fn word(preference: Preference) -> &'static str {
-    match preference {
-        Preference::Allowed => "allowed",
-        Preference::Disallowed => "disallowed",
-        Preference::Unknown => "unknown",
-    }
-}
-
-const fn backing(backing: &Backing) -> &'static str {
-    match backing {
-        Backing::Party => "party",
-        Backing::Vouched(_) => "vouched",
-        Backing::Unvouched => "unvouched",
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Reading records: one, its bundle, its receipt, and lists of them.
 //!
-//! What is said about a record here is in its entry or its body; the entry's bytes are beside it, so that nobody has to
-//! believe the rest.
+//! What is said about a record here is in its entry or its body, or follows from the entries after it; the entry's bytes are
+//! beside it, so that nobody has to believe the rest.
+
+mod became;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
+use self::became::Became;
 use crate::app::App;
 use crate::body::heavy;
 use crate::metrics::Resource;
@@ -101,11 +104,13 @@ impl Summary {
     }
 }
 
-/// A record with what was signed.
+/// A record with what was signed, and what became of it.
 #[derive(Debug, Serialize)]
 struct Full<'a> {
     #[serde(flatten)]
     summary: Summary,
+    #[serde(flatten)]
+    became: Option<Became>,
     /// The envelope as it was accepted.
     envelope: &'a RawValue,
     /// The statement that was signed, taken out of the envelope for those who only want to read it.
@@ -113,21 +118,27 @@ struct Full<'a> {
 }
 
 async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
-    let view = app.view()?;
-    let entry = find(&app, &view, &name)?;
-    let body = held_body(&app, &view, &entry)?;
-    tagged(&entry.body.to_hex(), &headers, || {
-        let payload = Envelope::parse(&body)?.payload;
-        let unreadable = |error: serde_json::Error| {
-            Problem::new(ledger::Code::StoreCorrupt, format!("the body of entry {}: {error}", entry.index))
-        };
-        let full = Full {
-            summary: Summary::of(&app, &entry),
-            envelope: serde_json::from_slice(&body).map_err(unreadable)?,
-            statement: serde_json::from_slice(&payload).map_err(unreadable)?,
-        };
-        json(ASK_AGAIN, &full)
+    // What became of a record follows from all that names it: that may be thousands of entries.
+    heavy(move || {
+        let (view, now) = (app.view()?, app.log.now());
+        let entry = find(&app, &view, &name)?;
+        let body = held_body(&app, &view, &entry)?;
+        let became = Became::of(&app.log, &view, entry.index, now)?;
+        tagged(&format!("{}-{}", entry.body, Became::tag(became.as_ref())), &headers, || {
+            let payload = Envelope::parse(&body)?.payload;
+            let unreadable = |error: serde_json::Error| {
+                Problem::new(ledger::Code::StoreCorrupt, format!("the body of entry {}: {error}", entry.index))
+            };
+            let full = Full {
+                summary: Summary::of(&app, &entry),
+                became,
+                envelope: serde_json::from_slice(&body).map_err(unreadable)?,
+                statement: serde_json::from_slice(&payload).map_err(unreadable)?,
+            };
+            json(ASK_AGAIN, &full)
+        })
     })
+    .await?
 }
 
 /// The tag names the size as well: a newer bundle may hold a revocation that an older one does not.

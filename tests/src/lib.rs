@@ -18,6 +18,7 @@
 
 pub mod between;
 mod counted;
+pub mod documents;
 pub mod faults;
 mod program;
 mod served;

@@ -12,7 +12,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use harness::documents::same_card;
 use harness::stage::{LAB, Stage};
+use ledger::record::license::compare::Agreement;
 use serde_json::{Value, json};
 
 /// Lines of the collection that are submitted by default: every class is among them.
@@ -25,6 +27,24 @@ const OF_FEW: [usize; 4] = [12, 83, 1, 24];
 const OF_ALL: [usize; 4] = [368, 1_104, 269, 570];
 
 const WORDS: [&str; 4] = ["none", "agree", "compatible", "conflict"];
+
+/// The command follows the log and computes the same, member by member; its text says the word and what it means.
+fn the_command_agrees(stage: &Stage, card: &str, word: &str) {
+    let folded = stage.run(&["card", "status", &format!("record:{card}")]);
+    same_card(&api(stage, &format!("/api/v1/datasets/{card}")), &folded);
+    assert_eq!(folded["licenses"]["agreement"], *word);
+
+    let shown = stage.program.run(&["card", "status", card, "--log", &stage.server.url]).passed("card status").stdout;
+    let agreement = Agreement::ALL.into_iter().find(|agreement| agreement.as_str() == word).unwrap();
+    assert!(shown.contains(word) && shown.contains(agreement.definition()), "{word}: {shown}");
+    for claim in folded["claims"].as_array().unwrap() {
+        let entry = format!(", entry {}\n", claim["index"].as_str().unwrap());
+        assert!(shown.contains(&entry), "{claim}: {shown}");
+        assert!(shown.contains(claim["role"].as_str().unwrap()), "{claim}: {shown}");
+    }
+    assert_eq!(shown.contains("license_conflict"), word == "conflict", "{shown}");
+    assert_eq!(shown.contains("advice, for whoever keeps to every claim at once"), word != "none", "{shown}");
+}
 
 /// Imports the lines as cards and claims of the lab, signs and submits them; the records of the cards, in their order.
 fn submitted(stage: &Stage, lines: &str) -> Vec<String> {
@@ -82,6 +102,7 @@ fn m3_5_real_claims_are_imported_compared_and_shown_with_their_conflicts() {
 
     // One page of each class says the word, what it means, and who claims what.
     for word in WORDS {
+        the_command_agrees(&stage, classes[word][0], word);
         for card in classes[word].iter().take(3) {
             let html = page(&stage, &format!("/d/{card}"));
             assert!(html.contains(&format!("\">{word}</span>")), "{word}: {html}");
@@ -97,6 +118,36 @@ fn m3_5_real_claims_are_imported_compared_and_shown_with_their_conflicts() {
             assert!(html.len() <= 50_000, "{card}: {} bytes", html.len());
         }
     }
+
+    // The command lists every dataset once and counts the same, whatever it is asked to list.
+    let begun = Instant::now();
+    let every = stage.run(&["card", "status"]);
+    println!("every card followed and compared in {:?}", begun.elapsed());
+    let listed: Vec<&str> =
+        every["cards"].as_array().unwrap().iter().map(|card| card["record"].as_str().unwrap()).collect();
+    assert_eq!(listed, cards, "each once, in the order of the entries");
+    let stands = |list: &Value| WORDS.map(|word| list["standings"]["dataset-card"][word].as_u64().unwrap() as usize);
+    assert_eq!(stands(&every), expected, "{WORDS:?}");
+    assert_eq!(
+        every["standings"]["model-card"],
+        json!({"none": 0, "agree": 0, "compatible": 0, "conflict": 0, "takenBack": 0})
+    );
+    let line = ["card", "status", "--kind", "dataset-card", "--standing", "conflict"];
+    let conflicting = stage.run(&line);
+    let listed: Vec<&str> =
+        conflicting["cards"].as_array().unwrap().iter().map(|card| card["record"].as_str().unwrap()).collect();
+    assert_eq!(
+        (listed, stands(&conflicting)),
+        (classes["conflict"].iter().map(|card| card.as_str()).collect(), expected)
+    );
+    let text = stage.program.run(&[&line[..], &["--log", &stage.server.url]].concat()).passed("card status").stdout;
+    let row = text.lines().find(|line| line.starts_with("dataset-card ")).unwrap_or_else(|| panic!("{text}"));
+    let shown: Vec<usize> = row.split_whitespace().skip(1).map(|count| count.parse().unwrap()).collect();
+    assert_eq!(shown, expected, "{row}");
+    for agreement in Agreement::ALL {
+        assert!(text.contains(agreement.definition()), "{agreement:?}: {text}");
+    }
+    assert_eq!(text.lines().filter(|line| line.contains(" dataset-card  conflict ")).count(), expected[3], "{text}");
 
     // The conflicts are findings: the interface has them in pages, the page counts them, the command computes them anew.
     let conflicts = expected[3];

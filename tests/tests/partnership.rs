@@ -220,11 +220,15 @@ impl Stage {
         folded
     }
 
-    /// A model or a dataset as the interface has it, and its page, which says all of `words` and none of `others`.
+    /// A model or a dataset as the interface has it and as it is folded here, and its page, which says all of `words` and none
+    /// of `others`.
     #[track_caller]
     fn card(&self, kind: &str, id: &str, words: &[&str], others: &[&str]) -> Value {
+        // Waits until the server has found everything.
+        self.server.get("/api/v1/findings");
         let served = self.server.get(&format!("/api/v1/{kind}s/{id}")).json();
         assert_eq!((&served["record"], &served["complete"]), (&json!(id), &json!(true)), "{served}");
+        harness::documents::same_card(&served, &self.ask(&["card", "status", &reference(id)]));
         let html = self.page(&format!("/{}/{id}", &kind[..1]));
         for word in words {
             assert!(html.contains(word), "{word}: {html}");

@@ -236,3 +236,23 @@ fn b10_both_verifiers_fold_the_history_of_keys_alike() {
     let index = log.append(forged.to_string().into_bytes());
     check("forged", &log, index, &[party], Some("envelope-signature"));
 }
+
+#[test]
+fn the_verifier_is_some_300_lines_and_imports_nothing_but_the_two_files_beside_it() {
+    const LIBRARIES: [&str; 7] = ["argparse", "base64", "cryptography", "hashlib", "json", "re", "sys"];
+    const BESIDE: [&str; 2] = ["verify_lookup", "verify_note"];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, most) in [("verify_bundle", 320), ("verify_note", 120), ("verify_lookup", 60)] {
+        let text = std::fs::read_to_string(folder.join(file).with_extension("py")).unwrap();
+        assert!(text.lines().count() <= most, "{file}: {} lines", text.lines().count());
+        let imports = text.lines().filter_map(|line| match line.split_once(' ') {
+            Some(("import", names)) => Some(names),
+            Some(("from", rest)) => rest.split_once(" import").map(|(name, _)| name),
+            _ => None,
+        });
+        for name in imports.flat_map(|names| names.split(", ")) {
+            let root = name.split('.').next().unwrap();
+            assert!(LIBRARIES.contains(&root) || BESIDE.contains(&root), "{file} imports {name}");
+        }
+    }
+}

@@ -1,7 +1,5 @@
 //! `colophon ask`
 
-use std::collections::BTreeSet;
-
 use ledger::Code;
 use ledger::ids::UnixMillis;
 use ledger::manifest::mediawiki::Wiki;
@@ -252,7 +250,7 @@ fn to_text(
             text.push_str(&format!("      record   {}\n", shown(&coverage.permalink(dataset))));
             if answer.status == Status::Present {
                 let said = said.iter().find(|(at, _)| *at == place).map(|(_, said)| said);
-                text.push_str(&details(answer, dataset, said));
+                text.push_str(&details(&a.asked.question, answer, dataset, said));
             }
             for near in &answer.nearest {
                 text.push_str(&format!(
@@ -302,7 +300,7 @@ fn to_text(
     text
 }
 
-fn details(answer: &DatasetAnswer, dataset: &Dataset, said: Option<&Said>) -> String {
+fn details(question: &Question, answer: &DatasetAnswer, dataset: &Dataset, said: Option<&Said>) -> String {
     let mut text = String::new();
     let licenses: Vec<&str> = answer.licenses().into_iter().collect();
     if !licenses.is_empty() {
@@ -319,9 +317,8 @@ fn details(answer: &DatasetAnswer, dataset: &Dataset, said: Option<&Said>) -> St
         };
         text.push_str(&format!("      proof    {} in {} ({hidden})\n", shown(&look.what), look.spec));
     }
-    let missed: BTreeSet<&str> = answer.missed().collect();
+    let missed = question.list(answer.missed());
     if !missed.is_empty() && missed.len() <= MAX_MISSED {
-        let missed: Vec<&str> = missed.into_iter().collect();
         text.push_str(&format!("      missing  {}\n", shown(&missed.join(", "))));
     }
     if let Some(new) = dataset.superseded_by {

@@ -10,7 +10,7 @@ use crate::follow::View;
 use crate::followed::{Followed, finding_text};
 use crate::output::Answer;
 use crate::saying::record_id;
-use crate::screen::time;
+use crate::screen::moment;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     }
     let exit = if unchecked.is_empty() { 0 } else { ledger::Code::Unreachable.exit_code() };
     let json = json!({
-        "now": time(session.now()),
+        "now": moment(session.now()),
         "log": log.origin(),
         "count": found.len(),
-        "findings": found.iter().map(|finding| finding.to_json(&time)).collect::<Vec<Value>>(),
+        "findings": found.iter().map(|finding| finding.to_json(&moment)).collect::<Vec<Value>>(),
         "unchecked": unchecked,
         "exit": exit,
     });

@@ -12,6 +12,8 @@ use crate::logdir::LogDir;
 use crate::serving::{ANY_LOOPBACK, Running};
 use crate::world::World;
 
+mod cards;
+
 /// A folder with a user's settings and a log.
 struct Place {
     dir: tempfile::TempDir,

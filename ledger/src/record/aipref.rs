@@ -56,6 +56,15 @@ pub enum Preference {
 }
 
 impl Preference {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Allowed => "allowed",
+            Self::Disallowed => "disallowed",
+        }
+    }
+
     /// Both statements together: any disallow wins, else any allow.
     ///
     /// ```

@@ -147,12 +147,7 @@ impl AgreementView {
     /// Everything for programs, numbers as strings; `moment` writes a time.
     pub fn to_json(&self, moment: &dyn Fn(UnixMillis) -> String) -> Value {
         let at = |time: Option<UnixMillis>| time.map(moment);
-        let entry = |item: &Item| {
-            json!({
-                "index": item.index.to_string(), "record": item.header.record, "kind": item.header.kind,
-                "issuer": item.header.issuer, "received": moment(item.header.received),
-            })
-        };
+        let entry = |item: &Item| item.to_json(moment);
         let step = |view: &StepView| {
             json!({
                 "index": view.step.index.to_string(), "record": view.step.record, "phase": view.step.phase.as_str(),
@@ -168,12 +163,6 @@ impl AgreementView {
             let answers: Vec<Value> = voice.answers.iter().map(entry).collect();
             json["marks"] = json!(voice.marks.iter().map(|mark| mark.code.as_str()).collect::<Vec<_>>());
             json["answers"] = json!(answers);
-            json
-        };
-        let quarrel = |quarrel: &Quarrel| {
-            let mut json = entry(&quarrel.dispute);
-            json["open"] = json!(quarrel.is_open());
-            json["closedBy"] = json!(quarrel.closed_by.as_ref().map(entry));
             json
         };
         let list = |items: &[Item]| items.iter().map(entry).collect::<Vec<Value>>();
@@ -208,7 +197,7 @@ impl AgreementView {
             },
             "comments": self.comments.iter().map(voice).collect::<Vec<Value>>(),
             "corrections": list(&self.corrections),
-            "disputes": self.disputes.iter().map(quarrel).collect::<Vec<Value>>(),
+            "disputes": self.disputes.iter().map(|quarrel| quarrel.to_json(moment)).collect::<Vec<Value>>(),
             "uses": list(&self.uses),
             "reports": list(&self.reports),
             "audits": audits,

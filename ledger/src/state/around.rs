@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{Edge, Item, Records, State};
 use crate::error::Result;
@@ -103,6 +104,16 @@ impl Fate {
             }
         }
         Ok(fate)
+    }
+
+    /// What became of it for programs, indices as strings.
+    pub fn to_json(&self) -> Value {
+        let index = |index: LeafIndex| index.to_string();
+        json!({
+            "supersededBy": self.superseded_by.map(index), "takenBackBy": self.taken_back_by.map(index),
+            "correctedBy": self.corrected_by.iter().copied().map(index).collect::<Vec<String>>(),
+            "redactedBy": self.redacted_by.map(index), "expired": self.expired,
+        })
     }
 
     /// Whether the record still says what its issuer says.

@@ -121,6 +121,34 @@ impl CardView {
         Ok(Some(Self { versions, fate, around, claims, licenses, audits, disputes }))
     }
 
+    /// The record that a name means: a card of this kind by its id, or by the digest of an artefact the newest such card that
+    /// its issuer stands by, else the newest that can be read, else the newest. Of the cards of one artefact the newest
+    /// `most` are looked at.
+    pub fn named(
+        records: &dyn Records,
+        state: &State,
+        name: SubjectDigest,
+        kind: &Kind,
+        most: usize,
+        now: UnixMillis,
+    ) -> Result<Option<RecordId>> {
+        let is = |item: &Item| item.header.kind == kind.as_str();
+        let id = RecordId::from_bytes(*name.as_bytes());
+        if records.first(id)?.is_some_and(|item| is(&item)) {
+            return Ok(Some(id));
+        }
+        let about = records.all(&Edge::Subject(name))?;
+        let cards: Vec<Item> = about.into_iter().filter(is).rev().take(most).collect();
+        for card in cards.iter().filter(|card| card.record.is_some()) {
+            let fate = Fate::of(records, state, card, now)?;
+            if fate.taken_back_by.is_none() && fate.superseded_by.is_none() {
+                return Ok(Some(card.header.record));
+            }
+        }
+        let readable = cards.iter().find(|card| card.record.is_some()).or_else(|| cards.first());
+        Ok(readable.map(|card| card.header.record))
+    }
+
     /// The ids of all versions.
     pub fn ids(&self) -> Vec<RecordId> {
         self.versions.iter().map(|version| version.header.record).collect()

@@ -17,7 +17,7 @@
 //! | an agreement's steps, its status at a time | [`State::agreement`], [`AgreementState::status`], [`AgreementState::history`] |
 //! | everything about an agreement, gathered | [`AgreementView::of`] |
 //! | what holds for some content, why, and who owes an answer | [`State::effective`], [`State::clocks`] |
-//! | a model or a dataset: versions, sources, claims, audits, disputes | [`CardView::of`] |
+//! | a model or a dataset: versions, sources, claims, audits, disputes | [`CardView::of`]; which one a name means, [`CardView::named`] |
 //! | what to know about one record besides what it says | [`marks`], [`Fate::of`] |
 //! | what does not fit together | [`findings`] |
 //! | state and graph of a whole log in memory | [`Replica`] |
@@ -32,11 +32,13 @@ mod agreement;
 mod agreement_view;
 mod around;
 mod card;
+mod card_document;
 mod figures;
 pub mod findings;
 mod keys;
 mod marks;
 mod preference;
+mod preference_document;
 mod records;
 mod rules;
 mod shards;

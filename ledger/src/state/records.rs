@@ -6,10 +6,12 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
+
 use super::State;
 use crate::entry::Header;
 use crate::error::Result;
-use crate::ids::{LeafIndex, RecordId, SubjectDigest};
+use crate::ids::{LeafIndex, RecordId, SubjectDigest, UnixMillis};
 use crate::record::Record;
 
 /// A way from something to the entries about it.
@@ -41,6 +43,16 @@ pub struct Item {
     pub header: Header,
     /// What was signed; `None` once its body is erased.
     pub record: Option<Record>,
+}
+
+impl Item {
+    /// The entry for programs, where it stands in a list: numbers as strings; `moment` writes a time.
+    pub fn to_json(&self, moment: &dyn Fn(UnixMillis) -> String) -> Value {
+        json!({
+            "index": self.index.to_string(), "record": self.header.record, "kind": self.header.kind,
+            "issuer": self.header.issuer, "received": moment(self.header.received), "redacted": self.record.is_none(),
+        })
+    }
 }
 
 /// The records of a log up to some size. Only entries that count: whose signatures hold and whose signers might say this.

@@ -250,6 +250,7 @@ fn a_run_root_is_an_operators_and_speaks_of_what_is_there() {
 }
 
 mod claims;
+mod documents;
 mod governance;
 mod history;
 mod preferences;

@@ -35,6 +35,9 @@ const MAX_LOOKS: usize = 4_000;
 /// Datasets shown; the others are counted.
 const MAX_SHOWN: usize = 20;
 
+/// Parts of a question that are listed one by one: a page of text has some hundred.
+const MAX_PARTS: usize = 60;
+
 /// Things found in one dataset, and models that used it, that are shown.
 const MAX_LISTED: usize = 8;
 
@@ -122,8 +125,11 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let more = asked.len().saturating_sub(MAX_SHOWN);
     asked.truncate(MAX_SHOWN);
     let mut allowance = Allowance::default();
-    let parts = question.parts().iter().take(MAX_LISTED);
-    let wanted = parts.map(|part| allowance.said(&part.to_string(), 120)).collect();
+    let looked_for = question.list(0..question.parts().len());
+    let wanted = looked_for.iter().take(MAX_LISTED).map(|line| allowance.said(line, 120)).collect();
+    // Where lines stand for several parts, or are left out, each part is there to be opened.
+    let parts = question.parts().iter().take(if looked_for.len() == question.parts().len() { 0 } else { MAX_PARTS });
+    let parts: Vec<Said> = parts.map(|part| allowance.said(&part.to_string(), 120)).collect();
     let command: Vec<String> = read.command.iter().map(|argument| quoted(argument)).collect();
     let command = allowance.said(&command.join(" "), 2_000);
     let mut datasets = Vec::new();
@@ -132,7 +138,9 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     }
     Ok(Answered {
         wanted,
-        wanted_more: question.parts().len().saturating_sub(MAX_LISTED),
+        wanted_more: looked_for.len().saturating_sub(MAX_LISTED),
+        parts_more: if parts.is_empty() { 0 } else { question.parts().len() - parts.len() },
+        parts,
         form: question.form().map(|form| form.as_str()),
         notes: read.notes.clone(),
         datasets,

@@ -12,7 +12,7 @@ use super::view::model::{Known, ModelPage};
 use super::view::seen::Seen;
 use super::view::standing::{Around, Closed};
 use super::{Request, not_found, reply};
-use crate::cards::{Card, outcome};
+use crate::cards::Card;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 
@@ -115,7 +115,7 @@ pub(super) fn around(reading: &Reading<'_>, card: &Card) -> Result<Around, Probl
     let skip = quarrels.len().saturating_sub(MAX_SHOWN);
     for quarrel in quarrels.into_iter().skip(skip) {
         let closed = match &quarrel.closed_by {
-            Some(by) => Some(Closed { outcome: outcome(by), by: reading.settled(by.clone())? }),
+            Some(by) => Some(Closed { outcome: quarrel.outcome(), by: reading.settled(by.clone())? }),
             None => None,
         };
         disputes.push((reading.settled(quarrel.dispute.clone())?, closed));

@@ -126,6 +126,7 @@ fn results(reading: &Reading<'_>, text: &str) -> Result<Search, Problem> {
             // What was redacted since its name was read has no name any more.
             records.extend(reading.at(index)?.filter(|seen| seen.content.is_some()));
         }
+        reading.settle(&mut records)?;
         if !records.is_empty() {
             let lines = records.iter().map(|seen| seen.line(reading.now, &mut allowance)).collect();
             groups.push(Group { how: "By name".to_owned(), lines, more });

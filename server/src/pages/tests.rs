@@ -357,6 +357,13 @@ fn u08_asking_says_which_dataset_has_it_and_which_cannot_be_asked() {
         assert!(present.contains(part), "{part}");
     }
     assert!(!present.contains("measure time by the mud"), "the text is not sent back");
+    // A page of text has dozens of runs: one line says how many, and each part can be opened.
+    let long = ask(&[("text", &PARAGRAPH.repeat(3)), ("form", "plain")]);
+    let (before, opened) = long.split_once("<details><summary>Each part by itself</summary>").unwrap();
+    let line = before.split_once("Looked for: ").unwrap().1;
+    assert!(line.contains(" runs of at least 99 characters") && !line.contains("run 2 of"), "{line}");
+    assert!(opened.contains("run 2 of at least 99 characters"), "{opened}");
+    assert!(!ask(&[("page", "12"), ("wiki", "testwiki")]).contains("Each part by itself"));
     let absent = ask(&[("text", &PARAGRAPH.replace("mud", "moon")), ("form", "plain")]);
     gallery::keep("ask-absent", &absent);
     assert_eq!(word(&absent, "testwiki-extract"), "absent");

@@ -9,7 +9,7 @@ use crate::follow::View;
 use crate::followed::{Followed, finding_text};
 use crate::output::{Answer, Mark, clipped, short, shown};
 use crate::saying::record_id;
-use crate::screen::time;
+use crate::screen::{moment, time};
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
@@ -51,8 +51,8 @@ fn one(log: &Followed<'_>, id: RecordId, now: UnixMillis, session: &Session) -> 
             .at(id.to_reference())
             .hint("`colophon agreement status` lists them all."));
     };
-    let mut json = found.to_json(&time);
-    json["now"] = json!(time(now));
+    let mut json = found.to_json(&moment);
+    json["now"] = json!(moment(now));
     json["log"] = log.origin();
     json["unchecked"] = json!(memberships.unchecked());
     Ok(Answer::new(text(&found, log, now, session), json))
@@ -158,11 +158,11 @@ fn all(log: &Followed<'_>, now: UnixMillis, session: &Session) -> Answer {
                 "record": id, "index": agreement.index.to_string(), "status": agreement.status(now).as_str(),
                 "assigner": agreement.terms.as_ref().map(|terms| &terms.assigner),
                 "assignee": agreement.terms.as_ref().map(|terms| &terms.assignee),
-                "ends": agreement.end().map(time),
+                "ends": agreement.end().map(moment),
             })
         })
         .collect();
-    let json = json!({ "now": time(now), "log": log.origin(), "count": list.len(), "agreements": list });
+    let json = json!({ "now": moment(now), "log": log.origin(), "count": list.len(), "agreements": list });
     Answer::new(text, json)
 }
 

@@ -2,16 +2,18 @@
 
 mod import;
 mod lint;
+mod status;
 
 use crate::failure::Result;
 use crate::output::Answer;
 use crate::session::Session;
 
-/// Read the cards of models and datasets
+/// Read the cards of models and datasets, and see how they stand
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Import(import::Args),
     Lint(lint::Args),
+    Status(status::Args),
 }
 
 impl Command {
@@ -19,6 +21,7 @@ impl Command {
         match self {
             Self::Import(args) => import::run(&args, session),
             Self::Lint(args) => lint::run(&args, session),
+            Self::Status(args) => status::run(&args, session),
         }
     }
 }

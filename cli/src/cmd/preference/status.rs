@@ -2,9 +2,9 @@
 
 use ledger::Code;
 use ledger::ids::{RecordId, UnixMillis};
-use ledger::record::aipref::{Category, Preference};
+use ledger::record::aipref::Category;
 use ledger::record::kinds::Scope;
-use ledger::state::{Backing, Clock, Content, Effective, State, Statement};
+use ledger::state::{Content, Effective, State, Statement};
 use serde_json::{Value, json};
 
 use crate::failure::{CliError, Result};
@@ -13,7 +13,7 @@ use crate::followed::Followed;
 use crate::output::{Answer, clipped, short, shown};
 use crate::saying::record_id;
 use crate::scope::scope;
-use crate::screen::time;
+use crate::screen::{moment, time};
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         Some(Asked::Content(scope, url)) => content(&log.state, scope, url.as_deref(), now)?,
         None => all(&log.state, now, session),
     };
-    json["now"] = json!(time(now));
+    json["now"] = json!(moment(now));
     json["log"] = log.origin();
     Ok(Answer::new(format!("{text}\n{}\n", log.freshness()), json))
 }
@@ -75,13 +75,13 @@ fn one(state: &State, id: RecordId, now: UnixMillis) -> Result<(String, Value)> 
     let mut text = format!("preference   entry {}, record {id}\n", preference.index);
     let mut json = json!({
         "record": id, "index": preference.index.to_string(), "issuer": preference.issuer,
-        "received": time(preference.received), "redacted": preference.said.is_none(),
-        "takenBack": preference.taken_back().map(time),
+        "received": moment(preference.received), "redacted": preference.said.is_none(),
+        "takenBack": preference.taken_back().map(moment),
     });
     match state.statement(&id) {
         Some(statement) => {
             text.push_str(&said(&statement, now));
-            json["statement"] = statement_json(&statement, now);
+            json["statement"] = statement.to_json(now, &moment);
         }
         None => text.push_str("redacted: what it said is gone\n"),
     }
@@ -95,7 +95,7 @@ fn one(state: &State, id: RecordId, now: UnixMillis) -> Result<(String, Value)> 
     if clocks.is_empty() {
         text.push_str("Nobody's clock runs: it asks no party for an answer, or nobody vouches for it.\n");
     }
-    json["clocks"] = json!(clocks.iter().map(|clock| clock_json(clock, now)).collect::<Vec<Value>>());
+    json["clocks"] = json!(clocks.iter().map(|clock| clock.to_json(now, &moment)).collect::<Vec<Value>>());
     Ok((text, json))
 }
 
@@ -106,7 +106,7 @@ fn content(state: &State, scope: &Scope, url: Option<&str>, now: UnixMillis) -> 
     let mut json = json!({ "kind": scope.kind, "key": scope.key, "prefix": scope.prefix, "preferences": {} });
     for category in Category::ALL {
         let effective: Effective<'_> = state.effective(&content, category, now);
-        text.push_str(&format!("{:<12} {}\n", category.as_str(), word(effective.preference)));
+        text.push_str(&format!("{:<12} {}\n", category.as_str(), effective.preference.as_str()));
         for statement in &effective.because {
             text.push_str(&format!(
                 "  because of entry {} by {}\n",
@@ -118,15 +118,10 @@ fn content(state: &State, scope: &Scope, url: Option<&str>, now: UnixMillis) -> 
             text.push_str(&format!(
                 "  entry {} says {}, and nobody vouches for its key: it decides nothing\n",
                 statement.state.index,
-                word(statement.said.about(category))
+                statement.said.about(category).as_str()
             ));
         }
-        let list = |list: &[Statement<'_>]| list.iter().map(|s| statement_json(s, now)).collect::<Vec<Value>>();
-        json["preferences"][category.as_str()] = json!({
-            "preference": word(effective.preference),
-            "because": list(&effective.because),
-            "unvouched": list(&effective.unvouched),
-        });
+        json["preferences"][category.as_str()] = effective.to_json(&mut |statement| statement.to_json(now, &moment));
     }
     Ok((text, json))
 }
@@ -144,9 +139,9 @@ fn all(state: &State, now: UnixMillis, session: &Session) -> (String, Value) {
         let stands = match &statement {
             None => "redacted",
             Some(statement) if !statement.holds(now) => "not in force",
-            Some(statement) => backing(&statement.backing),
+            Some(statement) => statement.backing.as_str(),
         };
-        let training = statement.as_ref().map_or("", |s| word(s.said.about(Category::TrainAi)));
+        let training = statement.as_ref().map_or("", |s| s.said.about(Category::TrainAi).as_str());
         rows.push([
             preference.index.to_string(),
             clipped(&preference.issuer, 24),
@@ -167,56 +162,9 @@ fn all(state: &State, now: UnixMillis, session: &Session) -> (String, Value) {
 fn said(statement: &Statement<'_>, now: UnixMillis) -> String {
     let mut text = String::new();
     for category in Category::ALL {
-        text.push_str(&format!("{:<12} {}\n", category.as_str(), word(statement.said.about(category))));
+        text.push_str(&format!("{:<12} {}\n", category.as_str(), statement.said.about(category).as_str()));
     }
     let holds = if statement.holds(now) { "in force" } else { "not in force" };
-    text.push_str(&format!("stands       {holds}, {}, from {}\n", backing(&statement.backing), time(statement.from)));
+    text.push_str(&format!("stands       {holds}, {}, from {}\n", statement.backing.as_str(), time(statement.from)));
     text
-}
-
-fn statement_json(statement: &Statement<'_>, now: UnixMillis) -> Value {
-    let vouch = match &statement.backing {
-        Backing::Vouched(vouch) => {
-            json!({ "index": vouch.index.to_string(), "record": vouch.record, "by": vouch.issuer })
-        }
-        _ => Value::Null,
-    };
-    let about: serde_json::Map<String, Value> = Category::ALL
-        .into_iter()
-        .map(|category| (category.as_str().to_owned(), json!(word(statement.said.about(category)))))
-        .collect();
-    json!({
-        "record": statement.record, "index": statement.state.index.to_string(), "issuer": statement.state.issuer,
-        "says": about, "authority": statement.said.authority, "backing": backing(&statement.backing), "vouch": vouch,
-        "from": time(statement.from), "holds": statement.holds(now),
-    })
-}
-
-fn clock_json(clock: &Clock<'_>, now: UnixMillis) -> Value {
-    let answer = clock.answer.map(|answer| {
-        json!({
-            "record": answer.record, "index": answer.index.to_string(), "status": answer.status,
-            "received": time(answer.received), "dueBy": answer.due_by.map(time),
-        })
-    });
-    json!({
-        "party": clock.party, "since": time(clock.since), "due": time(clock.due), "answer": answer,
-        "answered": clock.is_answered(), "overdue": clock.is_overdue(now),
-    })
-}
-
-const fn word(preference: Preference) -> &'static str {
-    match preference {
-        Preference::Allowed => "allowed",
-        Preference::Disallowed => "disallowed",
-        Preference::Unknown => "unknown",
-    }
-}
-
-const fn backing(backing: &Backing) -> &'static str {
-    match backing {
-        Backing::Party => "party",
-        Backing::Vouched(_) => "vouched",
-        Backing::Unvouched => "unvouched",
-    }
 }

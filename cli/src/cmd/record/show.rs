@@ -139,7 +139,7 @@ fn became(answer: Answer, log: &Followed<'_>, index: LeafIndex, session: &Sessio
         lines.push_str("mark     none: nobody took it back, corrected it or revoked its key\n");
     }
     let corrected: Vec<String> = fate.corrected_by.iter().map(ToString::to_string).collect();
-    let members = json!({ "marks": marks, "correctedBy": corrected, "log": log.origin() });
+    let members = json!({ "marks": marks, "fate": fate.to_json(), "correctedBy": corrected, "log": log.origin() });
     Ok(answer.and(&format!("\n{lines}\n{}\n", log.freshness()), members))
 }
 

@@ -38,9 +38,10 @@ impl Question {
         Ok(question)
     }
 
-    /// A text: each line that is long enough, runs of characters that another text may share, each block of lines as one paragraph, because a text that was wrapped on its
-    /// way here has line ends where the paragraph had spaces, the whole, and its bytes. The bytes of a pasted text are
-    /// rarely those of an item, so that they are missing says nothing; nor does the whole, if there are paragraphs.
+    /// A text: each line that is long enough; each block of lines as one paragraph, because a text that was wrapped on its way
+    /// here has line ends where the paragraph had spaces; runs of characters that another text may share; the whole, and its
+    /// bytes. The bytes of a pasted text are rarely those of an item, so that they are missing says nothing; nor does the
+    /// whole, if there are paragraphs.
     pub fn of_text(text: &str, hints: &Hints) -> Result<Self> {
         if text.len() > MAX_ITEM {
             return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_ITEM}", text.len())));
@@ -136,7 +137,10 @@ fn without_footnotes(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::ids::ContentKey;
+    use crate::manifest::mediawiki::{Namespaces, plain};
 
     #[test]
     fn only_marks_are_taken_for_marks() {
@@ -147,5 +151,63 @@ mod tests {
         ] {
             assert_eq!(without_footnotes(text), expected);
         }
+    }
+
+    fn parse(text: &str) -> Question {
+        Question::parse(text, &Hints::default()).unwrap()
+    }
+
+    const SOURCE: &str = "The '''Lorn''' is a [[river]] in the north of the [[Arden|Arden country]].<ref>Map.</ref> It \
+                          rises near Hale.{{cn}}\nIt reaches the sea after 133 miles.<ref name=\"a\" />";
+    const PASTED: &str = "The Lorn is a river in the north of the Arden country.[1] It rises near Hale.[citation needed] \
+                          It reaches the sea after 133 miles.[note 2]";
+
+    #[test]
+    fn a_paragraph_pasted_from_the_page_finds_its_source() {
+        let keyed = paragraph(&plain(SOURCE, &Namespaces::common())).map(|n1| key::para_n1(&n1)).unwrap();
+        let finds = |text: &str| {
+            let question = parse(text);
+            question.parts().iter().any(|part| part.kind() == Kind::ParaN1 && part.keys().contains(&keyed))
+        };
+        assert!(finds(PASTED));
+        assert!(finds(&format!("Lorn\n\n{PASTED}\r\n\r\nand more\n")));
+        // Wrapped on its way, as a mail does.
+        let wrapped = PASTED.replace(" It ", "\nIt ");
+        assert!(finds(&wrapped));
+        assert!(finds(&format!("First.\n\n{wrapped}\n\nLast.")));
+        assert!(!finds(&PASTED.replace("133", "134")));
+    }
+
+    #[test]
+    fn a_copied_run_is_asked_for_inside_another_text() {
+        let original = "When the river froze in the winter of that year, the people of the lower town walked across it to the \
+                        market, and some of them drove their carts over the ice until the thaw came early in March.";
+        let spans = |text: &str| -> Vec<ContentKey> {
+            let question = parse(text);
+            let runs = question.parts().iter().filter(|part| part.kind() == Kind::SpanN1);
+            runs.flat_map(|part| part.keys().to_vec()).collect()
+        };
+        let copied = format!("My own words stand here before it: {} And mine again behind it.", &original[20..140]);
+        assert!(spans(&copied).iter().any(|key| spans(original).contains(key)));
+        let paraphrase = "In a cold winter the inhabitants of the part of town near the water could go over the frozen river on \
+                          foot, or even with carts, to reach the market on the other side, for as long as the ice held.";
+        assert!(!spans(paraphrase).iter().any(|key| spans(original).contains(key)));
+        assert!(spans("too short").is_empty());
+    }
+
+    #[test]
+    fn the_form_is_told_by_the_markup() {
+        let long = "People who live on its banks measure time by the mud, and nobody hurries.";
+        for (text, form) in [
+            (long, Form::Plain),
+            ("The '''Skerry Estuary''' is the drowned valley", Form::Wikitext),
+            ("the [[River Orrin|Orrin]] meets", Form::Wikitext),
+            ("== Shape and tides ==", Form::Wikitext),
+            ("<p>The Skerry</p>", Form::Html),
+        ] {
+            assert_eq!(parse(text).form(), Some(form), "{text}");
+        }
+        let told = Hints { wiki: None, form: Some(Form::Wikitext) };
+        assert_eq!(Question::parse(long, &told).unwrap().form(), Some(Form::Wikitext));
     }
 }

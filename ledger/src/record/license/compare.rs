@@ -49,6 +49,39 @@ pub enum Agreement {
     Conflict,
 }
 
+impl Agreement {
+    /// Every class, from the best to the worst.
+    pub const ALL: [Self; 4] = [Self::None, Self::Agree, Self::Compatible, Self::Conflict];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Agree => "agree",
+            Self::Compatible => "compatible",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    /// What the word means, in one line: the table above, as pages and commands say it.
+    pub const fn definition(self) -> &'static str {
+        match self {
+            Self::None => "no claim names a licence",
+            Self::Agree => {
+                "every claim that names a licence offers the same ones, written as SPDX alternatives in any order"
+            }
+            Self::Compatible => {
+                "they differ, and for every two claims there is an alternative of each such that whoever keeps to both does \
+                 nothing that either forbids"
+            }
+            Self::Conflict => {
+                "they differ, and it cannot be shown that one can keep to all of them: also where a licence differs whose \
+                 terms are not known here"
+            }
+        }
+    }
+}
+
 /// Licences that may be passed on under another one beyond the rules below: from, to, who says so.
 pub const PASSED_ON: &[(&str, &str, &str)] = &[
     ("CC-BY-SA-2.0", "CC-BY-SA-3.0", "later version, CC BY-SA 2.0 section 4(b)"),
@@ -150,6 +183,18 @@ impl Reading {
             use_restrictions: self.use_restrictions || other.use_restrictions,
             complete: self.complete && other.complete,
         }
+    }
+
+    /// What is permitted and asked for, in the words of pages and commands.
+    pub fn in_words(self) -> Vec<&'static str> {
+        let mut words = vec![
+            if self.commercial { "commercial use" } else { "no commercial use" },
+            if self.derivatives { "changed versions may be passed on" } else { "no changed versions" },
+        ];
+        words.extend(self.attribution.then_some("somebody must be named"));
+        words.extend(self.share_alike.then_some("changed versions must be shared alike"));
+        words.extend(self.use_restrictions.then_some("some uses are forbidden by a licence"));
+        words
     }
 
     fn permits_the_same(self, other: Self) -> bool {

@@ -26,6 +26,7 @@ mod clocks;
 mod sources;
 
 use core::fmt;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -214,16 +215,50 @@ impl Finding {
     }
 }
 
-/// What is found about a model or a dataset: its card, the sources that it names or that name it, and its manifests.
+/// What is found about a model or a dataset: its card, the sources that it names or that name it or a manifest of it, and its
+/// manifests.
 pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
-    for source in view.sources().chain(view.used_by()) {
-        findings.extend(of_source(asked, source)?);
+    for source in uses(asked.records, view)? {
+        findings.extend(of_source(asked, &source)?);
     }
     for manifest in view.manifests() {
         findings.extend(of_manifest(asked, manifest)?);
     }
     Ok(without_repetition(findings))
+}
+
+/// The same where [`all`] was computed before: what was `found` about its uses and its manifests then, and what is found about
+/// the card itself now.
+pub fn about_card_among(asked: &Asked<'_>, view: &CardView, found: &[Finding]) -> Result<Vec<Finding>> {
+    let mut findings = of_card(asked, view)?;
+    let ids = |item: &Item| item.header.record;
+    let uses: HashSet<RecordId> = uses(asked.records, view)?.iter().map(ids).collect();
+    let manifests: HashSet<RecordId> = view.manifests().map(ids).collect();
+    let of_it = |finding: &&Finding| {
+        let cites = |records: &HashSet<RecordId>| finding.cites.iter().any(|cited| records.contains(&cited.record));
+        match finding.rule {
+            Rule::LicenseConflict | Rule::CardWithoutSources | Rule::AuditOverdue | Rule::ResponseOverdue => false,
+            Rule::ManifestUnchecked => cites(&manifests),
+            // What is found about a use cites it, and no other use.
+            _ => cites(&uses),
+        }
+    };
+    findings.extend(found.iter().filter(of_it).cloned());
+    Ok(without_repetition(findings))
+}
+
+/// The uses that findings about a card can be about: the sources that it names, those that name it, and those that name one of
+/// its manifests.
+fn uses(records: &dyn Records, view: &CardView) -> Result<Vec<Item>> {
+    let mut uses: BTreeMap<LeafIndex, Item> = BTreeMap::new();
+    let mut of = |item: Item| _ = uses.insert(item.index, item);
+    view.around.of_kind(&Kind::TrainingSource).cloned().for_each(&mut of);
+    for manifest in view.manifests() {
+        let naming = records.all(&Edge::Ref(manifest.header.record))?;
+        naming.into_iter().filter(|item| item.header.kind == Kind::TrainingSource.as_str()).for_each(&mut of);
+    }
+    Ok(uses.into_values().collect())
 }
 
 /// Everything that is found in a log. The cost is a look at every card, source, manifest, agreement and preference; a

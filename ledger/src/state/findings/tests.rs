@@ -14,9 +14,23 @@ use crate::testing;
 const PAGE: ContentKey = ContentKey::from_bytes([0x77; 32]);
 const PAGES: KeyspaceId = KeyspaceId::from_bytes([5; 32]);
 
-/// Asks with the answer that every keyspace gives.
+/// Asks with the answer that every keyspace gives. What is found about one card is the same for whoever asks about that card
+/// alone and for whoever looks for it among everything.
 fn found(world: &World, membership: Membership) -> Vec<Finding> {
-    all(&asked(world, &|_, _| membership)).unwrap()
+    let contains = |_, _: &ContentKey| membership;
+    let asked = asked(world, &contains);
+    let found = all(&asked).unwrap();
+    for kind in [Kind::ModelCard, Kind::DatasetCard] {
+        for card in asked.records.all(&Edge::Kind(kind.as_str().to_owned())).unwrap() {
+            let view = view(world, card.header.record);
+            assert_eq!(about_card(&asked, &view).unwrap(), about_card_among(&asked, &view, &found).unwrap());
+        }
+    }
+    found
+}
+
+fn view(world: &World, card: RecordId) -> CardView {
+    CardView::of(&world.replica.graph, world.state(), card, world.now).unwrap().unwrap()
 }
 
 fn asked<'a>(world: &'a World, contains: &'a dyn Fn(KeyspaceId, &ContentKey) -> Membership) -> Asked<'a> {
@@ -96,6 +110,9 @@ fn a_use_that_began_after_an_opt_out_and_holds_the_content() {
     assert_eq!(findings.len(), 1, "{before} was before, and of one nobody says when");
     assert_eq!(cites(&findings[0]), [manifest_id, preference, after]);
     assert_eq!(findings[0].proofs, [Proof { keyspace: PAGES, kind: "mw-page".to_owned(), key: PAGE }]);
+    // It is about the dataset too, though the use names its manifest alone.
+    let about = about_card(&asked(&world, &|_, _| Membership::Present), &view(&world, card)).unwrap();
+    assert!(about.contains(&findings[0]), "{about:?}");
     // Without the content, or without an answer, nothing is found.
     for membership in [Membership::Absent, Membership::Unknown] {
         let found = found(&world, membership);

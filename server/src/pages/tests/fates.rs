@@ -211,3 +211,15 @@ fn a_model_of_a_thousand_sources_costs_a_read_and_a_look_for_each() {
     let (items, edges) = looking.cost();
     assert!(items <= 1_010 && edges <= 1_010, "{items} entries, {edges} edges");
 }
+
+#[test]
+fn a_search_says_what_became_of_each_card_that_it_finds() {
+    let server = stage();
+    let old = card(&server, "heron-old");
+    card(&server, "heron-new");
+    let tag = |by: u64| format!("<a class=\"tag warn\" href=\"/r/{by}\">taken back</a>");
+    assert!(!page(&server, "/search?q=heron").contains("tag warn"));
+    let by = retract(&server, "lab", old, "error");
+    let html = page(&server, "/search?q=heron");
+    assert!(html.contains("heron-new") && html.matches(&tag(by)).count() == 1, "{html}");
+}

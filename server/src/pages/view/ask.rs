@@ -69,6 +69,10 @@ pub struct Answered {
     pub wanted: Vec<Said>,
     /// How many more things were looked for.
     pub wanted_more: usize,
+    /// Each part by itself, where a line of `wanted` stands for several.
+    pub parts: Vec<Said>,
+    /// How many more parts.
+    pub parts_more: usize,
     /// The form that the text was taken for.
     pub form: Option<&'static str>,
     /// What the asker should know.

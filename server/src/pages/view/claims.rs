@@ -129,7 +129,7 @@ fn group(
         part: wanted.1.map(|part| allowance.said(part, 120)),
         stands: meaning(agreement),
         counted: counted(made.count() - silent, silent),
-        reading: reading.map(in_words).unwrap_or_default(),
+        reading: reading.map(Reading::in_words).unwrap_or_default(),
         incomplete: reading.is_some_and(|reading| !reading.complete),
         more: members.len() - claims.len(),
         claims,
@@ -138,26 +138,12 @@ fn group(
 
 /// The word for how claims stand, its colour, and its definition (docs/STATE.md).
 pub const fn meaning(agreement: Agreement) -> (&'static str, &'static str, &'static str) {
-    match agreement {
-        Agreement::None => ("none", "mute", "no claim names a licence"),
-        Agreement::Agree => (
-            "agree",
-            "mute",
-            "every claim that names a licence offers the same ones, written as SPDX alternatives in any order",
-        ),
-        Agreement::Compatible => (
-            "compatible",
-            "warn",
-            "they differ, and for every two claims there is an alternative of each such that whoever keeps to both does \
-             nothing that either forbids",
-        ),
-        Agreement::Conflict => (
-            "conflict",
-            "bad",
-            "they differ, and it cannot be shown that one can keep to all of them: also where a licence differs whose terms \
-             are not known here",
-        ),
-    }
+    let colour = match agreement {
+        Agreement::None | Agreement::Agree => "mute",
+        Agreement::Compatible => "warn",
+        Agreement::Conflict => "bad",
+    };
+    (agreement.as_str(), colour, agreement.definition())
 }
 
 fn counted(naming: usize, silent: usize) -> String {
@@ -172,18 +158,6 @@ fn counted(naming: usize, silent: usize) -> String {
         n => sentence.push_str(&format!(" {n} say that nothing is asserted.")),
     }
     sentence
-}
-
-/// What somebody may do who keeps to all claims at once.
-fn in_words(reading: Reading) -> Vec<&'static str> {
-    let mut words = vec![
-        if reading.commercial { "commercial use" } else { "no commercial use" },
-        if reading.derivatives { "changed versions may be passed on" } else { "no changed versions" },
-    ];
-    words.extend(reading.attribution.then_some("somebody must be named"));
-    words.extend(reading.share_alike.then_some("changed versions must be shared alike"));
-    words.extend(reading.use_restrictions.then_some("some uses are forbidden by a licence"));
-    words
 }
 
 fn scope_words(of: &str) -> &str {
