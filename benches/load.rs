@@ -1,7 +1,7 @@
 //! Load on a log: submissions, receipts, start-up and memory, with the client on the same machine.
 //!
 //! ```text
-//! cargo bench -p colophon-tests --bench load                      # submissions by 1, 64 and 1,000 clients, and by batch
+//! cargo bench -p colophon-tests --bench load                      # submissions by 1 to 4,000 clients, and by batch
 //! cargo bench -p colophon-tests --bench load -- --start 100000    # start-up time and memory of a log of that size
 //! cargo bench -p colophon-tests --bench load -- fill DIR 100000   # a log to read from, for `wrk` and others
 //! cargo bench -p colophon-tests --bench load -- serve DIR 8080
@@ -127,7 +127,7 @@ fn submissions() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("| clients | records | records/s | p50 ms | p99 ms |\n|---|---|---|---|---|");
     let mut next = 0;
-    for (clients, records) in [(1, 400), (64, 8_000), (1000, 20_000)] {
+    for (clients, records) in [(1, 400), (64, 8_000), (1000, 20_000), (4000, 40_000)] {
         let bodies: Vec<Vec<u8>> = (next..next + records).map(|n| cast::model_card("lab", n)).collect();
         next += records;
         let requests = bodies.iter().map(|body| request("/api/v1/records", body)).collect();
