@@ -62,14 +62,15 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
+    // What is asked most comes first: each route that does not match costs a little.
     let known = tiles::routes(&app)
+        .or(manifests::routes(&app))
+        .unify()
         .or(submit::routes(&app))
         .unify()
         .or(records::routes(&app))
         .unify()
         .or(index::routes(&app))
-        .unify()
-        .or(manifests::routes(&app))
         .unify()
         .or(uploads::routes(&app))
         .unify()
