@@ -152,6 +152,7 @@ impl Publisher {
             return Ok(false);
         }
         let head = engine.head().map_err(refused)?.map(|(head, _)| head);
+        self.shared.index.forget_unwritten();
         let brought_up = self.shared.index.reopen().and_then(|reopened| {
             let bring_up = || bring_up(engine.as_ref(), &self.shared.dir, &self.shared.index, head.as_ref());
             reopened.then(bring_up).transpose()

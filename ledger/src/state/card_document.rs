@@ -20,9 +20,23 @@ impl CardView {
         }
     }
 
+    /// Which card it is and what became of it, for programs; `shown` is the record that was asked for.
+    pub fn heading(&self, shown: RecordId) -> Value {
+        let newest = self.newest();
+        json!({
+            "record": shown,
+            "newest": newest.map(|item| item.header.record),
+            "index": newest.map(|item| item.index.to_string()),
+            "kind": newest.map(|item| item.header.kind.as_str()),
+            "issuer": newest.map(|item| item.header.issuer.as_str()),
+            "name": self.name(),
+            "redacted": newest.is_some_and(|item| item.record.is_none()),
+            "fate": self.fate.to_json(),
+        })
+    }
+
     /// The card for programs; `shown` is the record that was asked for. Findings are added by whoever computed them.
     pub fn to_json(&self, shown: RecordId, moment: &dyn Fn(UnixMillis) -> String) -> Value {
-        let newest = self.newest();
         let entry = |item: &Item| item.to_json(moment);
         let list = |items: &mut dyn Iterator<Item = &Item>| items.map(entry).collect::<Vec<Value>>();
         let of_kind = |kind: Kind| list(&mut self.of_kind(&kind));
@@ -33,27 +47,19 @@ impl CardView {
             json["valid"] = json!(audit.valid);
             json
         });
-        json!({
-            "record": shown,
-            "newest": newest.map(|item| item.header.record),
-            "index": newest.map(|item| item.index.to_string()),
-            "kind": newest.map(|item| item.header.kind.as_str()),
-            "issuer": newest.map(|item| item.header.issuer.as_str()),
-            "name": self.name(),
-            "redacted": newest.is_some_and(|item| item.record.is_none()),
-            "fate": self.fate.to_json(),
-            "versions": list(&mut self.versions.iter()),
-            "licenses": { "agreement": self.license_agreement(), "parts": self.licenses },
-            "claims": self.claims.iter().map(Claim::to_json).collect::<Vec<Value>>(),
-            "audits": audits.collect::<Vec<Value>>(),
-            "disputes": self.disputes.iter().map(|quarrel| quarrel.to_json(moment)).collect::<Vec<Value>>(),
-            "sources": list(&mut self.sources()),
-            "usedBy": list(&mut self.used_by()),
-            "manifests": list(&mut self.manifests()),
-            "incidents": of_kind(Kind::Incident),
-            "corrections": of_kind(Kind::Correction),
-            "attributionReports": of_kind(Kind::AttributionReport),
-        })
+        let mut json = self.heading(shown);
+        json["versions"] = json!(list(&mut self.versions.iter()));
+        json["licenses"] = json!({ "agreement": self.license_agreement(), "parts": self.licenses });
+        json["claims"] = json!(self.claims.iter().map(Claim::to_json).collect::<Vec<Value>>());
+        json["audits"] = json!(audits.collect::<Vec<Value>>());
+        json["disputes"] = json!(self.disputes.iter().map(|quarrel| quarrel.to_json(moment)).collect::<Vec<Value>>());
+        json["sources"] = json!(list(&mut self.sources()));
+        json["usedBy"] = json!(list(&mut self.used_by()));
+        json["manifests"] = json!(list(&mut self.manifests()));
+        json["incidents"] = json!(of_kind(Kind::Incident));
+        json["corrections"] = json!(of_kind(Kind::Correction));
+        json["attributionReports"] = json!(of_kind(Kind::AttributionReport));
+        json
     }
 }
 

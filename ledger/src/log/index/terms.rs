@@ -71,7 +71,8 @@ impl Index {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn forget_unwritten(&self) {
+    /// Drops what waits, as a crash does. For a store that failed: it may have lost what these branches lead to.
+    pub(in crate::log) fn forget_unwritten(&self) {
         *self.unwritten.write().unwrap_or_else(PoisonError::into_inner) = Unwritten::default();
     }
 

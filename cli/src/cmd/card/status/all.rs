@@ -112,7 +112,6 @@ fn counted(tallies: &[(String, Tally)], session: &Session) -> String {
 fn row(view: &CardView) -> [String; 9] {
     let fate: String = became(&view.fate).iter().map(|words| format!(" ({words})")).collect();
     let newest = view.newest();
-    let valid = view.audits.iter().filter(|audit| audit.valid).count();
     [
         newest.map(|item| item.index.to_string()).unwrap_or_default(),
         newest.map(|item| item.header.kind.clone()).unwrap_or_default(),
@@ -120,10 +119,14 @@ fn row(view: &CardView) -> [String; 9] {
         format!("{}{fate}", clipped(&name(view), 40)),
         newest.map(|item| clipped(&item.header.issuer, 24)).unwrap_or_default(),
         (view.sources().count() + view.used_by().count()).to_string(),
-        if view.audits.is_empty() { "0".to_owned() } else { format!("{valid} of {} valid", view.audits.len()) },
+        if view.audits.is_empty() { "0".to_owned() } else { format!("{} of {} valid", valid(view), view.audits.len()) },
         format!("{} open", open(view)),
         newest.map(|item| short(&item.header.record.to_hex())).unwrap_or_default(),
     ]
+}
+
+fn valid(view: &CardView) -> usize {
+    view.audits.iter().filter(|audit| audit.valid).count()
 }
 
 fn open(view: &CardView) -> usize {
@@ -131,23 +134,15 @@ fn open(view: &CardView) -> usize {
 }
 
 fn summary(first: RecordId, view: &CardView) -> Value {
-    let newest = view.newest();
-    json!({
-        "record": first,
-        "newest": newest.map(|item| item.header.record),
-        "index": newest.map(|item| item.index.to_string()),
-        "kind": newest.map(|item| item.header.kind.as_str()),
-        "issuer": newest.map(|item| item.header.issuer.as_str()),
-        "name": view.name(),
-        "versions": view.versions.len(),
-        "fate": view.fate.to_json(),
-        "agreement": view.license_agreement(),
-        "claims": view.claims.len(),
-        "sources": view.sources().count(),
-        "usedBy": view.used_by().count(),
-        "audits": view.audits.len(),
-        "auditsValid": view.audits.iter().filter(|audit| audit.valid).count(),
-        "disputes": view.disputes.len(),
-        "disputesOpen": open(view),
-    })
+    let mut json = view.heading(first);
+    json["versions"] = json!(view.versions.len());
+    json["agreement"] = json!(view.license_agreement());
+    json["claims"] = json!(view.claims.len());
+    json["sources"] = json!(view.sources().count());
+    json["usedBy"] = json!(view.used_by().count());
+    json["audits"] = json!(view.audits.len());
+    json["auditsValid"] = json!(valid(view));
+    json["disputes"] = json!(view.disputes.len());
+    json["disputesOpen"] = json!(open(view));
+    json
 }
