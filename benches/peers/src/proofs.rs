@@ -45,6 +45,10 @@ pub fn ours(n: u64, dir: &Path) -> Result<Figures> {
     drop(keys);
     let (_, keyspace) = made?;
     let files = open(&dir.join(keyspace.id().to_hex()))?;
+    // A build writes past the page cache; what the other engines wrote is still in memory when they are asked.
+    for entry in std::fs::read_dir(dir.join(keyspace.id().to_hex()))?.flatten().filter(|entry| entry.path().is_file()) {
+        std::io::copy(&mut std::fs::File::open(entry.path())?, &mut std::io::sink())?;
+    }
     let asked = questions(n);
     let ask = |(key, _): &([u8; 32], bool)| files.reply_for(&ContentKey::from_bytes(*key), keyspace.t(), MetaMode::Digests);
     let (replies, took) = timed(|| asked.iter().map(ask).collect::<ledger::Result<Vec<_>>>());

@@ -1,10 +1,16 @@
 //! Writing a folder so that it is whole or not there: into a temporary sibling, synced, then renamed.
 
+mod output;
+mod pieces;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
+
+pub(super) use output::Output;
+pub(super) use pieces::{Piece, Pieces};
 
 /// An error of the file system, with its path.
 pub(super) fn io_error(path: &Path, error: &io::Error) -> Error {
@@ -65,49 +71,6 @@ impl Drop for Staging {
             // Nothing can be done about a failure here, and the name says that the folder is not whole.
             let _ = fs::remove_dir_all(&self.path);
         }
-    }
-}
-
-/// A file that is synced when it is finished.
-pub(super) struct Output {
-    path: PathBuf,
-    writer: BufWriter<File>,
-}
-
-impl Output {
-    pub(super) fn create(path: PathBuf) -> Result<Self> {
-        let file = File::options().write(true).create_new(true).open(&path).map_err(|e| io_error(&path, &e))?;
-        Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file) })
-    }
-
-    /// Goes on after the first `len` bytes of a file, which is made if it is not there; what stands beyond is cut off.
-    pub(super) fn resume(path: PathBuf, len: u64) -> Result<Self> {
-        let open = || {
-            let mut file = File::options().write(true).create(true).truncate(false).open(&path)?;
-            if file.metadata()?.len() < len {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was"));
-            }
-            file.set_len(len)?;
-            file.seek(io::SeekFrom::Start(len))?;
-            Ok(file)
-        };
-        let file = open().map_err(|e| io_error(&path, &e))?;
-        Ok(Self { path, writer: BufWriter::with_capacity(1 << 16, file) })
-    }
-
-    /// Hands what was written to the file system, so that it outlives this process.
-    pub(super) fn flush(&mut self) -> Result<()> {
-        self.writer.flush().map_err(|e| io_error(&self.path, &e))
-    }
-
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.writer.write_all(bytes).map_err(|e| io_error(&self.path, &e))
-    }
-
-    pub(super) fn finish(self) -> Result<()> {
-        let path = self.path;
-        let file = self.writer.into_inner().map_err(|e| io_error(&path, e.error()))?;
-        file.sync_all().map_err(|e| io_error(&path, &e))
     }
 }
 

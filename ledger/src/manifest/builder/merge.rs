@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use crate::error::{Code, Error, Result};
 use crate::manifest::builder::parallel::in_order;
 use crate::manifest::builder::row::{Row, Space, Width, merge};
-use crate::manifest::builder::run::{Run, SLICE_BITS, SLICES};
+use crate::manifest::builder::run::{Held, Run, SLICE_BITS, SLICES};
+use crate::manifest::meta::Meta;
 
 /// Some slices of a keyspace, as they stand in its columns.
 #[derive(Debug, Default)]
@@ -37,8 +38,11 @@ pub(in crate::manifest) struct Merge<'a> {
     pub(in crate::manifest) memory: usize,
 }
 
-/// A step of a merge has about so many rows: 1.5 MB, which a core's cache holds while it sorts.
+/// So many rows are sorted at a time: 1.5 MB, which a core's cache holds.
 const STEP: u64 = 1 << 15;
+
+/// So many rows are read at a time if memory allows it: of the 16 runs of 10^8 keys in 512 MiB, pieces of 750 KB.
+const READ: u64 = 1 << 18;
 
 /// Bytes that a row costs while it is merged: packed as it was read, in memory, half as much again to sort, and in the
 /// columns that wait for their turn.
@@ -49,16 +53,22 @@ impl Merge<'_> {
     pub(in crate::manifest) fn run(&self, first: usize, take: &mut dyn FnMut(Merged) -> Result<()>) -> Result<()> {
         let count = |from, to| self.runs.iter().map(|run| run.count(self.space, from, to)).sum::<u64>();
         let total = count(first, SLICES);
-        let mut step = SLICES;
-        while step > 1 && total * step as u64 > STEP * (SLICES - first).max(1) as u64 {
-            step /= 2;
-        }
-        let steps: Vec<(usize, usize)> =
-            (first..SLICES).step_by(step).map(|from| (from, SLICES.min(from + step))).collect();
-        // Each thread has one step at hand and two that wait. A single step of the usual size is always affordable.
-        let largest = steps.iter().map(|(from, to)| count(*from, *to)).max().unwrap_or(0);
-        let affordable = self.memory as u64 / (largest * COST).max(1) / 3;
-        let threads = NonZeroUsize::new(affordable as usize).unwrap_or(NonZeroUsize::MIN).min(self.threads);
+        let slices_of = |rows: u64| {
+            let mut slices = SLICES;
+            while slices > 1 && total * slices as u64 > rows * (SLICES - first).max(1) as u64 {
+                slices /= 2;
+            }
+            slices
+        };
+        // Each thread has one job at hand and two that wait.
+        let affordable = self.memory as u64 / COST / 3;
+        let step = slices_of(STEP);
+        let job = slices_of(READ.min(affordable / self.threads.get() as u64)).max(step);
+        let jobs: Vec<(usize, usize)> =
+            (first..SLICES).step_by(job).map(|from| (from, SLICES.min(from + job))).collect();
+        // One of the usual size is always affordable.
+        let largest = jobs.iter().map(|(from, to)| count(*from, *to)).max().unwrap_or(0);
+        let threads = NonZeroUsize::new((affordable / largest.max(1)) as usize).unwrap_or(NonZeroUsize::MIN);
         if largest > STEP && largest * COST > self.memory as u64 {
             let detail = format!(
                 "{largest} keys share their first {SLICE_BITS} bits, too many to be sorted in {} MiB",
@@ -66,32 +76,34 @@ impl Merge<'_> {
             );
             return Err(Error::new(Code::TooLarge, detail));
         }
-        in_order(threads, steps.len(), &|job| self.step(steps[job]), take)
+        in_order(threads.min(self.threads), jobs.len(), &|number| self.job(jobs[number], step), take)
     }
 
-    fn step(&self, (from, to): (usize, usize)) -> Result<Merged> {
-        let total: u64 = self.runs.iter().map(|run| run.count(self.space, from, to)).sum();
-        let mut rows = Vec::with_capacity(total as usize);
-        for run in self.runs {
-            run.read(self.space, from, to, &mut rows)?;
-        }
-        // What comes from several runs is several ascending stretches, which the stable sort finds and merges.
-        rows.sort_by(Row::by_key);
-        merge(&mut rows);
+    fn job(&self, (from, to): (usize, usize), step: usize) -> Result<Merged> {
+        let held: Vec<Held<'_>> = self.runs.iter().map(|run| run.hold(self.space, from, to)).collect::<Result<_>>()?;
+        let most = self.runs.iter().map(|run| run.count(self.space, from, to)).sum::<u64>() as usize;
         let mut merged = Merged {
             counts: vec![0; to - from],
-            keys: Vec::with_capacity(rows.len() * self.width.key_len.bytes()),
-            rows: Vec::with_capacity(if self.width.has_meta { rows.len() * 14 } else { 0 }),
+            keys: Vec::with_capacity(most * self.width.key_len.bytes()),
+            rows: Vec::with_capacity(if self.width.has_meta { most * Meta::LEN } else { 0 }),
         };
-        for row in &rows {
-            merged.counts[row.top(SLICE_BITS) - from] += 1;
-            let license = self.licenses.get(usize::from(row.meta().license)).ok_or_else(|| {
-                Error::new(
-                    Code::Internal,
-                    format!("an item names license {}, which the table lacks", row.meta().license),
-                )
-            })?;
-            row.with_license(*license).push_to(&self.width, &mut merged);
+        let mut rows = Vec::new();
+        for start in (from..to).step_by(step) {
+            rows.clear();
+            for held in &held {
+                held.take(start, to.min(start + step), &mut rows)?;
+            }
+            // What comes from several runs is several ascending stretches, which the stable sort finds and merges.
+            rows.sort_by(Row::by_key);
+            merge(&mut rows);
+            for row in &rows {
+                merged.counts[row.top(SLICE_BITS) - from] += 1;
+                let license = row.meta().license;
+                let place = self.licenses.get(usize::from(license)).ok_or_else(|| {
+                    Error::new(Code::Internal, format!("an item names license {license}, which the table lacks"))
+                })?;
+                row.with_license(*place).push_to(&self.width, &mut merged);
+            }
         }
         Ok(merged)
     }

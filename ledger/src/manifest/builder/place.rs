@@ -4,9 +4,8 @@
 //! this is a second pass, over the columns. Memory is bounded by the keys of a few slices: neither the leaves nor the
 //! counts of all buckets are ever held.
 
-use std::fs::{self, File};
+use std::fs;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
@@ -16,7 +15,7 @@ use crate::manifest::builder::columns::Written;
 use crate::manifest::builder::parallel::in_order;
 use crate::manifest::builder::row::Width;
 use crate::manifest::builder::run::{SLICE_BITS, SLICES};
-use crate::manifest::disk::{Output, io_error, sync_folder, write_file};
+use crate::manifest::disk::{Output, Pieces, io_error, sync_folder, write_file};
 use crate::manifest::header::{About, Header, PaddedLengths, Placed};
 use crate::manifest::keyspace::{Declaration, Keyspace, MAX_T, bits, flattest_t};
 use crate::manifest::kind::Spec;
@@ -92,8 +91,8 @@ impl Cut<'_> {
     /// Writes offsets and tree; `None` if a bucket would be too large.
     fn write(&self, threads: NonZeroUsize) -> Result<Option<Tree>> {
         let folder = &self.columns.folder;
-        let keys = open(&folder.join("keys.bin"))?;
-        let meta = self.layout.has_meta.then(|| open(&folder.join("meta.bin"))).transpose()?;
+        let keys = Pieces::open(folder.join("keys.bin"))?;
+        let meta = self.layout.has_meta.then(|| Pieces::open(folder.join("meta.bin"))).transpose()?;
         let tree_folder = folder.join("tree");
         remove(&tree_folder, fs::remove_dir_all(&tree_folder))?;
         fs::create_dir(&tree_folder).map_err(|e| io_error(&tree_folder, &e))?;
@@ -143,11 +142,12 @@ impl Cut<'_> {
         (0..SLICES).step_by(step).map(|from| (from, from + step)).collect()
     }
 
-    fn buckets(&self, (from, to): (usize, usize), keys: &File, meta: Option<&File>) -> Result<Option<Buckets>> {
+    fn buckets(&self, (from, to): (usize, usize), keys: &Pieces, meta: Option<&Pieces>) -> Result<Option<Buckets>> {
         let (t, len) = (self.layout.t, self.layout.key_len.bytes());
         let (first, last) = (self.columns.starts[from], self.columns.starts[to]);
-        let keys = self.read(keys, "keys.bin", first, last, len)?;
-        let rows = meta.map(|meta| self.read(meta, "meta.bin", first, last, Meta::LEN)).transpose()?;
+        let column = |file: &Pieces, len| file.read(first * len as u64, (last - first) as usize * len);
+        let keys = column(keys, len)?;
+        let rows = meta.map(|meta| column(meta, Meta::LEN)).transpose()?;
         let numbers = match t.checked_sub(SLICE_BITS) {
             Some(more) => (from as u64) << more..(to as u64) << more,
             None => 0..1 << t,
@@ -170,17 +170,6 @@ impl Cut<'_> {
         }
         Ok(Some(buckets))
     }
-
-    fn read(&self, file: &File, name: &str, first: u64, last: u64, len: usize) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; (last - first) as usize * len];
-        let failed = |e| io_error(&self.columns.folder.join(name), &e);
-        file.read_exact_at(&mut bytes, first * len as u64).map_err(failed)?;
-        Ok(bytes)
-    }
-}
-
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| io_error(path, &e))
 }
 
 /// Takes it for done that what is to be removed is not there.

@@ -11,7 +11,6 @@
 //! only as long as a build and are not synced; what became of them otherwise is found by their checksums.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +18,9 @@ use crc32c::crc32c;
 
 use crate::error::{Code, Error, Result};
 use crate::manifest::builder::row::{Row, Space, Width, sort_and_merge};
-use crate::manifest::disk::io_error;
+use crate::manifest::disk::{Output, Piece, Pieces, io_error};
 
-/// How many of a key's first bits number its slice. At 10^10 keys a slice has 2.4 million rows, 117 MB; at 10^8 the 16
-/// runs of a build with 512 MiB are read in pieces of 70 KB.
+/// How many of a key's first bits number its slice. At 10^10 keys a slice has 2.4 million rows, 117 MB.
 pub(super) const SLICE_BITS: u8 = 12;
 
 /// How many slices a keyspace has.
@@ -51,7 +49,7 @@ pub(in crate::manifest) struct RunFile {
 }
 
 #[derive(Debug)]
-struct Part {
+pub(super) struct Part {
     space: Space,
     place: u64,
     starts: Vec<u32>,
@@ -81,15 +79,51 @@ impl Run {
         }
     }
 
-    /// Appends the rows of a keyspace in slices `from..to`.
-    pub(super) fn read(&self, space: Space, from: usize, to: usize, out: &mut Vec<Row>) -> Result<()> {
+    /// The rows of a keyspace in slices `from..to`, to be taken slice by slice.
+    pub(super) fn hold(&self, space: Space, from: usize, to: usize) -> Result<Held<'_>> {
+        match self {
+            Self::Memory(rows) => Ok(Held::Memory(memory_slice(rows, space, from, to))),
+            Self::File(run) => match run.part(space) {
+                Some(part) => Ok(Held::File { run, part, bytes: run.read(part, from, to)?, first: part.starts[from] }),
+                None => Ok(Held::Memory(&[])),
+            },
+        }
+    }
+}
+
+/// Rows of a run that are in memory.
+pub(super) enum Held<'a> {
+    Memory(&'a [Row]),
+    /// Packed, as they stand in the file from row `first` of the keyspace on.
+    File {
+        run: &'a RunFile,
+        part: &'a Part,
+        bytes: Piece,
+        first: u32,
+    },
+}
+
+impl Held<'_> {
+    /// Appends the rows in slices `from..to`, which are among those that are held.
+    pub(super) fn take(&self, from: usize, to: usize, out: &mut Vec<Row>) -> Result<()> {
         match self {
             Self::Memory(rows) => {
-                out.extend_from_slice(memory_slice(rows, space, from, to));
-                Ok(())
+                let before = |slice: usize| rows.partition_point(|row| row.top(SLICE_BITS) < slice);
+                out.extend_from_slice(&rows[before(from)..before(to)]);
             }
-            Self::File(run) => run.read(space, from, to, out),
+            Self::File { run, part, bytes, first } => {
+                let len = run.width.packed();
+                let at = |slice: usize| (part.starts[slice] - first) as usize * len;
+                for slice in from..to {
+                    let own = &bytes[at(slice)..at(slice + 1)];
+                    if crc32c(own) != part.sums[slice] {
+                        return Err(damaged(&run.path));
+                    }
+                    out.extend(own.chunks_exact(len).map(|packed| Row::from_packed(part.space, &run.width, packed)));
+                }
+            }
         }
+        Ok(())
     }
 }
 
@@ -100,12 +134,10 @@ fn memory_slice(rows: &[Row], space: Space, from: usize, to: usize) -> &[Row] {
 
 impl RunFile {
     fn write(path: PathBuf, rows: &[Row], width: Width) -> Result<Self> {
-        let failed = |e: &std::io::Error| io_error(&path, e);
-        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path);
-        let file = file.as_mut().map_err(|e| failed(e))?;
+        let mut file = Output::resume(path.clone(), 0)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut written = 0;
-        let mut buffer = Vec::with_capacity(BUFFER + (1 << 16));
+        let mut bytes = Vec::new();
         let mut rest = rows;
         while let Some(first) = rest.first() {
             let space = first.space();
@@ -114,18 +146,15 @@ impl RunFile {
             let mut at = 0;
             for slice in 0..SLICES {
                 part.starts[slice] = at as u32;
-                let start = buffer.len();
+                bytes.clear();
                 while let Some(row) = own.get(at)
                     && row.top(SLICE_BITS) == slice
                 {
-                    row.push_packed(&width, &mut buffer);
+                    row.push_packed(&width, &mut bytes);
                     at += 1;
                 }
-                part.sums[slice] = crc32c(&buffer[start..]);
-                if buffer.len() >= BUFFER {
-                    file.write_all(&buffer).map_err(|e| failed(&e))?;
-                    buffer.clear();
-                }
+                part.sums[slice] = crc32c(&bytes);
+                file.write(&bytes)?;
             }
             part.starts[SLICES] = at as u32;
             written += (own.len() * width.packed()) as u64;
@@ -133,11 +162,11 @@ impl RunFile {
             rest = others;
         }
         let index = index_bytes(&parts);
-        buffer.extend_from_slice(&index);
-        buffer.extend_from_slice(&(parts.len() as u32).to_be_bytes());
-        buffer.extend_from_slice(&crc32c(&index).to_be_bytes());
-        buffer.extend_from_slice(MAGIC);
-        file.write_all(&buffer).map_err(|e| failed(&e))?;
+        file.write(&index)?;
+        file.write(&(parts.len() as u32).to_be_bytes())?;
+        file.write(&crc32c(&index).to_be_bytes())?;
+        file.write(MAGIC)?;
+        file.flush()?;
         Ok(Self { path, width, parts })
     }
 
@@ -165,30 +194,13 @@ impl RunFile {
         self.parts.iter().find(|part| part.space == space)
     }
 
-    fn read(&self, space: Space, from: usize, to: usize, out: &mut Vec<Row>) -> Result<()> {
-        let Some(part) = self.part(space) else { return Ok(()) };
+    fn read(&self, part: &Part, from: usize, to: usize) -> Result<Piece> {
         let len = self.width.packed();
         let (first, last) = (part.starts[from] as usize, part.starts[to] as usize);
-        let mut bytes = vec![0; (last - first) * len];
-        let place = part.place + (first * len) as u64;
         // Opened each time: a large build has more runs than a process may have open files.
-        let mut read = || File::open(&self.path)?.read_exact_at(&mut bytes, place);
-        read().map_err(|e| io_error(&self.path, &e))?;
-        let mut rest = bytes.as_slice();
-        for slice in from..to {
-            let (own, others) = rest.split_at((part.starts[slice + 1] - part.starts[slice]) as usize * len);
-            if crc32c(own) != part.sums[slice] {
-                return Err(damaged(&self.path));
-            }
-            rest = others;
-        }
-        out.extend(bytes.chunks_exact(len).map(|packed| Row::from_packed(space, &self.width, packed)));
-        Ok(())
+        Pieces::open(self.path.clone())?.read(part.place + (first * len) as u64, (last - first) * len)
     }
 }
-
-/// How much is written at a time.
-const BUFFER: usize = 1 << 20;
 
 fn index_bytes(parts: &[Part]) -> Vec<u8> {
     let mut index = Vec::with_capacity(parts.len() * ENTRY);
