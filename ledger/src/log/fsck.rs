@@ -204,7 +204,7 @@ impl<'a> Check<'a> {
             self.report.tiles += 1;
             let held = self.index.map(|held| held.tile(full.level, full.index));
             match held {
-                Some(Ok(Some(tile))) if tile == full.tree => {}
+                Some(Ok(Some(tile))) if tile == *full.tree => {}
                 Some(Err(error)) => self.index_damage(Some(index), error.to_string()),
                 Some(_) => {
                     self.index_damage(Some(index), format!("tile {} of level {} is wrong", full.index, full.level));

@@ -84,8 +84,7 @@ pub(super) struct TileCache {
 }
 
 impl TileCache {
-    pub(super) fn insert(&self, level: u8, index: u64, tile: TileTree) -> Arc<TileTree> {
-        let tile = Arc::new(tile);
+    pub(super) fn insert(&self, level: u8, index: u64, tile: Arc<TileTree>) -> Arc<TileTree> {
         let mut tiles = self.tiles.lock().unwrap_or_else(PoisonError::into_inner);
         if tiles.len() >= CACHED_TILES {
             // Tiles above the lowest level are few and lie on every path.
@@ -135,7 +134,7 @@ impl Shared {
             return Ok(None);
         }
         if index == hashes / 256 {
-            return Ok(view.tail.partial(level).cloned().map(Arc::new));
+            return Ok(view.tail.partial(level).cloned());
         }
         if let Some(tile) = self.tiles.get(level, index) {
             return Ok(Some(tile));
@@ -143,7 +142,7 @@ impl Shared {
         let tile = self.index.tile(level, index)?.ok_or_else(|| {
             Error::new(Code::StoreCorrupt, format!("tile {index} of level {level} is missing")).at("index")
         })?;
-        Ok(Some(self.tiles.insert(level, index, tile)))
+        Ok(Some(self.tiles.insert(level, index, Arc::new(tile))))
     }
 
     /// The places of a committed entry.

@@ -4,6 +4,8 @@
 //! from them. A proof touches a handful of tiles and the same tiles again and again, so a tile is kept with its inner
 //! nodes once it was looked at.
 
+use std::sync::Arc;
+
 use crate::ids::TreeSize;
 use crate::merkle::{LeafHash, NodeHash, RootHash};
 
@@ -59,11 +61,11 @@ impl TileTree {
     }
 }
 
-/// The partial tiles of every level of a tree of some size.
+/// The partial tiles of every level of a tree of some size. A copy shares them until one of both grows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tail {
     size: u64,
-    levels: Vec<TileTree>,
+    levels: Vec<Arc<TileTree>>,
 }
 
 /// A tile that an append has just filled.
@@ -74,7 +76,7 @@ pub(crate) struct FullTile {
     /// The tile's place in its level.
     pub(crate) index: u64,
     /// Its 256 hashes with the nodes between.
-    pub(crate) tree: TileTree,
+    pub(crate) tree: Arc<TileTree>,
 }
 
 impl Tail {
@@ -89,12 +91,15 @@ impl Tail {
             }
             rest /= 256;
         }
-        (rest == 0).then(|| Self { size: size.0, levels: levels.into_iter().map(TileTree::of).collect() })
+        (rest == 0).then(|| Self {
+            size: size.0,
+            levels: levels.into_iter().map(|level| Arc::new(TileTree::of(level))).collect(),
+        })
     }
 
     /// The hashes of the partial tiles, lowest level first: what [`Tail::restore`] takes.
     pub(crate) fn levels(&self) -> impl Iterator<Item = &[NodeHash]> {
-        self.levels.iter().map(TileTree::hashes)
+        self.levels.iter().map(|tile| tile.hashes())
     }
 
     /// How many entries the tree has.
@@ -111,9 +116,9 @@ impl Tail {
         for level in 0u8.. {
             let at = usize::from(level);
             if self.levels.len() == at {
-                self.levels.push(TileTree::default());
+                self.levels.push(Arc::default());
             }
-            self.levels[at].push(hash);
+            Arc::make_mut(&mut self.levels[at]).push(hash);
             let Some(root) = self.levels[at].node(8, 0) else { break };
             full.push(FullTile { level, index, tree: std::mem::take(&mut self.levels[at]) });
             hash = root;
@@ -123,7 +128,7 @@ impl Tail {
     }
 
     /// The partial tile of a level, empty where the size is a multiple of that level's width.
-    pub(crate) fn partial(&self, level: u8) -> Option<&TileTree> {
+    pub(crate) fn partial(&self, level: u8) -> Option<&Arc<TileTree>> {
         self.levels.get(usize::from(level))
     }
 
