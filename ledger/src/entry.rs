@@ -13,7 +13,8 @@
 //! 0x01      one addendum
 //! ```
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, RecordId, SubjectDigest, UnixMillis};
@@ -71,19 +72,24 @@ impl Header {
         }
     }
 
-    /// The RFC 8785 text.
+    /// The RFC 8785 text: its members are sorted as they stand here, and hold no fractions.
     fn to_json(&self) -> Result<Vec<u8>> {
-        json::canonical(&json!({
-            "v": VERSION,
-            "kind": self.kind,
-            "record": self.record,
-            "issuer": self.issuer,
-            "signers": self.signers,
-            "keys": self.keys,
-            "subjects": self.subjects,
-            "refs": self.refs,
-            "received": self.received.0,
-        }))
+        #[derive(Serialize)]
+        struct Text<'a> {
+            issuer: &'a str,
+            keys: &'a [KeyId],
+            kind: &'a str,
+            received: u64,
+            record: RecordId,
+            refs: &'a [RecordId],
+            signers: &'a [KeyId],
+            subjects: &'a [SubjectDigest],
+            v: u64,
+        }
+        let Self { kind, record, issuer, signers, keys, subjects, refs, received } = self;
+        let text =
+            Text { issuer, keys, kind, received: received.0, record: *record, refs, signers, subjects, v: VERSION };
+        serde_json::to_vec(&text).map_err(|error| invalid(error.to_string()))
     }
 
     fn from_json(text: &[u8]) -> Result<Self> {

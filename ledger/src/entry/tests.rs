@@ -242,7 +242,9 @@ proptest! {
     fn an_entry_survives(header in any_header(), digest: [u8; 32]) {
         let entry = Entry { header, body: BodyDigest::from_bytes(digest) };
         let bytes = entry.encode().unwrap();
-        prop_assert_eq!(Entry::decode(&bytes).unwrap(), entry);
+        prop_assert_eq!(&Entry::decode(&bytes).unwrap(), &entry);
+        let text = entry.header.to_json().unwrap();
+        prop_assert_eq!(&json::canonical(&serde_json::from_slice(&text).unwrap()).unwrap(), &text);
     }
 
     /// One byte changed makes another entry or none: two different leaves are never the same entry.
