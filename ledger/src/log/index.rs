@@ -42,9 +42,6 @@ const PLACES_PER_ROW: u64 = 128;
 /// 256 indices are 2 KiB: a row that is written again with every append should be small.
 const INDICES_PER_CHUNK: usize = 256;
 
-/// sled kept 3.3 KB of memory a key for batches of 10,000 random keys, and little for small ones.
-const KEYS_PER_BATCH: usize = 256;
-
 /// How long a reopening waits for the readers that are under way: a page of a listing takes milliseconds.
 const READERS_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -349,16 +346,20 @@ impl Indexer {
                 rows.put(&trees.tiles, tile_row(tile.level, tile.index, half as u8).to_vec(), value);
             }
         }
-        let mut touched: Vec<[u8; 16]> = Vec::new();
+        let mut posts: Vec<([u8; 16], u64)> = Vec::new();
         for entry in entries {
             self.place(entry, &trees, &mut rows);
             let body = first_16(entry.body.as_bytes()).to_vec();
             rows.put(&trees.bodies, body, entry.index.0.to_be_bytes().to_vec());
-            for term in Term::of(entry.header) {
-                let row = row_of(&term);
-                if self.post(row, entry.index.0, &trees, &mut rows)? {
-                    touched.push(row);
-                }
+            posts.extend(Term::of(entry.header).iter().map(|term| (row_of(term), entry.index.0)));
+        }
+        // Neighbours in a tree one after another, here and below. Which of a batch's rows a crash leaves does not matter: all
+        // are written again.
+        posts.sort_unstable();
+        let mut touched: Vec<[u8; 16]> = Vec::new();
+        for (row, index) in posts {
+            if self.post(row, index, &trees, &mut rows)? {
+                touched.push(row);
             }
         }
         let (row, places) = &self.places;
@@ -375,6 +376,7 @@ impl Indexer {
                 self.chunks.clear();
             }
         }
+        rows.rows.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
         rows.write()?;
         if let Some(last) = entries.last() {
             let size = (last.index.0 + 1).to_be_bytes();
@@ -397,7 +399,16 @@ impl Indexer {
     fn post(&mut self, row: [u8; 16], index: u64, trees: &Trees, rows: &mut Rows) -> Result<bool> {
         let chunk = match self.chunks.entry(row) {
             Entry::Occupied(held) => held.into_mut(),
-            Entry::Vacant(free) => free.insert(load(trees, &row, index)?),
+            Entry::Vacant(free) => {
+                // Most terms are new: what looks for one puts it there as well.
+                let new = index.to_be_bytes();
+                let put = trees.postings.compare_and_swap(chunk_row(&row, 0), None::<&[u8]>, Some(&new));
+                if put.map_err(|source| failed(&source))?.is_ok() {
+                    free.insert(Chunk { number: 0, indices: vec![index], dirty: false });
+                    return Ok(false);
+                }
+                free.insert(load(trees, &row, index)?)
+            }
         };
         if chunk.indices.last() == Some(&index) {
             return Ok(false); // two terms of one entry that share a row
@@ -431,7 +442,7 @@ impl Chunk {
     }
 }
 
-/// Absolute puts, written in small batches a tree.
+/// Absolute puts, written one after another: each is a row of its own, and a replay writes it again.
 #[derive(Default)]
 struct Rows {
     rows: Vec<(sled::Tree, Vec<u8>, Vec<u8>)>,
@@ -443,18 +454,8 @@ impl Rows {
     }
 
     fn write(self) -> Result<()> {
-        let mut batches: HashMap<sled::IVec, (sled::Tree, sled::Batch, usize)> = HashMap::new();
         for (tree, key, value) in self.rows {
-            let (tree, batch, count) = batches.entry(tree.name()).or_insert_with(|| (tree, sled::Batch::default(), 0));
-            batch.insert(key, value);
-            *count += 1;
-            if *count == KEYS_PER_BATCH {
-                *count = 0;
-                tree.apply_batch(std::mem::take(batch)).map_err(|source| failed(&source))?;
-            }
-        }
-        for (tree, batch, _) in batches.into_values() {
-            tree.apply_batch(batch).map_err(|source| failed(&source))?;
+            tree.insert(key, value).map_err(|source| failed(&source))?;
         }
         Ok(())
     }
