@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench -p colophon-tests --bench load                      # submissions by 1 to 4,000 clients, and by batch
+//! cargo bench -p colophon-tests --bench load -- 4000 120000       # so many records by so many clients
 //! cargo bench -p colophon-tests --bench load -- --start 100000    # start-up time and memory of a log of that size
 //! cargo bench -p colophon-tests --bench load -- fill DIR 100000   # a log to read from, for `wrk` and others
 //! cargo bench -p colophon-tests --bench load -- serve DIR 8080
@@ -31,7 +32,8 @@ fn main() {
         ["serve", dir, port] => serve(Path::new(dir), port.parse().unwrap()),
         ["--start", size] => start_up(size.parse().unwrap()),
         ["--test"] => {}
-        _ => submissions(),
+        [clients, records] => submissions(&[(clients.parse().unwrap(), records.parse().unwrap())], &[]),
+        _ => submissions(&[(1, 400), (64, 8_000), (1000, 20_000), (4000, 40_000)], &[(1, 20, 1000), (4, 20, 1000)]),
     }
 }
 
@@ -97,12 +99,8 @@ impl Server {
         server
     }
 
-    /// User and system time so far: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths of a second.
     fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10)
+        processor_time(self.child.id())
     }
 
     /// The most memory that the process ever held, in MiB.
@@ -120,22 +118,31 @@ impl Drop for Server {
     }
 }
 
-fn submissions() {
+/// User and system time of a process so far: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths of a second.
+fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Rows of clients and records, then of clients, batches and records in each.
+fn submissions(singly: &[(usize, u64)], in_batches: &[(usize, u64, u64)]) {
     let dir = scratch();
     create(dir.path());
     let server = Server::start(dir.path());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    println!("| clients | records | records/s | p50 ms | p99 ms |\n|---|---|---|---|---|");
+    // The client has one thread: it shares two cores with the server.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    println!("| clients | records | records/s | p50 ms | p99 ms | µs of processors a record: server, client |");
+    println!("|---|---|---|---|---|---|");
     let mut next = 0;
-    for (clients, records) in [(1, 400), (64, 8_000), (1000, 20_000), (4000, 40_000)] {
+    for &(clients, records) in singly {
         let bodies: Vec<Vec<u8>> = (next..next + records).map(|n| cast::model_card("lab", n)).collect();
         next += records;
-        let requests = bodies.iter().map(|body| request("/api/v1/records", body)).collect();
-        let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
-        latencies.sort();
-        report(&format!("{clients}"), records, took, &latencies);
+        let requests: Vec<_> = bodies.iter().map(|body| request("/api/v1/records", body)).collect();
+        report(&format!("{clients}"), records, &measured(&runtime, &server, clients, requests));
     }
-    for (clients, batches, size) in [(1, 20, 1000), (4, 20, 1000)] {
+    for &(clients, batches, size) in in_batches {
         let mut requests = Vec::new();
         for _ in 0..batches {
             let mut lines = Vec::new();
@@ -146,17 +153,44 @@ fn submissions() {
             next += size;
             requests.push(request("/api/v1/records:batch", &lines));
         }
-        let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
-        latencies.sort();
-        report(&format!("{clients} × batches of {size}"), batches * size, took, &latencies);
+        report(
+            &format!("{clients} × batches of {size}"),
+            batches * size,
+            &measured(&runtime, &server, clients, requests),
+        );
     }
     println!("\npeak memory of the server: {} MiB", server.peak_memory());
 }
 
-fn report(clients: &str, records: u64, took: Duration, latencies: &[Duration]) {
+/// What a load took: until the last answer, for each request, and of processors on both sides.
+struct Measured {
+    took: Duration,
+    latencies: Vec<Duration>,
+    server: Duration,
+    client: Duration,
+}
+
+fn measured(runtime: &tokio::runtime::Runtime, server: &Server, clients: usize, requests: Vec<Vec<u8>>) -> Measured {
+    let times = || (server.processor_time(), processor_time(std::process::id()));
+    let before = times();
+    let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
+    let after = times();
+    latencies.sort();
+    Measured { took, latencies, server: after.0 - before.0, client: after.1 - before.1 }
+}
+
+fn report(clients: &str, records: u64, measured: &Measured) {
+    let Measured { took, latencies, server, client } = measured;
     let at = |share: usize| latencies[(latencies.len() * share / 100).min(latencies.len() - 1)].as_secs_f64() * 1e3;
     let rate = records as f64 / took.as_secs_f64();
-    println!("| {clients} | {records} | {rate:.0} | {:.1} | {:.1} |", at(50), at(99));
+    let each = |time: &Duration| time.as_secs_f64() * 1e6 / records as f64;
+    println!(
+        "| {clients} | {records} | {rate:.0} | {:.1} | {:.1} | {:.0}, {:.0} |",
+        at(50),
+        at(99),
+        each(server),
+        each(client)
+    );
 }
 
 fn request(path: &str, body: &[u8]) -> Vec<u8> {

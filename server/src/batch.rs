@@ -25,7 +25,7 @@ use ledger::error::Kind;
 use ledger::log::{Sequenced, Ticket, Validated, Wait};
 use ledger::record::limits::MAX_ENVELOPE;
 use ledger::{Code, Error};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::mpsc;
 use warp::Reply;
 
@@ -34,7 +34,7 @@ use crate::body::{Held, Takes, heavy};
 use crate::connection::Peer;
 use crate::limits::Origin;
 use crate::problem::{Answer, Problem};
-use crate::receipt::{self, Submitted, Until};
+use crate::receipt::{self, Outcome, Submitted, Until};
 use crate::route::content;
 use crate::submit::{has_room, until, validate};
 
@@ -187,12 +187,12 @@ impl Job {
 
     async fn enqueue(
         &self,
-        validated: Validated,
+        mut validated: Validated,
         structural: &mut Vec<Awaited>,
     ) -> Result<(Submitted, Awaited), Problem> {
         self.app.limits.submit_signed(self.origin, validated.signers())?;
         let is_structural = validated.record().kind.is_structural();
-        let submitted = Submitted::from(&validated);
+        let submitted = Submitted::of(&mut validated);
         let ticket = self.ticket(validated).await?;
         let awaited: Awaited = receipt::sequenced(ticket).boxed().shared();
         if is_structural {
@@ -224,6 +224,21 @@ fn check(app: &App, body: Bytes) -> Result<Validated, Problem> {
     Ok(app.log.validate(body)?)
 }
 
+/// What is said of one line: of an outcome or of a problem.
+fn said(number: usize, status: hyper::StatusCode, document: &impl Serialize) -> Bytes {
+    #[derive(Serialize)]
+    struct Said<'a, D> {
+        line: usize,
+        http: u16,
+        #[serde(flatten)]
+        document: &'a D,
+    }
+    // It cannot fail: every key in it is a text.
+    let mut line = serde_json::to_vec(&Said { line: number, http: status.as_u16(), document }).unwrap_or_default();
+    line.push(b'\n');
+    line.into()
+}
+
 /// Answers the lines in order.
 async fn answer(
     app: Arc<App>,
@@ -238,18 +253,12 @@ async fn answer(
         Until::Published => Some(app.options.receipt_deadline),
     };
     while let Some((number, step)) = steps.recv().await {
-        let (status, mut document) = match finish(&app, step, &mut patience).await {
-            Ok((status, document)) => (status, document),
-            Err(problem) => {
-                let document = problem.to_json();
-                (problem.status(), document.as_object().cloned().unwrap_or_default())
-            }
+        let line = match finish(&app, step, &mut patience).await {
+            Ok((status, outcome)) => said(number, status, &outcome),
+            Err(problem) => said(number, problem.status(), &problem.to_json()),
         };
-        document.insert("line".into(), number.into());
-        document.insert("http".into(), status.as_u16().into());
         peer.moved();
-        let line = format!("{}\n", Value::Object(document));
-        if answers.send(line.into()).await.is_err() {
+        if answers.send(line).await.is_err() {
             return;
         }
     }
@@ -259,7 +268,7 @@ async fn finish(
     app: &App,
     step: Step,
     patience: &mut Option<Duration>,
-) -> Result<(hyper::StatusCode, serde_json::Map<String, Value>), Problem> {
+) -> Result<(hyper::StatusCode, Outcome), Problem> {
     let (submitted, awaited) = match step {
         Step::Submitted(submitted, awaited) => (submitted, awaited),
         Step::Refused(problem) => return Err(problem),
@@ -275,7 +284,7 @@ async fn finish(
             view
         }
     };
-    receipt::answer(app, &submitted, &sequenced, view.as_deref())
+    receipt::answer(app, submitted, &sequenced, view.as_deref())
 }
 
 #[cfg(test)]

@@ -63,10 +63,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
     // What is asked most comes first: each route that does not match costs a little.
-    let known = tiles::routes(&app)
-        .or(manifests::routes(&app))
+    let known = submit::routes(&app)
+        .or(tiles::routes(&app))
         .unify()
-        .or(submit::routes(&app))
+        .or(manifests::routes(&app))
         .unify()
         .or(records::routes(&app))
         .unify()

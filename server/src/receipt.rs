@@ -18,8 +18,9 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
 use ledger::ids::{BodyDigest, LeafIndex, RecordId};
 use ledger::log::{Published, Sequenced, Ticket, Validated};
+use ledger::record::lint::Finding;
 use ledger::{Code, Error};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::body::within;
@@ -39,30 +40,94 @@ pub(crate) enum Until {
 }
 
 /// What is known of a submission before it has an index.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Submitted {
-    pub(crate) record: RecordId,
-    pub(crate) digest: BodyDigest,
-    pub(crate) warnings: Value,
+    record: RecordId,
+    digest: BodyDigest,
+    warnings: Vec<Finding>,
 }
 
-impl From<&Validated> for Submitted {
-    fn from(validated: &Validated) -> Self {
-        Self { record: validated.id(), digest: validated.body_digest(), warnings: warnings(validated) }
+impl Submitted {
+    /// Takes along what lint had to say, which the log itself has no use for. It never blocks a record.
+    pub(crate) fn of(validated: &mut Validated) -> Self {
+        let (record, digest) = (validated.id(), validated.body_digest());
+        Self { record, digest, warnings: validated.take_warnings() }
     }
 }
 
-/// What lint has to say about a record. It never blocks one.
-fn warnings(validated: &Validated) -> Value {
-    json!(validated.warnings())
+/// The document that answers a submission.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    status: &'static str,
+    index: String,
+    record: RecordId,
+    digest: BodyDigest,
+    duplicate: bool,
+    #[serde(flatten)]
+    proof: Proof,
+    warnings: Vec<Finding>,
+    pub(crate) links: Links,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Proof {
+    Receipt {
+        entry: String,
+        receipt: String,
+    },
+    /// Said as a problem says it.
+    NotYet {
+        code: &'static str,
+        title: &'static str,
+        hint: &'static str,
+    },
+}
+
+/// Where to read on about an entry.
+#[derive(Debug, Serialize)]
+pub(crate) struct Links {
+    pub(crate) record: String,
+    bundle: String,
+    receipt: String,
+    page: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<String>,
+}
+
+impl Links {
+    pub(crate) fn of(app: &App, index: LeafIndex) -> Self {
+        let record = app.link(&format!("/api/v1/records/{index}"));
+        let (bundle, receipt) = (format!("{record}/bundle"), format!("{record}/receipt"));
+        Self { record, bundle, receipt, page: app.link(&format!("/r/{index}")), status: None, body: None }
+    }
 }
 
 /// Waits for the sequencer's answer.
 pub(crate) async fn sequenced(ticket: Ticket) -> Result<Sequenced, Error> {
-    within(SEQUENCER_DEADLINE, ticket.wait()).await.unwrap_or_else(|| {
-        let detail = "the outcome is not known yet; a repeated record gets the same index";
-        Err(Error::new(Code::Overloaded, detail))
-    })
+    within(SEQUENCER_DEADLINE, ticket.wait()).await.unwrap_or_else(|| Err(unknown()))
+}
+
+/// Waits for a published checkpoint for so long, then for the index alone. One wait and not one for each: it costs every
+/// submission a turn of its connection.
+pub(crate) async fn published(mut ticket: Ticket, patience: Duration) -> Result<Sequenced, Error> {
+    for patience in [patience, SEQUENCER_DEADLINE] {
+        let answer = within(patience, ticket.answered()).await;
+        match (answer, ticket.sequenced()) {
+            (Some(Ok(published)), _) => return Ok(published),
+            // Also where the log stops before it publishes.
+            (_, Some(sequenced)) => return Ok(sequenced.clone()),
+            (Some(refused), None) => return refused,
+            (None, None) => {}
+        }
+    }
+    Err(unknown())
+}
+
+fn unknown() -> Error {
+    Error::new(Code::Overloaded, "the outcome is not known yet; a repeated record gets the same index")
 }
 
 /// Waits for a view that covers an entry, for as long as the server was told to. `None` when it waited in vain.
@@ -82,49 +147,30 @@ pub(crate) async fn covering(app: &App, index: LeafIndex, patience: Duration) ->
 /// The answer about a record that has its index.
 pub(crate) fn answer(
     app: &App,
-    submitted: &Submitted,
+    submitted: Submitted,
     sequenced: &Sequenced,
     view: Option<&Published>,
-) -> Result<(StatusCode, Map<String, Value>), Problem> {
+) -> Result<(StatusCode, Outcome), Problem> {
     let index = sequenced.index;
-    let mut document = Map::new();
-    document.insert("index".into(), index.to_string().into());
-    document.insert("record".into(), submitted.record.to_hex().into());
-    document.insert("digest".into(), submitted.digest.to_hex().into());
-    document.insert("duplicate".into(), sequenced.duplicate.into());
-    document.insert("warnings".into(), submitted.warnings.clone());
-    let mut links = links(app, index);
-    let Some(view) = view else {
-        links.insert("status".into(), app.link(&format!("/api/v1/records/{index}/receipt")).into());
-        document.insert("links".into(), links.into());
-        document.insert("status".into(), "sequenced".into());
-        document.insert("code".into(), Code::AwaitingWitnesses.as_str().into());
-        document.insert("title".into(), Code::AwaitingWitnesses.title().into());
-        document.insert("hint".into(), Code::AwaitingWitnesses.hint().into());
-        return Ok((StatusCode::ACCEPTED, document));
+    let mut links = Links::of(app, index);
+    let (http, status, proof) = if let Some(view) = view {
+        let entry = match &sequenced.entry {
+            Some(entry) => entry.clone(),
+            None => {
+                let missing = || Error::new(Code::StoreCorrupt, format!("entry {index} cannot be read"));
+                app.log.entry(view, index)?.ok_or_else(missing)?.bytes
+            }
+        };
+        let receipt = String::from_utf8_lossy(&app.log.receipt(view, index)?.encode()).into_owned();
+        let http = if sequenced.duplicate { StatusCode::OK } else { StatusCode::CREATED };
+        (http, "published", Proof::Receipt { entry: STANDARD.encode(&entry), receipt })
+    } else {
+        links.status = Some(links.receipt.clone());
+        let code = Code::AwaitingWitnesses;
+        let proof = Proof::NotYet { code: code.as_str(), title: code.title(), hint: code.hint() };
+        (StatusCode::ACCEPTED, "sequenced", proof)
     };
-    let entry = match &sequenced.entry {
-        Some(entry) => entry.clone(),
-        None => {
-            let missing = || Error::new(Code::StoreCorrupt, format!("entry {index} cannot be read"));
-            app.log.entry(view, index)?.ok_or_else(missing)?.bytes
-        }
-    };
-    let receipt = String::from_utf8_lossy(&app.log.receipt(view, index)?.encode()).into_owned();
-    document.insert("links".into(), links.into());
-    document.insert("status".into(), "published".into());
-    document.insert("entry".into(), STANDARD.encode(&entry).into());
-    document.insert("receipt".into(), receipt.into());
-    Ok((if sequenced.duplicate { StatusCode::OK } else { StatusCode::CREATED }, document))
-}
-
-/// Where to read on about an entry.
-pub(crate) fn links(app: &App, index: LeafIndex) -> Map<String, Value> {
-    let record = app.link(&format!("/api/v1/records/{index}"));
-    let mut links = Map::new();
-    links.insert("bundle".into(), format!("{record}/bundle").into());
-    links.insert("receipt".into(), format!("{record}/receipt").into());
-    links.insert("page".into(), app.link(&format!("/r/{index}")).into());
-    links.insert("record".into(), record.into());
-    links
+    let Submitted { record, digest, warnings } = submitted;
+    let duplicate = sequenced.duplicate;
+    Ok((http, Outcome { status, index: index.to_string(), record, digest, duplicate, proof, warnings, links }))
 }

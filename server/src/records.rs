@@ -15,8 +15,8 @@ use ledger::ids::{LeafIndex, RecordId, decimal};
 use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
 use ledger::record::dsse::Envelope;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -27,7 +27,7 @@ use crate::body::heavy;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::{Query, encode};
-use crate::receipt::links;
+use crate::receipt::Links;
 use crate::route::{ASK_AGAIN, answering, content, json, query, reads, tagged, with};
 use crate::tiles::held_body;
 
@@ -77,16 +77,16 @@ struct Summary {
     received: String,
     digest: String,
     entry: String,
-    links: Map<String, Value>,
+    links: Links,
 }
 
 impl Summary {
     fn of(app: &App, entry: &EntryView) -> Self {
         let header = &entry.header;
         let digest = entry.body.to_hex();
-        let mut links = links(app, entry.index);
+        let mut links = Links::of(app, entry.index);
         let addendum = format!("/addenda/{}/{}/{digest}", &digest[..2], &digest[2..4]);
-        links.insert("body".into(), app.link(&addendum).into());
+        links.body = Some(app.link(&addendum));
         Self {
             index: entry.index.to_string(),
             record: header.record.to_hex(),

@@ -9,7 +9,6 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use ledger::log::{Validated, Wait};
 use ledger::record::limits::MAX_ENVELOPE;
 use ledger::{Code, Error};
-use serde_json::{Map, Value};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -21,7 +20,7 @@ use crate::connection::Peer;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
-use crate::receipt::{self, Submitted, Until};
+use crate::receipt::{self, Outcome, Submitted, Until};
 use crate::route::{answering, json, query, with};
 
 /// From this size on an envelope is checked where it holds nobody up: 32 KiB of JSON and a signature take about 0.3 ms.
@@ -54,23 +53,25 @@ where
         has_room(&app, length)
     };
     let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
-    let validated = validate(&app, held.bytes.clone()).await?;
+    let mut validated = validate(&app, held.bytes.clone()).await?;
     app.limits.submit_signed(origin, validated.signers())?;
-    let submitted = Submitted::from(&validated);
-    let sequenced = receipt::sequenced(app.log.submit(validated, Wait::Sequenced)?).await?;
+    let submitted = Submitted::of(&mut validated);
+    let until = until?;
+    let wait = if until == Until::Published { Wait::Published } else { Wait::Sequenced };
+    let ticket = app.log.submit(validated, wait)?;
+    // From here on the queue's own limit counts the body.
     drop(held);
-    let view = match until? {
-        Until::Sequenced => None,
-        Until::Published => receipt::covering(&app, sequenced.index, app.options.receipt_deadline).await,
+    let sequenced = match until {
+        Until::Sequenced => receipt::sequenced(ticket).await?,
+        Until::Published => receipt::published(ticket, app.options.receipt_deadline).await?,
     };
-    let (status, document) = receipt::answer(&app, &submitted, &sequenced, view.as_deref())?;
-    respond(status, document)
+    let (status, outcome) = receipt::answer(&app, submitted, &sequenced, sequenced.published.as_deref())?;
+    respond(status, &outcome)
 }
 
-fn respond(status: StatusCode, document: Map<String, Value>) -> Answer {
-    let record = document.get("links").and_then(|links| links.get("record")).and_then(Value::as_str);
-    let location = record.and_then(|link| HeaderValue::from_str(link).ok());
-    let mut response = json("no-store", &document)?;
+fn respond(status: StatusCode, outcome: &Outcome) -> Answer {
+    let location = HeaderValue::from_str(&outcome.links.record).ok();
+    let mut response = json("no-store", outcome)?;
     *response.status_mut() = status;
     if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, location);

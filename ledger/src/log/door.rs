@@ -66,9 +66,9 @@ impl Validated {
         &self.header.signers
     }
 
-    /// What lint has to say. Warnings never block.
-    pub fn warnings(&self) -> &[Finding] {
-        &self.warnings
+    /// Takes what lint has to say, for whoever submitted. Warnings never block.
+    pub fn take_warnings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// The entry's header, received at `received`.

@@ -33,7 +33,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -54,7 +54,7 @@ pub use self::records::ViewRecords;
 pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
-use self::queue::{Pending, Queue};
+use self::queue::{Answer, Pending, Queue};
 use self::tail::Tail;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
@@ -97,12 +97,23 @@ pub struct Sequenced {
 #[derive(Debug)]
 pub struct Ticket {
     answer: oneshot::Receiver<Result<Sequenced>>,
+    sequenced: Arc<OnceLock<Sequenced>>,
 }
 
 impl Ticket {
     /// Waits for the answer.
     pub async fn wait(self) -> Result<Sequenced> {
         self.answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Waits for the answer, and can be given up and asked again.
+    pub async fn answered(&mut self) -> Result<Sequenced> {
+        (&mut self.answer).await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// What is known while a checkpoint is waited for: the index, once the record is durable.
+    pub fn sequenced(&self) -> Option<&Sequenced> {
+        self.sequenced.get()
     }
 
     /// Waits for the answer on a thread that may block.
@@ -202,9 +213,11 @@ impl Log {
         if self.is_read_only() {
             return Err(full());
         }
-        let (answer, receiver) = oneshot::channel();
-        self.shared.queue.push(Pending { validated, wait, answer })?;
-        Ok(Ticket { answer: receiver })
+        let (sender, answer) = oneshot::channel();
+        let sequenced = Arc::new(OnceLock::new());
+        let answers = Answer::twice(sender, Arc::clone(&sequenced));
+        self.shared.queue.push(Pending { validated: Box::new(validated), wait, answer: answers })?;
+        Ok(Ticket { answer, sequenced })
     }
 
     /// Whether a body of this length would be let in now. Asked before the body is read.

@@ -66,6 +66,7 @@ impl Publisher {
             };
             if let Err(error) = self.take(first, work) {
                 self.shared.stop(error);
+                self.answer();
             }
         }
         if self.shared.fatal.borrow().is_some() || self.waits() {
@@ -242,11 +243,15 @@ impl Publisher {
 
     /// Answers everybody whom the published checkpoint covers.
     fn answer(&mut self) {
-        let Some(view) = self.shared.published.borrow().clone() else { return };
-        for mut waiting in self.waiting.extract_if(.., |waiting| view.size.covers(waiting.sequenced.index)) {
-            waiting.sequenced.published = Some(Arc::clone(&view));
-            // The one who asked may have gone.
-            let _ = waiting.answer.send(Ok(waiting.sequenced));
+        if let Some(view) = self.shared.published.borrow().clone() {
+            for mut waiting in self.waiting.extract_if(.., |waiting| view.size.covers(waiting.sequenced.index)) {
+                waiting.sequenced.published = Some(Arc::clone(&view));
+                waiting.answer.send(Ok(waiting.sequenced));
+            }
+        }
+        if self.shared.fatal.borrow().is_some() {
+            // No checkpoint comes any more. Their records are durable, which they can see without an answer.
+            self.waiting.clear();
         }
     }
 

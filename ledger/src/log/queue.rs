@@ -1,7 +1,7 @@
 //! The door to the sequencer: a bounded queue of validated submissions.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -34,9 +34,41 @@ pub enum Wait {
 /// A submission on its way, with the one who waits for it.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) validated: Validated,
+    /// On the heap: it moves through two queues.
+    pub(super) validated: Box<Validated>,
     pub(super) wait: Wait,
-    pub(super) answer: oneshot::Sender<Result<Sequenced>>,
+    pub(super) answer: Answer,
+}
+
+/// Where a submission is answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    sender: oneshot::Sender<Result<Sequenced>>,
+    /// For whoever stops waiting for a checkpoint: what was decided before there is one.
+    sequenced: Option<Arc<OnceLock<Sequenced>>>,
+}
+
+impl Answer {
+    /// Answers once, and says nothing before.
+    pub(super) fn once(sender: oneshot::Sender<Result<Sequenced>>) -> Self {
+        Self { sender, sequenced: None }
+    }
+
+    /// Answers once, and says before that what was decided, if that comes first.
+    pub(super) fn twice(sender: oneshot::Sender<Result<Sequenced>>, sequenced: Arc<OnceLock<Sequenced>>) -> Self {
+        Self { sender, sequenced: Some(sequenced) }
+    }
+
+    pub(super) fn send(self, outcome: Result<Sequenced>) {
+        // The one who asked may have gone.
+        let _ = self.sender.send(outcome);
+    }
+
+    pub(super) fn note(&self, sequenced: &Sequenced) {
+        if let Some(place) = &self.sequenced {
+            let _ = place.set(sequenced.clone());
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +113,7 @@ impl Queue {
         if waiting.pending.is_empty() && waiting.closed {
             return None;
         }
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(waiting.pending.len().min(BATCH_RECORDS));
         let mut bytes = 0;
         while batch.len() < BATCH_RECORDS {
             let Some(next) = waiting.pending.front() else { break };

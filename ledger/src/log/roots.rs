@@ -19,7 +19,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::sync::{oneshot, watch};
 
-use super::queue::Pending;
+use super::queue::{Answer, Pending};
 use super::reader::ViewNodes;
 use super::{Log, Published, Sequenced, Shared, Term, Validated, Wait};
 use crate::engine::Engine;
@@ -400,7 +400,8 @@ impl Keeper {
             return Ok(());
         };
         let (answer, receiver) = oneshot::channel();
-        if self.shared.queue.push(Pending { validated, wait: Wait::Sequenced, answer }).is_ok() {
+        let validated = Box::new(validated);
+        if self.shared.queue.push(Pending { validated, wait: Wait::Sequenced, answer: Answer::once(answer) }).is_ok() {
             self.sent = Some(Sent::Waiting(receiver));
         }
         Ok(())

@@ -9,14 +9,13 @@ use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use super::clock::Timekeeper;
 use super::erasing::erasable;
 use super::index::is_full;
 use super::open::refused;
 use super::publisher::Work;
-use super::queue::{Pending, Wait};
+use super::queue::{Answer, Pending, Wait};
 use super::{Sequenced, Shared, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
@@ -65,7 +64,7 @@ pub(super) struct BatchEntry {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) sequenced: Sequenced,
-    pub(super) answer: oneshot::Sender<Result<Sequenced>>,
+    pub(super) answer: Answer,
 }
 
 /// The sequencer's own state: what is committed, and what the index may not know yet.
@@ -161,7 +160,7 @@ impl Sequencer {
             Vec::new()
         };
         let renew = now.0.saturating_sub(self.renewed.0) >= RENEW_EVERY;
-        let draft = self.decide(batch, now)?;
+        let mut draft = self.decide(batch, now)?;
         if draft.entries.is_empty() && !(renew && self.head.is_some()) {
             // Nothing to commit. The publisher knows which of the known records are published.
             let waiting = now_or_later(draft.settled);
@@ -177,7 +176,7 @@ impl Sequencer {
             }
         };
         let first = LeafIndex(self.size().0);
-        let plan = CommitPlan { first, entries: draft.planned.clone(), head: head.clone() };
+        let plan = CommitPlan { first, entries: std::mem::take(&mut draft.planned), head: head.clone() };
 
         // A crash up to the guard's swap inside of `commit` leaves the log as it was; after it, as it will be.
         match self.shared.engine.commit(&plan, self.head.as_ref().map(|(_, version)| *version)) {
@@ -242,7 +241,7 @@ impl Sequencer {
             let known = match self.find(&validated.id(), validated.signers(), &in_batch) {
                 Ok(known) => known,
                 Err(error) => {
-                    let _ = answer.send(Err(Error::new(Code::Stopping, error.to_string())));
+                    answer.send(Err(Error::new(Code::Stopping, error.to_string())));
                     fail(draft, &Error::new(Code::Stopping, error.to_string()));
                     return Err(error);
                 }
@@ -259,7 +258,6 @@ impl Sequencer {
                 continue;
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
-            let header = validated.header_at(now);
             let admitted =
                 draft.state.admit(validated.record(), index, now).and_then(|()| match validated.record().predicate {
                     Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
@@ -268,20 +266,18 @@ impl Sequencer {
                     }
                     _ => Ok(()),
                 });
-            let entry = match admitted {
-                Ok(()) => Entry { header, body: validated.body_digest() }.encode().map(|bytes| (bytes, validated)),
-                Err(error) => Err(error),
-            };
-            let (bytes, validated) = match entry {
-                Ok(entry) => entry,
+            let encoded = admitted.and_then(|()| {
+                let entry = Entry { header: validated.header_at(now), body: validated.body_digest() };
+                Ok((entry.encode()?, entry.header))
+            });
+            let (bytes, header) = match encoded {
+                Ok(encoded) => encoded,
                 Err(error) => {
                     self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
-                    // The one who asked may have gone.
-                    let _ = answer.send(Err(error));
+                    answer.send(Err(error));
                     continue;
                 }
             };
-            let header = validated.header_at(now);
             if State::concerns(&header) {
                 Arc::make_mut(&mut draft.state).apply(index, &header, Some(validated.record()));
             }
@@ -373,9 +369,11 @@ fn now_or_later(waiting: impl IntoIterator<Item = (Wait, Waiting)>) -> Vec<Waiti
     let mut later = Vec::new();
     for (wait, waiting) in waiting {
         match wait {
-            // The one who asked may have gone.
-            Wait::Sequenced => drop(waiting.answer.send(Ok(waiting.sequenced))),
-            Wait::Published => later.push(waiting),
+            Wait::Sequenced => waiting.answer.send(Ok(waiting.sequenced)),
+            Wait::Published => {
+                waiting.answer.note(&waiting.sequenced);
+                later.push(waiting);
+            }
         }
     }
     later
@@ -392,13 +390,13 @@ pub(super) fn give_or_take(outcome: Result<(), EngineError>) -> Result<bool> {
 
 fn refuse(batch: Vec<Pending>, error: &Error) {
     for pending in batch {
-        let _ = pending.answer.send(Err(error.clone()));
+        pending.answer.send(Err(error.clone()));
     }
 }
 
 fn fail(draft: Draft, error: &Error) {
     for (_, waiting) in draft.waiting.into_iter().chain(draft.settled) {
-        let _ = waiting.answer.send(Err(error.clone()));
+        waiting.answer.send(Err(error.clone()));
     }
 }
 

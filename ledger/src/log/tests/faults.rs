@@ -55,6 +55,39 @@ impl Broken {
 }
 
 #[test]
+fn who_waits_for_a_checkpoint_knows_the_index_meanwhile_and_hears_when_none_will_come() {
+    // Nobody holds this witness's key.
+    let witness = crate::note::Cosigner::from_seed(crate::note::KeyName::parse("w.example").unwrap(), [9; 32]).unwrap();
+    let (own, other) = (testing::log_signer(), witness.verifier_key());
+    let policy = format!("log {}\nwitness w {other}\nquorum w\n", own.verifier_key());
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        dir: dir.path().to_owned(),
+        guard_dir: None,
+        origin: testing::origin(),
+        signers: Signers { log: own, clock: testing::clock_signer() },
+        policy: crate::note::Policy::parse(policy.as_bytes()).unwrap(),
+    };
+    let engine = Arc::new(FailingEngine::new(MemoryEngine::new(testing::ORIGIN)));
+    let clock = Arc::new(ManualClock::at(UnixMillis(1_772_366_400_000)));
+    let log = start(engine.clone(), options, clock).unwrap();
+    let send = |body: Vec<u8>| log.submit(log.validate(Bytes::from(body)).unwrap(), Wait::Published).unwrap();
+
+    let waits = send(testing::genesis());
+    while waits.sequenced().is_none() {
+        std::thread::yield_now();
+    }
+    let known = waits.sequenced().unwrap();
+    assert_eq!((known.index, known.duplicate, known.published.is_none()), (LeafIndex(0), false, true));
+
+    engine.fail(Step::Guard, Outcome::Lost, Times::Once);
+    assert_eq!(code(send(testing::party("lab", &["partner"])).wait_blocking()), Code::Stopping);
+    // The log is not closed: it serves what it has, and nobody waits for what will not come.
+    assert_eq!(code(waits.wait_blocking()), Code::Stopping);
+    assert!(log.close().is_err());
+}
+
+#[test]
 fn f17_each_storage_step_of_a_commit_broken_in_two_ways() {
     for (step, outcome, advances, stops) in [
         // Body or journal append: the batch fails; if it was the sync, the process stops.
