@@ -62,14 +62,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Everything that this server answers.
 pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let pages = Arc::new(pages::Pages::new(Arc::clone(&app)));
-    // What is asked most comes first: each route that does not match costs a little.
-    let known = submit::routes(&app)
-        .or(tiles::routes(&app))
-        .unify()
-        .or(manifests::routes(&app))
-        .unify()
-        .or(records::routes(&app))
-        .unify()
+    let rest = records::routes(&app)
         .or(index::routes(&app))
         .unify()
         .or(uploads::routes(&app))
@@ -83,7 +76,12 @@ pub fn routes(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(operation::routes(&app))
         .unify()
         .or(pages::of_pages(&pages))
-        .unify();
+        .unify()
+        .boxed();
+    // What is asked most comes first and stands on top: each route that does not match costs a little, and so does each `or`
+    // above one that does.
+    let known =
+        submit::routes(&app).or(tiles::routes(&app)).unify().or(manifests::routes(&app)).unify().or(rest).unify();
     pages::dressed(&pages, one_spelling().and(known).recover(nothing_here).unify().boxed())
 }
 
