@@ -58,7 +58,7 @@ same_roots "two threads"
 /usr/bin/time -f '%e %U %S' -o "$times" dd if=/dev/zero of="$folder/zeros" bs=256K count="$((keys * 90 / 262144 + 1))" 2> /dev/null
 rm -f "$folder/zeros"
 awk '{ printf "| as many bytes through `dd` | %.1f | %.1f + %.1f | | | | |\n", $1, $2, $3 }' "$times"
-measured "the same without rows" "$keys" keys "${binary[@]}" --threads 2 --no-meta
+measured "digests, binary, without rows, 2 threads" "$keys" keys "${binary[@]}" --threads 2 --no-meta
 bytes=$(find "$out" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 unique=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["keyspaces"][0]["n"])' "$out/manifest.json")
 

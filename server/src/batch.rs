@@ -233,10 +233,10 @@ fn said(number: usize, status: hyper::StatusCode, document: &impl Serialize) -> 
         #[serde(flatten)]
         document: &'a D,
     }
-    // It cannot fail: every key in it is a text.
-    let mut line = serde_json::to_vec(&Said { line: number, http: status.as_u16(), document }).unwrap_or_default();
-    line.push(b'\n');
-    line.into()
+    // It cannot fail: every key in it is a text. If it did, the line would still be one of the answer.
+    let said = serde_json::to_string(&Said { line: number, http: status.as_u16(), document });
+    let said = said.unwrap_or_else(|error| Problem::new(Code::Internal, error.to_string()).to_json().to_string());
+    format!("{said}\n").into()
 }
 
 /// Answers the lines in order.

@@ -138,6 +138,7 @@ async fn metrics(app: Arc<App>) -> Answer {
     metrics.total("colophon_log_duplicates_total", counters.duplicates);
     metrics.total("colophon_log_refused_total", counters.refused);
     metrics.gauge("colophon_log_queued", counters.queued as f64);
+    metrics.gauge("colophon_log_waiting", counters.waiting as f64);
     metrics.gauge("colophon_log_read_only", f64::from(u8::from(app.log.is_read_only())));
     metrics.gauge("colophon_log_size", app.log.published().map_or(0.0, |view| view.size.0 as f64));
     if let Ok(age) = newest_checkpoint(&app) {

@@ -110,20 +110,22 @@ pub(crate) async fn sequenced(ticket: Ticket) -> Result<Sequenced, Error> {
     within(SEQUENCER_DEADLINE, ticket.wait()).await.unwrap_or_else(|| Err(unknown()))
 }
 
-/// Waits for a published checkpoint for so long, then for the index alone. One wait and not one for each: it costs every
+/// Waits for a published checkpoint, and if none comes for the index alone. Nothing wakes it in between: that would cost every
 /// submission a turn of its connection.
-pub(crate) async fn published(mut ticket: Ticket, patience: Duration) -> Result<Sequenced, Error> {
-    for patience in [patience, SEQUENCER_DEADLINE] {
-        let answer = within(patience, ticket.answered()).await;
-        match (answer, ticket.sequenced()) {
-            (Some(Ok(published)), _) => return Ok(published),
-            // Also where the log stops before it publishes.
-            (_, Some(sequenced)) => return Ok(sequenced.clone()),
-            (Some(refused), None) => return refused,
-            (None, None) => {}
-        }
+pub(crate) async fn published(app: &App, mut ticket: Ticket) -> Result<Sequenced, Error> {
+    let mut fatal = app.log.subscribe_fatal();
+    let answered = tokio::select! {
+        biased;
+        answered = ticket.answered() => Some(answered),
+        _ = fatal.wait_for(Option::is_some) => None,
+        () = tokio::time::sleep(app.options.receipt_deadline) => None,
+    };
+    match answered {
+        Some(Ok(sequenced)) => Ok(sequenced),
+        // Of a record that is durable, though the log stopped before it was published, the index is known.
+        Some(Err(error)) => ticket.noted().ok_or(error),
+        None => within(SEQUENCER_DEADLINE, ticket.decided()).await.unwrap_or_else(|| Err(unknown())),
     }
-    Err(unknown())
 }
 
 fn unknown() -> Error {

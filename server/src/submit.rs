@@ -63,7 +63,7 @@ where
     drop(held);
     let sequenced = match until {
         Until::Sequenced => receipt::sequenced(ticket).await?,
-        Until::Published => receipt::published(ticket, app.options.receipt_deadline).await?,
+        Until::Published => receipt::published(&app, ticket).await?,
     };
     let (status, outcome) = receipt::answer(&app, submitted, &sequenced, sequenced.published.as_deref())?;
     respond(status, &outcome)

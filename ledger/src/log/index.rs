@@ -298,6 +298,11 @@ impl Trees {
         if !self.postings.contains_key(chunk_row(row, 0)).map_err(|source| failed(&source))? {
             return Ok(None);
         }
+        self.last_of_known(row)
+    }
+
+    /// The last chunk of a term that has some.
+    fn last_of_known(&self, row: &[u8; 16]) -> Result<Option<Chunk>> {
         let Some(found) = self.postings.scan_prefix(row).next_back() else { return Ok(None) };
         let (key, value) = found.map_err(|source| failed(&source))?;
         let number = key.last_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
@@ -353,8 +358,8 @@ impl Indexer {
             rows.put(&trees.bodies, body, entry.index.0.to_be_bytes().to_vec());
             posts.extend(Term::of(entry.header).iter().map(|term| (row_of(term), entry.index.0)));
         }
-        // Neighbours in a tree one after another, here and below. Which of a batch's rows a crash leaves does not matter: all
-        // are written again.
+        // Each tree in its order, here and below. Which of a batch's rows a crash leaves does not matter: all are written
+        // again.
         posts.sort_unstable();
         let mut touched: Vec<[u8; 16]> = Vec::new();
         for (row, index) in posts {
@@ -426,7 +431,7 @@ impl Indexer {
 /// The end of a term's row below `index`. A replay finds rows that an earlier run already wrote: what stands at or above
 /// `index` is dropped, so that applying an entry twice is the same as applying it once.
 fn load(trees: &Trees, row: &[u8; 16], index: u64) -> Result<Chunk> {
-    while let Some(mut chunk) = trees.last_chunk(row)? {
+    while let Some(mut chunk) = trees.last_of_known(row)? {
         chunk.indices.retain(|earlier| *earlier < index);
         if !chunk.indices.is_empty() || chunk.number == 0 {
             return Ok(chunk);

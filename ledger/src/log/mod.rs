@@ -33,7 +33,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -97,7 +97,7 @@ pub struct Sequenced {
 #[derive(Debug)]
 pub struct Ticket {
     answer: oneshot::Receiver<Result<Sequenced>>,
-    sequenced: Arc<OnceLock<Sequenced>>,
+    decided: oneshot::Receiver<Sequenced>,
 }
 
 impl Ticket {
@@ -106,14 +106,23 @@ impl Ticket {
         self.answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Waits for the answer, and can be given up and asked again.
+    /// Waits for the answer. Can be given up and called again as long as it did not answer.
     pub async fn answered(&mut self) -> Result<Sequenced> {
         (&mut self.answer).await.unwrap_or_else(|_| Err(gone()))
     }
 
-    /// What is known while a checkpoint is waited for: the index, once the record is durable.
-    pub fn sequenced(&self) -> Option<&Sequenced> {
-        self.sequenced.get()
+    /// What was decided so far, though the submission waits for a checkpoint.
+    pub fn noted(&mut self) -> Option<Sequenced> {
+        self.decided.try_recv().ok()
+    }
+
+    /// Waits for the index alone, though the submission waits for a checkpoint. Not after it answered.
+    pub async fn decided(self) -> Result<Sequenced> {
+        match self.decided.await {
+            Ok(sequenced) => Ok(sequenced),
+            // Refused, or published at once.
+            Err(_) => self.answer.await.unwrap_or_else(|_| Err(gone())),
+        }
     }
 
     /// Waits for the answer on a thread that may block.
@@ -133,8 +142,10 @@ pub struct Counters {
     pub duplicates: u64,
     /// Submissions that the sequencer refused.
     pub refused: u64,
-    /// Submissions that wait.
+    /// Submissions that wait for the sequencer.
     pub queued: u64,
+    /// Submissions that are durable and wait for a checkpoint.
+    pub waiting: u64,
 }
 
 /// A running log.
@@ -183,6 +194,7 @@ struct AtomicCounters {
     commits: AtomicU64,
     duplicates: AtomicU64,
     refused: AtomicU64,
+    waiting: AtomicU64,
 }
 
 impl Log {
@@ -214,10 +226,10 @@ impl Log {
             return Err(full());
         }
         let (sender, answer) = oneshot::channel();
-        let sequenced = Arc::new(OnceLock::new());
-        let answers = Answer::twice(sender, Arc::clone(&sequenced));
-        self.shared.queue.push(Pending { validated: Box::new(validated), wait, answer: answers })?;
-        Ok(Ticket { answer, sequenced })
+        let (noted, decided) = oneshot::channel();
+        let pending = Pending { validated: Box::new(validated), wait, answer: Answer::noting(sender, noted) };
+        self.shared.queue.push(pending)?;
+        Ok(Ticket { answer, decided })
     }
 
     /// Whether a body of this length would be let in now. Asked before the body is read.
@@ -259,6 +271,7 @@ impl Log {
             duplicates: counters.duplicates.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
             queued: self.shared.queue.len() as u64,
+            waiting: counters.waiting.load(Ordering::Relaxed),
         }
     }
 

@@ -243,16 +243,19 @@ impl Publisher {
 
     /// Answers everybody whom the published checkpoint covers.
     fn answer(&mut self) {
-        if let Some(view) = self.shared.published.borrow().clone() {
+        let view = self.shared.published.borrow().clone();
+        if let Some(view) = view {
             for mut waiting in self.waiting.extract_if(.., |waiting| view.size.covers(waiting.sequenced.index)) {
                 waiting.sequenced.published = Some(Arc::clone(&view));
                 waiting.answer.send(Ok(waiting.sequenced));
             }
         }
+        // Where no checkpoint comes, nobody waits for it for ever.
+        self.waiting.retain(|waiting| !waiting.answer.is_given_up());
         if self.shared.fatal.borrow().is_some() {
-            // No checkpoint comes any more. Their records are durable, which they can see without an answer.
             self.waiting.clear();
         }
+        self.shared.counters.waiting.store(self.waiting.len() as u64, Ordering::Relaxed);
     }
 
     /// Reopens the index once so many entries came in since the last time, which sled would read again at the start.

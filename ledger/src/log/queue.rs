@@ -1,7 +1,7 @@
 //! The door to the sequencer: a bounded queue of validated submissions.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -45,18 +45,16 @@ pub(super) struct Pending {
 pub(super) struct Answer {
     sender: oneshot::Sender<Result<Sequenced>>,
     /// For whoever stops waiting for a checkpoint: what was decided before there is one.
-    sequenced: Option<Arc<OnceLock<Sequenced>>>,
+    noted: Option<oneshot::Sender<Sequenced>>,
 }
 
 impl Answer {
-    /// Answers once, and says nothing before.
-    pub(super) fn once(sender: oneshot::Sender<Result<Sequenced>>) -> Self {
-        Self { sender, sequenced: None }
+    pub(super) fn plain(sender: oneshot::Sender<Result<Sequenced>>) -> Self {
+        Self { sender, noted: None }
     }
 
-    /// Answers once, and says before that what was decided, if that comes first.
-    pub(super) fn twice(sender: oneshot::Sender<Result<Sequenced>>, sequenced: Arc<OnceLock<Sequenced>>) -> Self {
-        Self { sender, sequenced: Some(sequenced) }
+    pub(super) fn noting(sender: oneshot::Sender<Result<Sequenced>>, noted: oneshot::Sender<Sequenced>) -> Self {
+        Self { sender, noted: Some(noted) }
     }
 
     pub(super) fn send(self, outcome: Result<Sequenced>) {
@@ -64,10 +62,15 @@ impl Answer {
         let _ = self.sender.send(outcome);
     }
 
-    pub(super) fn note(&self, sequenced: &Sequenced) {
-        if let Some(place) = &self.sequenced {
-            let _ = place.set(sequenced.clone());
+    pub(super) fn note(&mut self, sequenced: &Sequenced) {
+        if let Some(noted) = self.noted.take() {
+            let _ = noted.send(sequenced.clone());
         }
+    }
+
+    /// Whether the one who asked has gone.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.sender.is_closed()
     }
 }
 

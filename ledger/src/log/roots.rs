@@ -401,7 +401,7 @@ impl Keeper {
         };
         let (answer, receiver) = oneshot::channel();
         let validated = Box::new(validated);
-        if self.shared.queue.push(Pending { validated, wait: Wait::Sequenced, answer: Answer::once(answer) }).is_ok() {
+        if self.shared.queue.push(Pending { validated, wait: Wait::Sequenced, answer: Answer::plain(answer) }).is_ok() {
             self.sent = Some(Sent::Waiting(receiver));
         }
         Ok(())

@@ -367,7 +367,7 @@ impl Sequencer {
 /// Answers those who wait for a commit; returns those who wait for a checkpoint.
 fn now_or_later(waiting: impl IntoIterator<Item = (Wait, Waiting)>) -> Vec<Waiting> {
     let mut later = Vec::new();
-    for (wait, waiting) in waiting {
+    for (wait, mut waiting) in waiting {
         match wait {
             Wait::Sequenced => waiting.answer.send(Ok(waiting.sequenced)),
             Wait::Published => {

@@ -270,6 +270,31 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
+    #[test]
+    fn keys_that_were_made_to_lie_close_together_are_sorted_in_parts_that_memory_allows() {
+        let dir = tempfile::tempdir().unwrap();
+        // All of them at once take 11 MB while they are merged, of 8 that are allowed.
+        let mut close = builder().spilling(&dir.path().join("scratch"), 16 << 20).unwrap();
+        for i in 0..70_000u32 {
+            let mut bytes = *key::raw_sha256(&i.to_be_bytes()).as_bytes();
+            bytes[0] &= 0b11;
+            close.push(ContentKey::from_bytes(bytes), Item::default()).unwrap();
+        }
+        let (_, keyspace) = close.finish(dir.path(), about(&["CC0-1.0"])).unwrap();
+        assert_eq!(keyspace.n(), 70_000);
+        check(&dir.path().join(keyspace.id().to_hex())).unwrap();
+
+        let mut same = builder().spilling(&dir.path().join("scratch"), 4 << 20).unwrap();
+        for i in 0..70_000u32 {
+            let mut bytes = *key::raw_sha256(&i.to_be_bytes()).as_bytes();
+            bytes[..2].fill(0);
+            same.push(ContentKey::from_bytes(bytes), Item::default()).unwrap();
+        }
+        let error = same.finish(dir.path(), about(&["CC0-1.0"])).unwrap_err();
+        assert_eq!(error.code(), Code::TooLarge, "{error}");
+        assert!(error.detail().contains("share their first 12 bits"), "{error}");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 

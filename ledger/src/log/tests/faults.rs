@@ -73,17 +73,31 @@ fn who_waits_for_a_checkpoint_knows_the_index_meanwhile_and_hears_when_none_will
     let log = start(engine.clone(), options, clock).unwrap();
     let send = |body: Vec<u8>| log.submit(log.validate(Bytes::from(body)).unwrap(), Wait::Published).unwrap();
 
-    let waits = send(testing::genesis());
-    while waits.sequenced().is_none() {
-        std::thread::yield_now();
-    }
-    let known = waits.sequenced().unwrap();
+    let mut waits = send(testing::genesis());
+    let known = loop {
+        match waits.noted() {
+            Some(known) => break known,
+            None => std::thread::yield_now(),
+        }
+    };
     assert_eq!((known.index, known.duplicate, known.published.is_none()), (LeafIndex(0), false, true));
 
+    // Who gave up is forgotten when the next batch comes.
+    let bodies = [testing::party("lab", &["partner"]), testing::party("auditor", &["auditor"])];
+    bodies.into_iter().for_each(|body| drop(send(body)));
+    let mut last = send(testing::model_card("lab", 1));
+    while last.noted().is_none() {
+        std::thread::yield_now();
+    }
+    while log.counters().waiting != 2 {
+        std::thread::yield_now();
+    }
+
     engine.fail(Step::Guard, Outcome::Lost, Times::Once);
-    assert_eq!(code(send(testing::party("lab", &["partner"])).wait_blocking()), Code::Stopping);
+    assert_eq!(code(send(testing::model_card("lab", 2)).wait_blocking()), Code::Stopping);
     // The log is not closed: it serves what it has, and nobody waits for what will not come.
     assert_eq!(code(waits.wait_blocking()), Code::Stopping);
+    assert_eq!(code(last.wait_blocking()), Code::Stopping);
     assert!(log.close().is_err());
 }
 

@@ -38,10 +38,10 @@ pub(in crate::manifest) struct Merge<'a> {
     pub(in crate::manifest) memory: usize,
 }
 
-/// So many rows are sorted at a time: 1.5 MB, which a core's cache holds.
+/// At most so many rows are sorted at a time: 1.5 MB, which a core's cache holds.
 const STEP: u64 = 1 << 15;
 
-/// So many rows are read at a time if memory allows it: of the 16 runs of 10^8 keys in 512 MiB, pieces of 750 KB.
+/// At most so many rows are read at a time, if memory allows it: of the 16 runs of 10^8 keys in 512 MiB, pieces of 560 KB.
 const READ: u64 = 1 << 18;
 
 /// Bytes that a row costs while it is merged: packed as it was read, in memory, half as much again to sort, and in the
@@ -51,24 +51,11 @@ const COST: u64 = 46 + 48 + 24 + 46;
 impl Merge<'_> {
     /// Merges all slices from `first` on and hands them over in order.
     pub(in crate::manifest) fn run(&self, first: usize, take: &mut dyn FnMut(Merged) -> Result<()>) -> Result<()> {
-        let count = |from, to| self.runs.iter().map(|run| run.count(self.space, from, to)).sum::<u64>();
-        let total = count(first, SLICES);
-        let slices_of = |rows: u64| {
-            let mut slices = SLICES;
-            while slices > 1 && total * slices as u64 > rows * (SLICES - first).max(1) as u64 {
-                slices /= 2;
-            }
-            slices
-        };
         // Each thread has one job at hand and two that wait.
         let affordable = self.memory as u64 / COST / 3;
-        let step = slices_of(STEP);
-        let job = slices_of(READ.min(affordable / self.threads.get() as u64)).max(step);
-        let jobs: Vec<(usize, usize)> =
-            (first..SLICES).step_by(job).map(|from| (from, SLICES.min(from + job))).collect();
-        // One of the usual size is always affordable.
-        let largest = jobs.iter().map(|(from, to)| count(*from, *to)).max().unwrap_or(0);
-        let threads = NonZeroUsize::new((affordable / largest.max(1)) as usize).unwrap_or(NonZeroUsize::MIN);
+        let jobs = self.cut(first, SLICES, READ.min(affordable / self.threads.get() as u64).max(STEP));
+        let largest = jobs.iter().map(|(from, to)| self.count(*from, *to)).max().unwrap_or(0);
+        // What is more than that is a single slice.
         if largest > STEP && largest * COST > self.memory as u64 {
             let detail = format!(
                 "{largest} keys share their first {SLICE_BITS} bits, too many to be sorted in {} MiB",
@@ -76,22 +63,39 @@ impl Merge<'_> {
             );
             return Err(Error::new(Code::TooLarge, detail));
         }
-        in_order(threads.min(self.threads), jobs.len(), &|number| self.job(jobs[number], step), take)
+        let threads = NonZeroUsize::new((affordable / largest.max(1)) as usize).unwrap_or(NonZeroUsize::MIN);
+        in_order(threads.min(self.threads), jobs.len(), &|number| self.job(jobs[number]), take)
     }
 
-    fn job(&self, (from, to): (usize, usize), step: usize) -> Result<Merged> {
+    /// How many rows all runs have in slices `from..to`.
+    fn count(&self, from: usize, to: usize) -> u64 {
+        self.runs.iter().map(|run| run.count(self.space, from, to)).sum()
+    }
+
+    /// Slices `from..to` in parts, each of at most `most` rows or of one slice.
+    fn cut(&self, from: usize, to: usize, most: u64) -> Vec<(usize, usize)> {
+        if to - from <= 1 || self.count(from, to) <= most {
+            return vec![(from, to)];
+        }
+        let middle = from.midpoint(to);
+        let mut parts = self.cut(from, middle, most);
+        parts.extend(self.cut(middle, to, most));
+        parts
+    }
+
+    fn job(&self, (from, to): (usize, usize)) -> Result<Merged> {
         let held: Vec<Held<'_>> = self.runs.iter().map(|run| run.hold(self.space, from, to)).collect::<Result<_>>()?;
-        let most = self.runs.iter().map(|run| run.count(self.space, from, to)).sum::<u64>() as usize;
+        let most = self.count(from, to) as usize;
         let mut merged = Merged {
             counts: vec![0; to - from],
             keys: Vec::with_capacity(most * self.width.key_len.bytes()),
             rows: Vec::with_capacity(if self.width.has_meta { most * Meta::LEN } else { 0 }),
         };
         let mut rows = Vec::new();
-        for start in (from..to).step_by(step) {
+        for (start, end) in self.cut(from, to, STEP) {
             rows.clear();
             for held in &held {
-                held.take(start, to.min(start + step), &mut rows)?;
+                held.take(start, end, &mut rows)?;
             }
             // What comes from several runs is several ascending stretches, which the stable sort finds and merges.
             rows.sort_by(Row::by_key);

@@ -3,8 +3,8 @@
 //! What is larger than one buffer goes past the page cache (`O_DIRECT`, open(2)). A build writes many times its memory and
 //! reads it back once, so the cache would keep what nobody asks for again, push out what others do, and cost more of the
 //! processor than sorting does where a host lends a virtual machine its pages one fault at a time: docs/PERFORMANCE.md.
-//! Ends that are no whole block, small files, and everything on a file system that refuses, go the usual way; no block of a
-//! file goes both ways.
+//! Ends that are no whole block, small files, and everything on a file system that refuses, go the usual way; no block goes both
+//! ways, but where a direct write was refused halfway.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -95,34 +95,49 @@ impl Output {
     }
 
     fn put(&mut self) -> io::Result<()> {
-        let bytes = &self.buffer[self.skip..];
-        if bytes.len() == BUFFER && matches!(self.direct, Direct::Untried) {
+        let len = self.buffer.len() - self.skip;
+        if len == BUFFER && matches!(self.direct, Direct::Untried) {
             let opened = open_direct(&self.path, File::options().write(true));
             self.direct = opened.map_or(Direct::Refused, Direct::Open);
         }
-        let at = |place: usize| self.at + place as u64;
-        let end = bytes.len() - bytes.len() % BLOCK;
+        let end = len - len % BLOCK;
         let start = self.written.next_multiple_of(BLOCK);
-        let blocks = match &self.direct {
-            Direct::Open(direct) if start < end => direct.write_all_at(&bytes[start..end], at(start)),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        };
-        match blocks {
-            Ok(()) => {
-                self.file.write_all_at(&bytes[self.written..start], at(self.written))?;
-                self.file.write_all_at(&bytes[end..], at(end))?;
-            }
-            // Also from a disk whose blocks are larger.
-            Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
-                self.file.write_all_at(&bytes[self.written..], at(self.written))?;
-            }
-            Err(e) => return Err(e),
+        if self.put_directly(start, end)? {
+            self.put_usually(self.written, start)?;
+            self.put_usually(end, len)?;
+        } else {
+            self.put_usually(self.written, len)?;
         }
         self.at += end as u64;
-        self.written = bytes.len() - end;
+        self.written = len - end;
         self.buffer.truncate(self.skip + self.written);
         Ok(())
     }
+
+    /// Writes whole blocks of the buffer past the page cache; whether it did.
+    fn put_directly(&mut self, start: usize, end: usize) -> io::Result<bool> {
+        let Direct::Open(file) = &self.direct else { return Ok(false) };
+        if start >= end {
+            return Ok(false);
+        }
+        match file.write_all_at(&self.buffer[self.skip + start..self.skip + end], self.at + start as u64) {
+            Ok(()) => Ok(true),
+            Err(e) if is_refusal(&e) => {
+                self.direct = Direct::Refused;
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn put_usually(&self, start: usize, end: usize) -> io::Result<()> {
+        self.file.write_all_at(&self.buffer[self.skip + start..self.skip + end], self.at + start as u64)
+    }
+}
+
+/// Whether it is the way that is refused: by a disk with larger blocks, or by a file system that has it in name only.
+pub(super) fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// Opens a file for reads or writes of whole blocks past the page cache, where the system has them.

@@ -1,4 +1,4 @@
-//! A file of a build that is read in pieces, each of them once: past the page cache, as it was written.
+//! A file of a build that is read in pieces, mostly once each: past the page cache, as it was written.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::manifest::disk::io_error;
-use crate::manifest::disk::output::{BLOCK, BUFFER, open_direct};
+use crate::manifest::disk::output::{BLOCK, BUFFER, is_refusal, open_direct};
 
 /// Reads at any place.
 pub(in crate::manifest) struct Pieces {
@@ -43,10 +43,7 @@ impl Pieces {
     pub(in crate::manifest) fn read(&self, at: u64, len: usize) -> Result<Piece> {
         let read = if self.direct {
             match read_blocks(&self.file, at, len) {
-                // A disk whose blocks are larger.
-                Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
-                    File::open(&self.path).and_then(|file| read_bytes(&file, at, len))
-                }
+                Err(e) if is_refusal(&e) => File::open(&self.path).and_then(|file| read_bytes(&file, at, len)),
                 read => read,
             }
         } else {

@@ -120,8 +120,8 @@ pub fn build_run(folder: &Path, plan: &RunPlan, memory: usize) -> Result<RunRoot
 fn lay_out(folder: &Path, kind: Kind, n: u64, sources: u32) -> Result<RunShape> {
     let layout = place(folder, kind, n)?;
     let buckets = 1u64 << layout.t;
-    let mut keys = Pieces::open(folder.join("keys.bin"))?;
-    let mut lists = Pieces::open(folder.join("lists.bin"))?;
+    let mut keys = InOrder::open(folder.join("keys.bin"))?;
+    let mut lists = InOrder::open(folder.join("lists.bin"))?;
     let mut offs = Output::create(folder.join("offs.bin"))?;
     let mut lofs = Output::create(folder.join("lofs.bin"))?;
     fs::create_dir(folder.join("tree")).map_err(|e| io_error(&folder.join("tree"), &e))?;
@@ -164,7 +164,7 @@ fn place(folder: &Path, kind: Kind, n: u64) -> Result<Layout> {
     let flattest = flattest_t(n).ok_or_else(|| Error::new(Code::TooMany, "more than 2^53 keys"))?;
     for t in flattest..=MAX_T.min(flattest + MAX_RAISE) {
         let layout = Layout { kind, key_len: KeyLen::Short, has_meta: true, t };
-        let mut keys = Pieces::open(folder.join("keys.bin"))?;
+        let mut keys = InOrder::open(folder.join("keys.bin"))?;
         let (mut bucket, mut count, mut fits) = (0, 0usize, true);
         while let Some(key) = keys.peek(KEY)? {
             let own = bits(key, t);
@@ -192,7 +192,7 @@ fn padded_lengths(t: u8, mut costs: Vec<u64>) -> Vec<u64> {
 }
 
 /// A file read in order, with a look at what comes.
-struct Pieces {
+struct InOrder {
     path: PathBuf,
     reader: BufReader<File>,
     buffer: Vec<u8>,
@@ -200,7 +200,7 @@ struct Pieces {
     ended: bool,
 }
 
-impl Pieces {
+impl InOrder {
     fn open(path: PathBuf) -> Result<Self> {
         let file = File::open(&path).map_err(|e| io_error(&path, &e))?;
         Ok(Self { path, reader: BufReader::with_capacity(1 << 18, file), buffer: Vec::new(), at: 0, ended: false })
