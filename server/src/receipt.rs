@@ -124,7 +124,10 @@ pub(crate) async fn published(app: &App, mut ticket: Ticket) -> Result<Sequenced
         Some(Ok(sequenced)) => Ok(sequenced),
         // Of a record that is durable, though the log stopped before it was published, the index is known.
         Some(Err(error)) => ticket.noted().ok_or(error),
-        None => within(SEQUENCER_DEADLINE, ticket.decided()).await.unwrap_or_else(|| Err(unknown())),
+        None => {
+            let left = SEQUENCER_DEADLINE.saturating_sub(app.options.receipt_deadline);
+            within(left, ticket.decided()).await.unwrap_or_else(|| Err(unknown()))
+        }
     }
 }
 
