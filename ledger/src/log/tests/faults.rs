@@ -54,6 +54,15 @@ impl Broken {
     }
 }
 
+/// Fails where something that comes within milliseconds does not come at all.
+fn eventually(mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "it never came");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn who_waits_for_a_checkpoint_knows_the_index_meanwhile_and_hears_when_none_will_come() {
     // Nobody holds this witness's key.
@@ -74,24 +83,24 @@ fn who_waits_for_a_checkpoint_knows_the_index_meanwhile_and_hears_when_none_will
     let send = |body: Vec<u8>| log.submit(log.validate(Bytes::from(body)).unwrap(), Wait::Published).unwrap();
 
     let mut waits = send(testing::genesis());
-    let known = loop {
-        match waits.noted() {
-            Some(known) => break known,
-            None => std::thread::yield_now(),
-        }
-    };
+    let mut known = None;
+    eventually(|| {
+        known = waits.noted();
+        known.is_some()
+    });
+    let known = known.unwrap();
     assert_eq!((known.index, known.duplicate, known.published.is_none()), (LeafIndex(0), false, true));
 
     // Who gave up is forgotten when the next batch comes.
     let bodies = [testing::party("lab", &["partner"]), testing::party("auditor", &["auditor"])];
-    bodies.into_iter().for_each(|body| drop(send(body)));
+    for body in bodies {
+        let mut leaves = send(body);
+        // Durable first: the lab's card below is admitted by it.
+        eventually(|| leaves.noted().is_some());
+    }
     let mut last = send(testing::model_card("lab", 1));
-    while last.noted().is_none() {
-        std::thread::yield_now();
-    }
-    while log.counters().waiting != 2 {
-        std::thread::yield_now();
-    }
+    eventually(|| last.noted().is_some());
+    eventually(|| log.counters().waiting == 2);
 
     engine.fail(Step::Guard, Outcome::Lost, Times::Once);
     assert_eq!(code(send(testing::model_card("lab", 2)).wait_blocking()), Code::Stopping);
