@@ -6,6 +6,7 @@
 //! cargo bench -p colophon-tests --bench load -- --start 100000    # start-up time and memory of a log of that size
 //! cargo bench -p colophon-tests --bench load -- fill DIR 100000   # a log to read from, for `wrk` and others
 //! cargo bench -p colophon-tests --bench load -- serve DIR 8080
+//! cargo bench -p colophon-tests --bench load -- peer 127.0.0.1:2025 /add PID 4000 100000   # the same load on another log
 //! ```
 //!
 //! The server is a process of its own with a log in a folder: every record is signed, verified, durable and published
@@ -25,12 +26,21 @@ use ledger::testing as cast;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+/// When a client comes again that was refused.
+const AGAIN: Duration = Duration::from_millis(100);
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["fill", dir, size] => fill(Path::new(dir), size.parse().unwrap()),
         ["serve", dir, port] => serve(Path::new(dir), port.parse().unwrap()),
         ["--start", size] => start_up(size.parse().unwrap()),
+        ["peer", address, path, process, clients, records] => peer(
+            &Target { address: address.parse().unwrap(), process: process.parse().unwrap() },
+            path,
+            clients.parse().unwrap(),
+            records.parse().unwrap(),
+        ),
         ["--test"] => {}
         [clients, records] => submissions(&[(clients.parse().unwrap(), records.parse().unwrap())], &[]),
         _ => submissions(&[(1, 400), (64, 8_000), (1000, 20_000), (4000, 40_000)], &[(1, 20, 1000), (4, 20, 1000)]),
@@ -72,9 +82,15 @@ fn serve(dir: &Path, port: u16) {
         .unwrap();
 }
 
+/// A server under load, and its process.
+struct Target {
+    address: SocketAddr,
+    process: u32,
+}
+
 struct Server {
     child: Child,
-    address: SocketAddr,
+    target: Target,
     started_in: Duration,
     /// What the start cost of processors, which does not depend on what else this machine does.
     worked: Duration,
@@ -89,25 +105,19 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut server = Self { child, address: free, started_in: Duration::ZERO, worked: Duration::ZERO };
-        while std::net::TcpStream::connect(server.address).is_err() {
+        let target = Target { address: free, process: child.id() };
+        let mut server = Self { child, target, started_in: Duration::ZERO, worked: Duration::ZERO };
+        while std::net::TcpStream::connect(free).is_err() {
             assert!(server.child.try_wait().unwrap().is_none(), "the server ended");
             std::thread::sleep(Duration::from_millis(5));
         }
         server.started_in = start.elapsed();
-        server.worked = server.processor_time();
+        server.worked = processor_time(server.target.process);
         server
     }
 
-    fn processor_time(&self) -> Duration {
-        processor_time(self.child.id())
-    }
-
-    /// The most memory that the process ever held, in MiB.
     fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmHWM"));
-        line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+        peak_memory(self.target.process)
     }
 }
 
@@ -126,28 +136,56 @@ fn processor_time(process: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// The most memory that a process ever held, in MiB.
+fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// The client has one thread: it shares two cores with the server.
+fn client() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// So many records, signed and in the bytes that our own log would be sent.
+fn cards(first: u64, records: u64) -> impl Iterator<Item = Vec<u8>> {
+    (first..first + records).map(|n| cast::model_card("lab", n))
+}
+
+/// The same bytes by the same client to a log of another make that runs already and takes a body at `path`. Where it
+/// refuses because it cannot keep up, the client comes again; how often is printed, and its waiting counts.
+fn peer(target: &Target, path: &str, clients: usize, records: u64) {
+    let requests = cards(0, records).map(|body| request(path, &body)).collect();
+    header();
+    report(&format!("{clients}"), records, &measured(&client(), target, clients, requests));
+    println!("\npeak memory of the server: {} MiB", peak_memory(target.process));
+}
+
+fn header() {
+    println!("| clients | records | records/s | p50 ms | p99 ms | µs of processors a record: server, client |");
+    println!("|---|---|---|---|---|---|");
+}
+
 /// Rows of clients and records, then of clients, batches and records in each.
 fn submissions(singly: &[(usize, u64)], in_batches: &[(usize, u64, u64)]) {
     let dir = scratch();
     create(dir.path());
     let server = Server::start(dir.path());
-    // The client has one thread: it shares two cores with the server.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    println!("| clients | records | records/s | p50 ms | p99 ms | µs of processors a record: server, client |");
-    println!("|---|---|---|---|---|---|");
+    let runtime = client();
+    header();
     let mut next = 0;
     for &(clients, records) in singly {
-        let bodies: Vec<Vec<u8>> = (next..next + records).map(|n| cast::model_card("lab", n)).collect();
+        let requests = cards(next, records).map(|body| request("/api/v1/records", &body)).collect();
         next += records;
-        let requests: Vec<_> = bodies.iter().map(|body| request("/api/v1/records", body)).collect();
-        report(&format!("{clients}"), records, &measured(&runtime, &server, clients, requests));
+        report(&format!("{clients}"), records, &measured(&runtime, &server.target, clients, requests));
     }
     for &(clients, batches, size) in in_batches {
         let mut requests = Vec::new();
         for _ in 0..batches {
             let mut lines = Vec::new();
-            for n in next..next + size {
-                lines.extend_from_slice(&cast::model_card("lab", n));
+            for card in cards(next, size) {
+                lines.extend_from_slice(&card);
                 lines.push(b'\n');
             }
             next += size;
@@ -156,7 +194,7 @@ fn submissions(singly: &[(usize, u64)], in_batches: &[(usize, u64, u64)]) {
         report(
             &format!("{clients} × batches of {size}"),
             batches * size,
-            &measured(&runtime, &server, clients, requests),
+            &measured(&runtime, &server.target, clients, requests),
         );
     }
     println!("\npeak memory of the server: {} MiB", server.peak_memory());
@@ -165,22 +203,23 @@ fn submissions(singly: &[(usize, u64)], in_batches: &[(usize, u64, u64)]) {
 /// What a load took: until the last answer, for each request, and of processors on both sides.
 struct Measured {
     took: Duration,
+    refused: usize,
     latencies: Vec<Duration>,
     server: Duration,
     client: Duration,
 }
 
-fn measured(runtime: &tokio::runtime::Runtime, server: &Server, clients: usize, requests: Vec<Vec<u8>>) -> Measured {
-    let times = || (server.processor_time(), processor_time(std::process::id()));
+fn measured(runtime: &tokio::runtime::Runtime, target: &Target, clients: usize, requests: Vec<Vec<u8>>) -> Measured {
+    let times = || (processor_time(target.process), processor_time(std::process::id()));
     let before = times();
-    let (took, mut latencies) = runtime.block_on(load(server.address, clients, Arc::new(requests)));
+    let (took, mut latencies, refused) = runtime.block_on(load(target.address, clients, Arc::new(requests)));
     let after = times();
     latencies.sort();
-    Measured { took, latencies, server: after.0 - before.0, client: after.1 - before.1 }
+    Measured { took, refused, latencies, server: after.0 - before.0, client: after.1 - before.1 }
 }
 
 fn report(clients: &str, records: u64, measured: &Measured) {
-    let Measured { took, latencies, server, client } = measured;
+    let Measured { took, refused, latencies, server, client } = measured;
     let at = |share: usize| latencies[(latencies.len() * share / 100).min(latencies.len() - 1)].as_secs_f64() * 1e3;
     let rate = records as f64 / took.as_secs_f64();
     let each = |time: &Duration| time.as_secs_f64() * 1e6 / records as f64;
@@ -191,6 +230,9 @@ fn report(clients: &str, records: u64, measured: &Measured) {
         each(server),
         each(client)
     );
+    if *refused > 0 {
+        println!("\nrefused and sent again: {refused}");
+    }
 }
 
 fn request(path: &str, body: &[u8]) -> Vec<u8> {
@@ -202,8 +244,9 @@ fn request(path: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// Sends every request once over `clients` connections that stay open; each waits for its answer before the next.
-async fn load(address: SocketAddr, clients: usize, requests: Arc<Vec<Vec<u8>>>) -> (Duration, Vec<Duration>) {
+async fn load(address: SocketAddr, clients: usize, requests: Arc<Vec<Vec<u8>>>) -> (Duration, Vec<Duration>, usize) {
     let next = Arc::new(AtomicUsize::new(0));
+    let refused = Arc::new(AtomicUsize::new(0));
     let mut streams = Vec::new();
     for _ in 0..clients {
         let stream = TcpStream::connect(address).await.unwrap();
@@ -214,15 +257,21 @@ async fn load(address: SocketAddr, clients: usize, requests: Arc<Vec<Vec<u8>>>) 
     let tasks: Vec<_> = streams
         .into_iter()
         .map(|mut stream| {
-            let (next, requests) = (Arc::clone(&next), Arc::clone(&requests));
+            let (next, refused, requests) = (Arc::clone(&next), Arc::clone(&refused), Arc::clone(&requests));
             tokio::spawn(async move {
                 let mut mine = Vec::new();
                 let mut buffer = Vec::new();
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let sent = Instant::now();
-                    stream.write_all(request).await.unwrap();
-                    let status = answer(&mut stream, &mut buffer).await;
-                    assert!(status == 200 || status == 201, "answered {status}");
+                    loop {
+                        stream.write_all(request).await.unwrap();
+                        match answer(&mut stream, &mut buffer).await {
+                            200 | 201 => break,
+                            429 | 500 | 503 => refused.fetch_add(1, Ordering::Relaxed),
+                            status => panic!("answered {status}"),
+                        };
+                        tokio::time::sleep(AGAIN).await;
+                    }
                     mine.push(sent.elapsed());
                 }
                 mine
@@ -233,7 +282,7 @@ async fn load(address: SocketAddr, clients: usize, requests: Arc<Vec<Vec<u8>>>) 
     for task in tasks {
         latencies.extend(task.await.unwrap());
     }
-    (start.elapsed(), latencies)
+    (start.elapsed(), latencies, refused.load(Ordering::Relaxed))
 }
 
 /// Reads one response to its end, by length or by chunks.
