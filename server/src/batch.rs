@@ -191,7 +191,7 @@ impl Job {
         structural: &mut Vec<Awaited>,
     ) -> Result<(Submitted, Awaited), Problem> {
         self.app.limits.submit_signed(self.origin, validated.signers())?;
-        let is_structural = validated.record().kind.is_structural();
+        let is_structural = validated.kind().is_structural();
         let submitted = Submitted::of(&mut validated);
         let ticket = self.ticket(validated).await?;
         let awaited: Awaited = receipt::sequenced(ticket).boxed().shared();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::clock::Timekeeper;
+use super::door::Validated;
 use super::erasing::erasable;
 use super::index::is_full;
 use super::open::refused;
@@ -55,7 +56,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct BatchEntry {
     pub(super) index: LeafIndex,
-    pub(super) header: Header,
+    pub(super) header: Arc<Header>,
     pub(super) body: BodyDigest,
     pub(super) leaf: LeafHash,
 }
@@ -86,28 +87,33 @@ pub(super) struct Sequencer {
 /// Where the records of the newest batches stand, until the index has them.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    records: HashMap<RecordId, Vec<(LeafIndex, String, Vec<KeyId>)>>,
+    records: HashMap<RecordId, Vec<(LeafIndex, Arc<Header>)>>,
 }
 
 impl Recent {
     fn find(&self, record: &RecordId, signers: &[KeyId]) -> Option<LeafIndex> {
-        let (index, ..) = self.records.get(record)?.iter().find(|(.., known)| known == signers)?;
+        let (index, _) = self.records.get(record)?.iter().find(|(_, known)| known.signers == signers)?;
         Some(*index)
     }
 
     fn kind_of(&self, record: &RecordId) -> Option<&str> {
-        self.records.get(record)?.first().map(|(_, kind, _)| kind.as_str())
+        self.records.get(record)?.first().map(|(_, known)| known.kind.as_str())
     }
 
-    fn add(&mut self, index: LeafIndex, header: &Header) {
-        let known = (index, header.kind.clone(), header.signers.clone());
-        self.records.entry(header.record).or_default().push(known);
+    fn add(&mut self, index: LeafIndex, header: &Arc<Header>) {
+        self.records.entry(header.record).or_default().push((index, Arc::clone(header)));
+    }
+
+    fn add_all(&mut self, newer: Self) {
+        for (record, places) in newer.records {
+            self.records.entry(record).or_default().extend(places);
+        }
     }
 
     /// Forgets what the index holds.
     fn forget_below(&mut self, indexed: TreeSize) {
         self.records.retain(|_, places| {
-            places.retain(|(index, ..)| !indexed.covers(*index));
+            places.retain(|(index, _)| !indexed.covers(*index));
             !places.is_empty()
         });
     }
@@ -119,6 +125,8 @@ struct Draft {
     state: Arc<State>,
     planned: Vec<PlannedEntry>,
     entries: Vec<BatchEntry>,
+    /// Where its own records stand.
+    records: Recent,
     /// Answers that hold only if the batch does.
     waiting: Vec<(Wait, Waiting)>,
     /// Answers about records that were there before.
@@ -232,13 +240,13 @@ impl Sequencer {
             state: Arc::clone(&self.state),
             planned: Vec::with_capacity(batch.len()),
             entries: Vec::with_capacity(batch.len()),
+            records: Recent::default(),
             waiting: Vec::new(),
             settled: Vec::new(),
             last_root: self.last_root,
         };
-        let mut in_batch = Recent::default();
         for Pending { validated, wait, answer } in batch {
-            let known = match self.find(&validated.id(), validated.signers(), &in_batch) {
+            let known = match self.find(&validated.id(), validated.signers(), &draft.records) {
                 Ok(known) => known,
                 Err(error) => {
                     answer.send(Err(Error::new(Code::Stopping, error.to_string())));
@@ -258,16 +266,16 @@ impl Sequencer {
                 continue;
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
-            let admitted =
-                draft.state.admit(validated.record(), index, now).and_then(|()| match validated.record().predicate {
-                    Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
-                    Predicate::Retraction(ref retraction) if retraction.redaction.is_some() => {
-                        self.admit_redaction(&retraction.target.id(), &in_batch)
-                    }
-                    _ => Ok(()),
-                });
+            let Validated { body, record, header, .. } = *validated;
+            let admitted = draft.state.admit(&record, index, now).and_then(|()| match record.predicate {
+                Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
+                Predicate::Retraction(ref retraction) if retraction.redaction.is_some() => {
+                    self.admit_redaction(&retraction.target.id(), &draft.records)
+                }
+                _ => Ok(()),
+            });
             let encoded = admitted.and_then(|()| {
-                let entry = Entry { header: validated.header_at(now), body: validated.body_digest() };
+                let entry = Entry { header: Header { received: now, ..header }, body: record.body };
                 Ok((entry.encode()?, entry.header))
             });
             let (bytes, header) = match encoded {
@@ -279,17 +287,18 @@ impl Sequencer {
                 }
             };
             if State::concerns(&header) {
-                Arc::make_mut(&mut draft.state).apply(index, &header, Some(validated.record()));
+                Arc::make_mut(&mut draft.state).apply(index, &header, Some(&record));
             }
-            if let Predicate::IndexRoot(root) = &validated.record().predicate {
-                draft.last_root = Some((validated.id(), TreeSize(root.size)));
+            if let Predicate::IndexRoot(root) = &record.predicate {
+                draft.last_root = Some((record.id, TreeSize(root.size)));
             }
             let leaf = LeafHash::of_entry(&bytes);
             draft.range.append(leaf, &mut |_, _, _| {});
-            in_batch.add(index, &header);
+            let header = Arc::new(header);
+            draft.records.add(index, &header);
             let bytes = Bytes::from(bytes);
-            draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body: validated.body().clone() });
-            draft.entries.push(BatchEntry { index, body: validated.body_digest(), header, leaf });
+            draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body });
+            draft.entries.push(BatchEntry { index, body: record.body, header, leaf });
             let sequenced = Sequenced { index, duplicate: false, entry: Some(bytes), published: None };
             draft.waiting.push((wait, Waiting { sequenced, answer }));
         }
@@ -347,9 +356,7 @@ impl Sequencer {
         self.head = Some((head.clone(), committed.version));
         *self.shared.committed.write().unwrap_or_else(PoisonError::into_inner) = (head.size, Arc::clone(&draft.state));
         self.recent.forget_below(self.shared.indexed());
-        for entry in &draft.entries {
-            self.recent.add(entry.index, &entry.header);
-        }
+        self.recent.add_all(draft.records);
         let waiting = now_or_later(draft.waiting.into_iter().chain(draft.settled));
         let batch = Batch { entries: draft.entries, head, committed, state: draft.state, received: now, waiting };
         self.send(Work::Batch(Box::new(batch)))
