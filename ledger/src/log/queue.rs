@@ -99,10 +99,14 @@ impl Queue {
         if waiting.pending.len() >= MAX_RECORDS || waiting.bytes + bytes > MAX_BYTES {
             return Err(Error::new(Code::Overloaded, format!("{} records are waiting", waiting.pending.len())));
         }
+        // The taker waits for the first one only, and to wake somebody asks the kernel.
+        let first = waiting.pending.is_empty();
         waiting.bytes += bytes;
         waiting.pending.push_back(pending);
         drop(waiting);
-        self.arrived.notify_one();
+        if first {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
