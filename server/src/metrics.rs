@@ -3,11 +3,13 @@
 //! The recorder is this server's own and not the process's, so that two servers in one process do not mix their
 //! figures. Labels come from closed lists: no input can add a series.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
-use metrics::{Key, Label, Level, Metadata, Recorder};
+use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// Upper ends of the buckets of the request times, in seconds: from a tile out of memory to a receipt that waits for
@@ -18,10 +20,15 @@ const BUCKETS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resource(pub &'static str);
 
+/// A series: the resource, the method, and the class of the status.
+type Series = (&'static str, &'static str, &'static str);
+
 /// The figures of one server.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    /// Where each series of requests is counted and timed: looked up by every answer, made by the first.
+    requests: RwLock<HashMap<Series, (Counter, Histogram)>>,
     connections: AtomicUsize,
 }
 
@@ -39,7 +46,7 @@ impl Default for Metrics {
         let builder = builder.set_buckets_for_metric(matcher, BUCKETS).unwrap_or_default();
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        Self { recorder, handle, connections: AtomicUsize::new(0) }
+        Self { recorder, handle, requests: RwLock::default(), connections: AtomicUsize::new(0) }
     }
 }
 
@@ -62,15 +69,29 @@ impl Metrics {
             5 => "5xx",
             _ => "other",
         };
+        let count = |(requests, seconds): &(Counter, Histogram)| {
+            requests.increment(1);
+            seconds.record(took.as_secs_f64());
+        };
+        let series = (resource.0, method, class);
+        // Nothing is left half-done under this lock.
+        let known = self.requests.read().unwrap_or_else(PoisonError::into_inner).get(&series).map(count);
+        if known.is_none() {
+            let mut all = self.requests.write().unwrap_or_else(PoisonError::into_inner);
+            count(all.entry(series).or_insert_with(|| self.register(series)));
+        }
+    }
+
+    fn register(&self, (resource, method, class): Series) -> (Counter, Histogram) {
+        let resource = Label::from_static_parts("resource", resource);
         let labels = vec![
-            Label::from_static_parts("resource", resource.0),
+            resource.clone(),
             Label::from_static_parts("method", method),
             Label::from_static_parts("status", class),
         ];
-        self.count(Key::from_parts("colophon_http_requests_total", labels), 1);
-        let key =
-            Key::from_parts("colophon_http_request_seconds", vec![Label::from_static_parts("resource", resource.0)]);
-        self.recorder.register_histogram(&key, &METADATA).record(took.as_secs_f64());
+        let requests = Key::from_parts("colophon_http_requests_total", labels);
+        let seconds = Key::from_parts("colophon_http_request_seconds", vec![resource]);
+        (self.recorder.register_counter(&requests, &METADATA), self.recorder.register_histogram(&seconds, &METADATA))
     }
 
     /// Counts something that happened, with one word that says what.
