@@ -26,13 +26,33 @@ impl IdError {
 
 /// Lower-case hexadecimal, two digits a byte.
 pub fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (whole, rest) = bytes.as_chunks::<32>();
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    for chunk in whole {
+        text.push_str(Digits::of(chunk).as_str());
     }
+    let mut last = [0; 32];
+    last[..rest.len()].copy_from_slice(rest);
+    text.push_str(&Digits::of(&last).as_str()[..2 * rest.len()]);
     text
+}
+
+/// 64 digits that need no memory of their own: every entry and answer writes several.
+struct Digits([u8; 64]);
+
+impl Digits {
+    fn of(bytes: &[u8; 32]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        Self(digits)
+    }
+
+    fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 /// Reads exactly 64 lower-case hexadecimal digits; upper case is refused, so that a digest has one spelling.
@@ -83,13 +103,13 @@ macro_rules! digest_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.to_hex())
+                f.write_str(Digits::of(&self.0).as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self.to_hex())
+                write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 
@@ -103,7 +123,7 @@ macro_rules! digest_type {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.to_hex())
+                serializer.serialize_str(Digits::of(&self.0).as_str())
             }
         }
 

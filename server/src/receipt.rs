@@ -166,7 +166,8 @@ pub(crate) fn answer(
                 app.log.entry(view, index)?.ok_or_else(missing)?.bytes
             }
         };
-        let receipt = String::from_utf8_lossy(&app.log.receipt(view, index)?.encode()).into_owned();
+        let receipt = String::from_utf8(app.log.receipt(view, index)?.encode())
+            .map_err(|_| Error::new(Code::StoreCorrupt, format!("the receipt of entry {index} is not text")))?;
         let http = if sequenced.duplicate { StatusCode::OK } else { StatusCode::CREATED };
         (http, "published", Proof::Receipt { entry: STANDARD.encode(&entry), receipt })
     } else {

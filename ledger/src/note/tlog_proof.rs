@@ -81,13 +81,17 @@ impl TlogProof {
 
     /// The bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut text = format!("{HEADER}\n");
+        let lines = HEADER.len() + 45 * self.proof.hashes().len() + 40;
+        let mut text = String::with_capacity(lines + self.checkpoint.len());
+        text.push_str(HEADER);
         if let Some(extra) = &self.extra {
-            text.push_str(&format!("extra {}\n", STANDARD.encode(extra)));
+            text.push_str("\nextra ");
+            STANDARD.encode_string(extra, &mut text);
         }
-        text.push_str(&format!("index {}\n", self.index));
+        text.push_str(&format!("\nindex {}\n", self.index));
         for hash in self.proof.hashes() {
-            text.push_str(&format!("{hash}\n"));
+            STANDARD.encode_string(hash.as_bytes(), &mut text);
+            text.push('\n');
         }
         text.push('\n');
         let mut bytes = text.into_bytes();

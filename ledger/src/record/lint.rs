@@ -16,6 +16,8 @@ mod kinds;
 mod mend;
 mod pyyaml;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,7 +59,7 @@ pub struct Finding {
     /// What was found.
     pub message: String,
     /// What to do.
-    pub hint: String,
+    pub hint: Cow<'static, str>,
 }
 
 impl Finding {
@@ -67,12 +69,12 @@ impl Finding {
             level: rule.level,
             place: place.into(),
             message: message.into(),
-            hint: rule.hint.to_owned(),
+            hint: Cow::Borrowed(rule.hint),
         }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = Cow::Owned(hint.into());
         self
     }
 

@@ -243,7 +243,7 @@ impl Look {
                     let message = format!("Python tools read `{text}` as {value}, others as text");
                     if let Some(finding) = self.report(&code::YAML_WORD, place, message) {
                         finding.level = Level::Info;
-                        finding.hint = format!("Write `{value}` or `\"{text}\"`, whichever is meant.");
+                        finding.hint = format!("Write `{value}` or `\"{text}\"`, whichever is meant.").into();
                     }
                 }
                 false
