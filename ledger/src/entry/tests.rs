@@ -247,6 +247,33 @@ proptest! {
         prop_assert_eq!(&json::canonical(&serde_json::from_slice(&text).unwrap()).unwrap(), &text);
     }
 
+    /// Whoever makes a header by hand gets an entry that everybody can read, or none.
+    #[test]
+    fn what_is_encoded_can_be_read(
+        kind in "[a-z-]{1,6}|.{0,8}",
+        issuer in "[!-~]{1,12}|key:[0-9a-f]{64}|.{0,12}",
+        digests in prop::collection::vec(prop::collection::vec(0..4_u8, 0..4), 4),
+        received in prop_oneof![0..1_u64 << 53, any::<u64>()],
+    ) {
+        let list = |at: usize| digests[at].iter().map(|byte| [*byte; 32]);
+        let header = Header {
+            kind,
+            record: RecordId::from_bytes([9; 32]),
+            issuer,
+            signers: list(0).map(KeyId::from_bytes).collect(),
+            keys: list(1).map(KeyId::from_bytes).collect(),
+            subjects: list(2).map(SubjectDigest::from_bytes).collect(),
+            refs: list(3).map(RecordId::from_bytes).collect(),
+            received: UnixMillis(received),
+        };
+        let entry = Entry { header, body: BodyDigest::from_bytes([9; 32]) };
+        let read = entry.header.to_json().and_then(|text| Header::from_json(&text));
+        match entry.encode() {
+            Ok(bytes) => prop_assert_eq!(&Entry::decode(&bytes).unwrap(), &entry),
+            Err(error) => prop_assert!(read.is_err(), "{:?} is refused ({error}) and can be read", entry.header),
+        }
+    }
+
     /// One byte changed makes another entry or none: two different leaves are never the same entry.
     #[test]
     fn an_entry_has_one_encoding(header in any_header(), at in any::<prop::sample::Index>(), xor in 1..=255_u8) {
