@@ -62,8 +62,8 @@ pub(crate) fn content(kind: &'static str, caching: &'static str, body: impl Into
 
 /// A JSON document with how long it may be kept.
 pub(crate) fn json(caching: &'static str, document: &impl Serialize) -> Answer {
-    // A receipt has some two KiB.
-    let mut text = Vec::with_capacity(2 << 10);
+    // A receipt has some three KiB.
+    let mut text = Vec::with_capacity(4 << 10);
     serde_json::to_writer(&mut text, document)
         .map_err(|error| Problem::new(ledger::Code::Internal, format!("a document cannot be written: {error}")))?;
     Ok(content("application/json", caching, text))

@@ -59,8 +59,8 @@ where
     let until = until?;
     let wait = if until == Until::Published { Wait::Published } else { Wait::Sequenced };
     let ticket = app.log.submit(validated, wait)?;
-    // From here on the queue's own limit counts the body.
-    drop(held);
+    // From here on the queue's own limit counts the body, and nothing else of the request waits for the answer.
+    drop((held, headers, query));
     let sequenced = match until {
         Until::Sequenced => receipt::sequenced(ticket).await?,
         Until::Published => receipt::published(&app, ticket).await?,
