@@ -24,6 +24,10 @@ pub struct CardView {
     pub fate: Fate,
     /// Everything that names any version, or is about the same artefact.
     pub around: Around,
+    /// Of a dataset: the manifests that name a version of its card, and those that a version names. Ascending.
+    pub manifests: Vec<Item>,
+    /// Of a dataset: the training sources that name a version of its card or one of its manifests. Ascending.
+    pub used_by: Vec<Item>,
     /// Claims about its licence that their issuers still make.
     pub claims: Vec<Claim>,
     /// How those claims stand, by what is licensed and which part of it.
@@ -110,6 +114,8 @@ impl CardView {
         let artefacts: BTreeSet<SubjectDigest> = versions.iter().flat_map(artefacts).collect();
         let artefacts: Vec<SubjectDigest> = artefacts.into_iter().collect();
         let around = Around::of(records, &ids, &artefacts)?;
+        let manifests = manifests(records, &around, &versions)?;
+        let used_by = users(records, &around, &ids, &manifests)?;
         let fate = match versions.last() {
             Some(newest) => Fate::of(records, state, newest, now)?,
             None => Fate::default(),
@@ -118,7 +124,7 @@ impl CardView {
         let licenses = by_scope(&claims);
         let audits = audits(records, state, &around, now)?;
         let disputes = disputes(records, &around, &ids)?;
-        Ok(Some(Self { versions, fate, around, claims, licenses, audits, disputes }))
+        Ok(Some(Self { versions, fate, around, manifests, used_by, claims, licenses, audits, disputes }))
     }
 
     /// The record that a name means: a card of this kind by its id, or by the digest of an artefact the newest such card that
@@ -165,17 +171,6 @@ impl CardView {
         self.around.of_kind(&Kind::TrainingSource).filter(move |item| !uses(item, &ids))
     }
 
-    /// Of a dataset: the training sources that used it. They name it in their predicate.
-    pub fn used_by(&self) -> impl Iterator<Item = &Item> {
-        let ids = self.ids();
-        self.around.of_kind(&Kind::TrainingSource).filter(move |item| uses(item, &ids))
-    }
-
-    /// Manifests of the dataset: those that name its card, and the one that the card names is in its own member.
-    pub fn manifests(&self) -> impl Iterator<Item = &Item> {
-        self.around.of_kind(&Kind::Manifest)
-    }
-
     /// Incidents, corrections, attribution reports: whatever of a kind names the card.
     pub fn of_kind<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = &'a Item> {
         self.around.of_kind(kind)
@@ -195,6 +190,40 @@ fn uses(source: &Item, cards: &[RecordId]) -> bool {
         }
         _ => false,
     })
+}
+
+/// The manifests of a dataset: see [`CardView::manifests`].
+fn manifests(records: &dyn Records, around: &Around, versions: &[Item]) -> Result<Vec<Item>> {
+    let mut found: Vec<Item> = around.of_kind(&Kind::Manifest).cloned().collect();
+    for named in versions.iter().filter_map(named_manifest) {
+        found.extend(records.first(named)?.filter(|item| item.header.kind == Kind::Manifest.as_str()));
+    }
+    Ok(in_order(found))
+}
+
+fn named_manifest(card: &Item) -> Option<RecordId> {
+    match &card.record.as_ref()?.predicate {
+        Predicate::DatasetCard(card) => card.manifest.as_ref().map(|manifest| manifest.id()),
+        _ => None,
+    }
+}
+
+/// The training sources that used a dataset: see [`CardView::used_by`].
+fn users(records: &dyn Records, around: &Around, cards: &[RecordId], manifests: &[Item]) -> Result<Vec<Item>> {
+    let mut found: Vec<Item> =
+        around.of_kind(&Kind::TrainingSource).filter(|item| uses(item, cards)).cloned().collect();
+    for manifest in manifests {
+        let named = records.all(&Edge::Ref(manifest.header.record))?;
+        found.extend(named.into_iter().filter(|item| item.header.kind == Kind::TrainingSource.as_str()));
+    }
+    Ok(in_order(found))
+}
+
+/// Each entry once, ascending.
+fn in_order(mut items: Vec<Item>) -> Vec<Item> {
+    items.sort_by_key(|item| item.index);
+    items.dedup_by_key(|item| item.index);
+    items
 }
 
 fn is_card(item: &Item) -> bool {

@@ -54,8 +54,8 @@ impl CardView {
         json["audits"] = json!(audits.collect::<Vec<Value>>());
         json["disputes"] = json!(self.disputes.iter().map(|quarrel| quarrel.to_json(moment)).collect::<Vec<Value>>());
         json["sources"] = json!(list(&mut self.sources()));
-        json["usedBy"] = json!(list(&mut self.used_by()));
-        json["manifests"] = json!(list(&mut self.manifests()));
+        json["usedBy"] = json!(list(&mut self.used_by.iter()));
+        json["manifests"] = json!(list(&mut self.manifests.iter()));
         json["incidents"] = json!(of_kind(Kind::Incident));
         json["corrections"] = json!(of_kind(Kind::Correction));
         json["attributionReports"] = json!(of_kind(Kind::AttributionReport));

@@ -14,9 +14,6 @@ use crate::cards::Card;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 
-/// Manifests of one dataset that others are looked for by.
-const MAX_MANIFESTS: usize = 8;
-
 pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
     let query = Query::parse(request.query, &["from"])?;
     let from: usize = query.value("from")?.unwrap_or(0);
@@ -24,8 +21,7 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
         not_found("no dataset card of this log has this record id, or is about an artefact of this digest")
     })?;
     let cards = cards(reading, &card)?;
-    let manifests = manifests(reading, &card, &cards)?;
-    let uses = uses(reading, &card, &manifests)?;
+    let (manifests, uses) = (&card.view.manifests, &card.view.used_by);
     let shown = [Kind::TrainingSource, Kind::LicenseClaim, Kind::AuditAttestation, Kind::Manifest, Kind::DatasetCard];
     let known = Known {
         manifests: reading.newest(manifests.iter().collect(), MAX_SHOWN)?,
@@ -33,7 +29,7 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
         uses: reading.newest(uses.iter().collect(), MAX_LISTED)?,
         claims: claims(reading, &card)?,
         licenses: card.view.licenses.clone(),
-        audits: audits(reading, &card, &manifests)?,
+        audits: audits(reading, &card)?,
         around: around(reading, &card)?,
         others: others(reading, &card, &shown)?,
         shown: Some(card.record),
@@ -50,43 +46,20 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
     Ok(reply::page(page.to_string(), request.headers))
 }
 
-/// The manifests that name a card, and those that the cards name.
-fn manifests(reading: &Reading<'_>, card: &Card, cards: &[Seen]) -> Result<Vec<Item>, Problem> {
-    let mut manifests: Vec<Item> = card.view.manifests().cloned().collect();
-    for id in cards.iter().filter_map(|card| card.reference(&["manifest"])) {
-        manifests.extend(reading.looking.first(id)?.filter(|item| item.header.kind == Kind::Manifest.as_str()));
-    }
-    manifests.sort_by_key(|item| item.index);
-    manifests.dedup_by_key(|item| item.index);
-    Ok(manifests)
-}
+/// Manifests of one dataset, the newest, whose audits are looked for.
+const MAX_MANIFESTS: usize = 8;
 
-/// The models that used a dataset: those that name its card, and those that name one of its manifests.
-fn uses(reading: &Reading<'_>, card: &Card, manifests: &[Item]) -> Result<Vec<Item>, Problem> {
-    let mut uses: Vec<Item> = card.view.used_by().cloned().collect();
-    uses.extend(of_manifests(reading, manifests, &Kind::TrainingSource)?);
-    uses.sort_by_key(|item| item.index);
-    uses.dedup_by_key(|item| item.index);
-    Ok(uses)
-}
-
-/// Audits of a dataset and of its manifests.
-fn audits(reading: &Reading<'_>, card: &Card, manifests: &[Item]) -> Result<Vec<Seen>, Problem> {
+/// Audits of a dataset and of its newest manifests.
+fn audits(reading: &Reading<'_>, card: &Card) -> Result<Vec<Seen>, Problem> {
     let mut audits: Vec<Item> = card.view.of_kind(&Kind::AuditAttestation).cloned().collect();
-    audits.extend(of_manifests(reading, manifests, &Kind::AuditAttestation)?);
+    for manifest in card.view.manifests.iter().rev().take(MAX_MANIFESTS) {
+        let named = reading.looking.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)?;
+        let items = reading.items(named)?;
+        audits.extend(items.into_iter().filter(|item| item.header.kind == Kind::AuditAttestation.as_str()));
+    }
     audits.sort_by_key(|item| item.index);
     audits.dedup_by_key(|item| item.index);
     Ok(reading.newest(audits.iter().collect(), MAX_SHOWN)?)
-}
-
-fn of_manifests(reading: &Reading<'_>, manifests: &[Item], kind: &Kind) -> ledger::Result<Vec<Item>> {
-    let mut found = Vec::new();
-    for manifest in manifests.iter().rev().take(MAX_MANIFESTS) {
-        let named = reading.looking.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)?;
-        let items = reading.items(named)?;
-        found.extend(items.into_iter().filter(|item| item.header.kind == kind.as_str()));
-    }
-    Ok(found)
 }
 
 /// The address and the name of the model that a `training-source` is about.

@@ -219,10 +219,10 @@ impl Finding {
 /// manifests.
 pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
-    for source in uses(asked.records, view)? {
-        findings.extend(of_source(asked, &source)?);
+    for source in uses(view) {
+        findings.extend(of_source(asked, source)?);
     }
-    for manifest in view.manifests() {
+    for manifest in &view.manifests {
         findings.extend(of_manifest(asked, manifest)?);
     }
     Ok(without_repetition(findings))
@@ -233,8 +233,8 @@ pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
 pub fn about_card_among(asked: &Asked<'_>, view: &CardView, found: &[Finding]) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
     let ids = |item: &Item| item.header.record;
-    let uses: HashSet<RecordId> = uses(asked.records, view)?.iter().map(ids).collect();
-    let manifests: HashSet<RecordId> = view.manifests().map(ids).collect();
+    let uses: HashSet<RecordId> = uses(view).map(ids).collect();
+    let manifests: HashSet<RecordId> = view.manifests.iter().map(ids).collect();
     let of_it = |finding: &&Finding| {
         let cites = |records: &HashSet<RecordId>| finding.cites.iter().any(|cited| records.contains(&cited.record));
         match finding.rule {
@@ -248,17 +248,11 @@ pub fn about_card_among(asked: &Asked<'_>, view: &CardView, found: &[Finding]) -
     Ok(without_repetition(findings))
 }
 
-/// The uses that findings about a card can be about: the sources that it names, those that name it, and those that name one of
-/// its manifests.
-fn uses(records: &dyn Records, view: &CardView) -> Result<Vec<Item>> {
-    let mut uses: BTreeMap<LeafIndex, Item> = BTreeMap::new();
-    let mut of = |item: Item| _ = uses.insert(item.index, item);
-    view.around.of_kind(&Kind::TrainingSource).cloned().for_each(&mut of);
-    for manifest in view.manifests() {
-        let naming = records.all(&Edge::Ref(manifest.header.record))?;
-        naming.into_iter().filter(|item| item.header.kind == Kind::TrainingSource.as_str()).for_each(&mut of);
-    }
-    Ok(uses.into_values().collect())
+/// The uses that findings about a card can be about: the sources that it names, and those that name it or a manifest of it.
+fn uses(view: &CardView) -> impl Iterator<Item = &Item> {
+    let named = view.around.of_kind(&Kind::TrainingSource).chain(&view.used_by);
+    let uses: BTreeMap<LeafIndex, &Item> = named.map(|item| (item.index, item)).collect();
+    uses.into_values()
 }
 
 /// Everything that is found in a log. The cost is a look at every card, source, manifest, agreement and preference; a

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::world::{DAY, START, World, say, with_subjects};
 use super::*;
 use crate::ids::{ContentKey, SubjectDigest};
-use crate::record::kinds::UsagePreference;
+use crate::record::kinds::{Manifest, UsagePreference};
 use crate::state::{CardView, Fate};
 
 const WEIGHTS: SubjectDigest = SubjectDigest::from_bytes([7; 32]);
@@ -87,6 +87,49 @@ fn the_document_of_a_card_has_all_versions_claims_audits_and_disputes_with_numbe
     // An audit whose time is over is there, and is not valid.
     world.wait(60);
     assert_eq!(view(&world, second).to_json(second, &at)["audits"][0]["valid"], false);
+}
+
+#[test]
+fn a_dataset_is_used_by_whoever_names_its_card_or_one_of_its_manifests() {
+    let mut world = World::new();
+    let manifest = |world: &mut World, keyspace: &str, dataset: Value| {
+        let members = json!({ "dataset": dataset, "keyspaces": [{ "id": keyspace.repeat(32), "kind": "mw-page",
+            "spec": "mw-page/1", "n": 9, "t": 0, "keyLen": 32, "hasMeta": false, "root": "12".repeat(32),
+            "disclosure": "complete" }] });
+        let subjects = serde_json::from_value::<Manifest>(members.clone()).unwrap().subjects();
+        world.add(with_subjects(Kind::Manifest, "stewards", subjects, members, &["stewards"])).unwrap()
+    };
+    let without_card = manifest(&mut world, "01", json!({ "name": "wiki" }));
+    let subject = vec![Subject::artifact("wiki.xml", WEIGHTS)];
+    let members = json!({ "name": "wiki", "manifest": without_card.to_reference() });
+    let dataset = world.add(with_subjects(Kind::DatasetCard, "stewards", subject, members, &["stewards"])).unwrap();
+    let of_card = manifest(&mut world, "02", json!({ "name": "wiki", "record": dataset.to_reference() }));
+    let of_another = manifest(&mut world, "03", json!({ "name": "crawl" }));
+
+    let model = card(&mut world, "heron", json!({}));
+    let mut source = |dataset: Value, manifest: Option<RecordId>| {
+        let mut members = json!({ "relation": "pretrainedOn", "dataset": dataset });
+        if let Some(manifest) = manifest {
+            members["manifest"] = manifest.to_reference().into();
+        }
+        world.add(say(Kind::TrainingSource, "lab", &[model], members)).unwrap()
+    };
+    let named = json!({ "name": "wiki", "record": dataset.to_reference() });
+    let users = [
+        source(named.clone(), None),
+        source(json!({ "name": "a" }), Some(without_card)),
+        source(json!({ "name": "b" }), Some(of_card)),
+        source(named, Some(of_card)),
+    ];
+    source(json!({ "name": "c" }), Some(of_another));
+    source(json!({ "name": "wiki" }), None);
+
+    let document = view(&world, dataset).to_json(dataset, &at);
+    let ids = |list: &Value| list.as_array().unwrap().iter().map(|entry| entry["record"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&document["usedBy"]), users.map(|id| json!(id)));
+    assert_eq!(ids(&document["manifests"]), [json!(without_card), json!(of_card)]);
+    assert_eq!((&document["sources"], &document["kind"]), (&json!([]), &json!("dataset-card")));
+    assert_eq!(view(&world, model).to_json(model, &at)["usedBy"], json!([]));
 }
 
 #[test]

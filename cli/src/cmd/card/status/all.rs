@@ -118,7 +118,7 @@ fn row(view: &CardView) -> [String; 9] {
         view.license_agreement().as_str().to_owned(),
         format!("{}{fate}", clipped(&name(view), 40)),
         newest.map(|item| clipped(&item.header.issuer, 24)).unwrap_or_default(),
-        (view.sources().count() + view.used_by().count()).to_string(),
+        (view.sources().count() + view.used_by.len()).to_string(),
         if view.audits.is_empty() { "0".to_owned() } else { format!("{} of {} valid", valid(view), view.audits.len()) },
         format!("{} open", open(view)),
         newest.map(|item| short(&item.header.record.to_hex())).unwrap_or_default(),
@@ -139,7 +139,7 @@ fn summary(first: RecordId, view: &CardView) -> Value {
     json["agreement"] = json!(view.license_agreement());
     json["claims"] = json!(view.claims.len());
     json["sources"] = json!(view.sources().count());
-    json["usedBy"] = json!(view.used_by().count());
+    json["usedBy"] = json!(view.used_by.len());
     json["audits"] = json!(view.audits.len());
     json["auditsValid"] = json!(valid(view));
     json["disputes"] = json!(view.disputes.len());

@@ -73,8 +73,8 @@ impl Screen<'_> {
         let mut text = self.head();
         text.push_str(&self.claims());
         self.list("Sources", view.sources(), &source, &mut text)?;
-        self.list("Used by", view.used_by(), &source, &mut text)?;
-        self.list("Manifests", view.manifests(), &manifest, &mut text)?;
+        self.list("Used by", view.used_by.iter(), &source, &mut text)?;
+        self.list("Manifests", view.manifests.iter(), &manifest, &mut text)?;
         if !view.audits.is_empty() {
             text.push_str(&format!("\nAudits ({})\n", view.audits.len()));
         }
