@@ -194,11 +194,12 @@ fn uses(source: &Item, cards: &[RecordId]) -> bool {
 
 /// The manifests of a dataset: see [`CardView::manifests`].
 fn manifests(records: &dyn Records, around: &Around, versions: &[Item]) -> Result<Vec<Item>> {
-    let mut found: Vec<Item> = around.of_kind(&Kind::Manifest).cloned().collect();
+    let mut found = by_index(around.of_kind(&Kind::Manifest));
     for named in versions.iter().filter_map(named_manifest) {
-        found.extend(records.first(named)?.filter(|item| item.header.kind == Kind::Manifest.as_str()));
+        let manifest = records.first(named)?.filter(|item| item.header.kind == Kind::Manifest.as_str());
+        found.extend(manifest.map(|item| (item.index, item)));
     }
-    Ok(in_order(found))
+    Ok(found.into_values().collect())
 }
 
 fn named_manifest(card: &Item) -> Option<RecordId> {
@@ -210,20 +211,22 @@ fn named_manifest(card: &Item) -> Option<RecordId> {
 
 /// The training sources that used a dataset: see [`CardView::used_by`].
 fn users(records: &dyn Records, around: &Around, cards: &[RecordId], manifests: &[Item]) -> Result<Vec<Item>> {
-    let mut found: Vec<Item> =
-        around.of_kind(&Kind::TrainingSource).filter(|item| uses(item, cards)).cloned().collect();
+    let mut found = by_index(around.of_kind(&Kind::TrainingSource).filter(|item| uses(item, cards)));
+    // One record may name hundreds of manifests: it is read and held once.
+    let mut looked_at = BTreeSet::new();
     for manifest in manifests {
-        let named = records.all(&Edge::Ref(manifest.header.record))?;
-        found.extend(named.into_iter().filter(|item| item.header.kind == Kind::TrainingSource.as_str()));
+        for index in records.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)? {
+            if looked_at.insert(index) {
+                let user = records.item(index)?.filter(|item| item.header.kind == Kind::TrainingSource.as_str());
+                found.extend(user.map(|item| (index, item)));
+            }
+        }
     }
-    Ok(in_order(found))
+    Ok(found.into_values().collect())
 }
 
-/// Each entry once, ascending.
-fn in_order(mut items: Vec<Item>) -> Vec<Item> {
-    items.sort_by_key(|item| item.index);
-    items.dedup_by_key(|item| item.index);
-    items
+fn by_index<'a>(items: impl Iterator<Item = &'a Item>) -> BTreeMap<LeafIndex, Item> {
+    items.map(|item| (item.index, item.clone())).collect()
 }
 
 fn is_card(item: &Item) -> bool {
