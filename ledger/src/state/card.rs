@@ -32,9 +32,10 @@ pub struct CardView {
     pub claims: Vec<Claim>,
     /// How those claims stand, by what is licensed and which part of it.
     pub licenses: Vec<LicenseView>,
-    /// Audits, newest last, with what became of them.
+    /// Audits that name the card or, of a dataset, one of its manifests; newest last, with what became of them.
     pub audits: Vec<Audit>,
-    /// Disputes about any version or anything that names it, each with the resolution that closed it, if one did.
+    /// Disputes about any version, and about the sources, claims, manifests and audits here, each with the resolution that
+    /// closed it, if one did.
     pub disputes: Vec<Quarrel>,
 }
 
@@ -81,9 +82,9 @@ pub struct LicenseView {
 pub struct Audit {
     /// The attestation.
     pub item: Item,
-    /// What came of it.
-    pub verdict: Verdict,
-    /// When it was made.
+    /// What came of it; `None` if it cannot be read: it was redacted.
+    pub verdict: Option<Verdict>,
+    /// When it was made; when it was received, if it cannot be read.
     pub made: UnixMillis,
     /// Whether it still holds: not withdrawn, superseded, redacted or over.
     pub valid: bool,
@@ -115,15 +116,19 @@ impl CardView {
         let artefacts: Vec<SubjectDigest> = artefacts.into_iter().collect();
         let around = Around::of(records, &ids, &artefacts)?;
         let manifests = manifests(records, &around, &versions)?;
-        let used_by = users(records, &around, &ids, &manifests)?;
+        let manifest_ids: Vec<RecordId> = manifests.iter().map(|manifest| manifest.header.record).collect();
+        let of_manifests = Around::of(records, &manifest_ids, &[])?;
+        let used_by = users(&around, &of_manifests, &ids);
         let fate = match versions.last() {
             Some(newest) => Fate::of(records, state, newest, now)?,
             None => Fate::default(),
         };
         let claims = live_claims(records, state, &around, &ids, &artefacts, now)?;
         let licenses = by_scope(&claims);
-        let audits = audits(records, state, &around, now)?;
-        let disputes = disputes(records, &around, &ids)?;
+        let audits = audits(records, state, &around, &of_manifests, now)?;
+        let named = around.of_kind(&Kind::TrainingSource).chain(around.of_kind(&Kind::LicenseClaim));
+        let named = named.chain(&used_by).chain(&manifests).chain(audits.iter().map(|audit| &audit.item));
+        let disputes = disputes(records, &around, named)?;
         Ok(Some(Self { versions, fate, around, manifests, used_by, claims, licenses, audits, disputes }))
     }
 
@@ -210,19 +215,9 @@ fn named_manifest(card: &Item) -> Option<RecordId> {
 }
 
 /// The training sources that used a dataset: see [`CardView::used_by`].
-fn users(records: &dyn Records, around: &Around, cards: &[RecordId], manifests: &[Item]) -> Result<Vec<Item>> {
-    let mut found = by_index(around.of_kind(&Kind::TrainingSource).filter(|item| uses(item, cards)));
-    // One record may name hundreds of manifests: it is read and held once.
-    let mut looked_at = BTreeSet::new();
-    for manifest in manifests {
-        for index in records.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)? {
-            if looked_at.insert(index) {
-                let user = records.item(index)?.filter(|item| item.header.kind == Kind::TrainingSource.as_str());
-                found.extend(user.map(|item| (index, item)));
-            }
-        }
-    }
-    Ok(found.into_values().collect())
+fn users(around: &Around, of_manifests: &Around, cards: &[RecordId]) -> Vec<Item> {
+    let of_card = around.of_kind(&Kind::TrainingSource).filter(|item| uses(item, cards));
+    by_index(of_card.chain(of_manifests.of_kind(&Kind::TrainingSource))).into_values().collect()
 }
 
 fn by_index<'a>(items: impl Iterator<Item = &'a Item>) -> BTreeMap<LeafIndex, Item> {
@@ -340,30 +335,33 @@ fn by_scope(claims: &[Claim]) -> Vec<LicenseView> {
     scopes.into_iter().map(view).collect()
 }
 
-fn audits(records: &dyn Records, state: &State, around: &Around, now: UnixMillis) -> Result<Vec<Audit>> {
-    let mut audits = Vec::new();
-    for item in around.of_kind(&Kind::AuditAttestation) {
+fn audits(
+    records: &dyn Records,
+    state: &State,
+    around: &Around,
+    of_manifests: &Around,
+    now: UnixMillis,
+) -> Result<Vec<Audit>> {
+    let found = by_index(around.of_kind(&Kind::AuditAttestation).chain(of_manifests.of_kind(&Kind::AuditAttestation)));
+    let audit = |item: Item| {
         let Some(Predicate::AuditAttestation(said)) = item.record.as_ref().map(|record| &record.predicate) else {
-            continue;
+            return Ok(Audit { verdict: None, made: item.header.received, valid: false, item });
         };
-        let valid = said.verdict != Verdict::Withdrawn && Fate::of(records, state, item, now)?.is_live();
+        let valid = said.verdict != Verdict::Withdrawn && Fate::of(records, state, &item, now)?.is_live();
         // What the auditor says about when is believed no further than the log's own time.
         let made = said.time_created.millis().min(item.header.received);
-        audits.push(Audit { item: item.clone(), verdict: said.verdict, made, valid });
-    }
-    Ok(audits)
+        Ok(Audit { verdict: Some(said.verdict), made, valid, item })
+    };
+    found.into_values().map(audit).collect()
 }
 
-/// Disputes about the card or about anything around it, each with what closed it: a resolution by somebody else than the
-/// one who is disputed, or that the disputing side took it back.
-fn disputes(records: &dyn Records, around: &Around, ids: &[RecordId]) -> Result<Vec<Quarrel>> {
-    let mut found: BTreeMap<LeafIndex, Item> = BTreeMap::new();
-    for item in around.of_kind(&Kind::Dispute) {
-        found.insert(item.index, item.clone());
-    }
-    let sources = around.of_kind(&Kind::TrainingSource).chain(around.of_kind(&Kind::LicenseClaim));
-    for named in sources.filter(|item| !ids.contains(&item.header.record)) {
-        for index in records.along(&Edge::about(named.header.record), LeafIndex(0), usize::MAX)? {
+/// Disputes about the card or about one of the records named with it, each with what closed it: a resolution by somebody else
+/// than the one who is disputed, or that the disputing side took it back.
+fn disputes<'a>(records: &dyn Records, around: &Around, named: impl Iterator<Item = &'a Item>) -> Result<Vec<Quarrel>> {
+    let mut found = by_index(around.of_kind(&Kind::Dispute));
+    let named: BTreeSet<RecordId> = named.map(|item| item.header.record).collect();
+    for id in named {
+        for index in records.along(&Edge::about(id), LeafIndex(0), usize::MAX)? {
             if let Some(item) = records.item(index)?.filter(|item| item.header.kind == Kind::Dispute.as_str()) {
                 found.insert(index, item);
             }

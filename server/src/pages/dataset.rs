@@ -1,8 +1,6 @@
 //! `/d/<digest or record id>`.
 
-use ledger::ids::LeafIndex;
 use ledger::record::kind::Kind;
-use ledger::state::{Edge, Item, Records};
 
 use super::model::{MAX_LISTED, MAX_SHOWN, around, cards, claims, find, newer, of_record, others};
 use super::read::Reading;
@@ -10,8 +8,7 @@ use super::view::dataset::{DatasetPage, Known, Lookup};
 use super::view::seen::Seen;
 use super::view::sources::Cut;
 use super::{Request, not_found, reply};
-use crate::cards::Card;
-use crate::problem::{Answer, Problem};
+use crate::problem::Answer;
 use crate::query::Query;
 
 pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
@@ -23,20 +20,22 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
     let cards = cards(reading, &card)?;
     let (manifests, uses) = (&card.view.manifests, &card.view.used_by);
     let shown = [Kind::TrainingSource, Kind::LicenseClaim, Kind::AuditAttestation, Kind::Manifest, Kind::DatasetCard];
-    let known = Known {
+    let mut known = Known {
         manifests: reading.newest(manifests.iter().collect(), MAX_SHOWN)?,
         capped: uses.len() > MAX_LISTED,
+        left_out: false,
         uses: reading.newest(uses.iter().collect(), MAX_LISTED)?,
         claims: claims(reading, &card)?,
         licenses: card.view.licenses.clone(),
-        audits: audits(reading, &card)?,
+        audits: reading.newest(card.view.audits.iter().map(|audit| &audit.item).collect(), MAX_SHOWN)?,
         around: around(reading, &card)?,
         others: others(reading, &card, &shown)?,
         shown: Some(card.record),
         newer: newer(&card),
         cards,
     };
-    let known = Known { capped: known.capped || reading.looking.is_capped(), ..known };
+    known.capped |= reading.looking.is_capped();
+    known.left_out = reading.left_out();
     let path = format!("/d/{name}");
     let cut = Cut { from, path: &path, capped: known.capped };
     let lookup = Lookup { model: &|source| model_of(reading, source), held: &|id| held(reading, id) };
@@ -44,22 +43,6 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
     let page = reading.around(|around| DatasetPage::new(shell, site, &known, cut, &lookup, around));
     let Some(page) = page else { return Ok(reply::see_other(&of_record(&known.cards))) };
     Ok(reply::page(page.to_string(), request.headers))
-}
-
-/// Manifests of one dataset, the newest, whose audits are looked for.
-const MAX_MANIFESTS: usize = 8;
-
-/// Audits of a dataset and of its newest manifests.
-fn audits(reading: &Reading<'_>, card: &Card) -> Result<Vec<Seen>, Problem> {
-    let mut audits: Vec<Item> = card.view.of_kind(&Kind::AuditAttestation).cloned().collect();
-    for manifest in card.view.manifests.iter().rev().take(MAX_MANIFESTS) {
-        let named = reading.looking.along(&Edge::Ref(manifest.header.record), LeafIndex(0), usize::MAX)?;
-        let items = reading.items(named)?;
-        audits.extend(items.into_iter().filter(|item| item.header.kind == Kind::AuditAttestation.as_str()));
-    }
-    audits.sort_by_key(|item| item.index);
-    audits.dedup_by_key(|item| item.index);
-    Ok(reading.newest(audits.iter().collect(), MAX_SHOWN)?)
 }
 
 /// The address and the name of the model that a `training-source` is about.

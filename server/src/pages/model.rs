@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ledger::ids::{LeafIndex, RecordId, SubjectDigest};
+use ledger::ids::{RecordId, SubjectDigest};
 use ledger::record::kind::Kind;
-use ledger::state::{Item, Records};
+use ledger::state::Item;
 
 use super::read::Reading;
 use super::record::remark;
@@ -31,19 +31,21 @@ pub(super) fn model(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
     })?;
     let shown = [Kind::TrainingSource, Kind::LicenseClaim, Kind::AuditAttestation, Kind::ModelCard];
     let sources: Vec<&Item> = card.view.sources().collect();
-    let known = Known {
+    let mut known = Known {
         cards: cards(reading, &card)?,
         shown: Some(card.record),
         newer: newer(&card),
         capped: sources.len() > MAX_LISTED,
+        left_out: false,
         sources: reading.newest(sources, MAX_LISTED)?,
         claims: claims(reading, &card)?,
         licenses: card.view.licenses.clone(),
-        audits: reading.newest(card.view.of_kind(&Kind::AuditAttestation).collect(), MAX_SHOWN)?,
+        audits: reading.newest(card.view.audits.iter().map(|audit| &audit.item).collect(), MAX_SHOWN)?,
         around: around(reading, &card)?,
         others: others(reading, &card, &shown)?,
     };
-    let known = Known { capped: known.capped || reading.looking.is_capped(), ..known };
+    known.capped |= reading.looking.is_capped();
+    known.left_out = reading.left_out();
     let (shell, site, path) = (reading.shell(""), reading.site.clone(), format!("/m/{name}"));
     let page = reading.around(|around| ModelPage::new(shell, site, &known, &path, from, around));
     // Every card was redacted: the record's own page says so.
@@ -75,6 +77,7 @@ pub(super) fn cards(reading: &Reading<'_>, card: &Card) -> Result<Vec<Seen>, Pro
     // The one that is asked for is shown, however many came after it.
     let shown: Vec<&Item> = items.iter().copied().filter(|item| item.header.record == card.record).take(1).collect();
     let skip = items.len().saturating_sub(MAX_SHOWN);
+    reading.leave_out(skip);
     let mut items = items.split_off(skip);
     items.extend(shown);
     items.sort_by_key(|item| item.index);
@@ -113,6 +116,7 @@ pub(super) fn around(reading: &Reading<'_>, card: &Card) -> Result<Around, Probl
     let mut quarrels: Vec<_> = card.view.disputes.iter().collect();
     quarrels.sort_by_key(|quarrel| (quarrel.is_open(), quarrel.dispute.index));
     let skip = quarrels.len().saturating_sub(MAX_SHOWN);
+    reading.leave_out(skip);
     for quarrel in quarrels.into_iter().skip(skip) {
         let closed = match &quarrel.closed_by {
             Some(by) => Some(Closed { outcome: quarrel.outcome(), by: reading.settled(by.clone())? }),
@@ -134,21 +138,10 @@ pub(super) fn others(reading: &Reading<'_>, card: &Card, shown: &[Kind]) -> Resu
     let elsewhere = [Kind::Dispute, Kind::Incident, Kind::Correction];
     let is_shown = |item: &&Item| shown.iter().chain(&elsewhere).any(|kind| kind.as_str() == item.header.kind);
     let others: Vec<&Item> = card.view.around.iter().filter(|item| !is_shown(item)).collect();
-    let mut others = reading.newest(others, MAX_OTHERS)?;
+    // A glimpse, and said to be no more: that there are others is not worth a word at the top of the page.
+    let newest = others.iter().rev().take(MAX_OTHERS).rev().copied().collect();
+    let mut others = reading.newest(newest, MAX_OTHERS)?;
     others.reverse();
     reading.name_subjects(&mut others)?;
     Ok(others)
-}
-
-impl Reading<'_> {
-    /// The newest `limit` of some records, oldest first, with what became of each.
-    pub(super) fn newest(&self, items: Vec<&Item>, limit: usize) -> ledger::Result<Vec<Seen>> {
-        let skip = items.len().saturating_sub(limit);
-        items.into_iter().skip(skip).map(|item| self.settled(item.clone())).collect()
-    }
-
-    /// The records at some entries.
-    pub(super) fn items(&self, indices: impl IntoIterator<Item = LeafIndex>) -> ledger::Result<Vec<Item>> {
-        indices.into_iter().filter_map(|index| self.looking.item(index).transpose()).collect()
-    }
 }

@@ -1,6 +1,6 @@
 //! Reading the log for a page: everything on it is from one published view.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ pub(super) struct Reading<'a> {
     pub(super) site: Site,
     pub(super) looking: Looking<'a>,
     indices: RefCell<HashMap<RecordId, Option<LeafIndex>>>,
+    left_out: Cell<bool>,
 }
 
 impl<'a> Reading<'a> {
@@ -53,7 +54,26 @@ impl<'a> Reading<'a> {
             now: log.now(),
             site: Site::new(pages.app.options.public_url.as_deref(), host),
             indices: RefCell::default(),
+            left_out: Cell::new(false),
         })
+    }
+
+    /// The newest `limit` of some records, oldest first, with what became of each. What is older is left out, which
+    /// [`Reading::left_out`] then says.
+    pub(super) fn newest(&self, items: Vec<&Item>, limit: usize) -> ledger::Result<Vec<Seen>> {
+        let skip = items.len().saturating_sub(limit);
+        self.leave_out(skip);
+        items.into_iter().skip(skip).map(|item| self.settled(item.clone())).collect()
+    }
+
+    /// So many records of a list are not given to the page.
+    pub(super) fn leave_out(&self, count: usize) {
+        self.left_out.set(self.left_out.get() || count > 0);
+    }
+
+    /// Whether a list of this page has more than the page was given.
+    pub(super) fn left_out(&self) -> bool {
+        self.left_out.get()
     }
 
     /// The frame of a page.

@@ -90,7 +90,7 @@ fn the_document_of_a_card_has_all_versions_claims_audits_and_disputes_with_numbe
 }
 
 #[test]
-fn a_dataset_is_used_by_whoever_names_its_card_or_one_of_its_manifests() {
+fn what_is_said_of_a_dataset_names_its_card_or_one_of_its_manifests() {
     let mut world = World::new();
     let manifest = |world: &mut World, keyspace: &str, dataset: Value| {
         let members = json!({ "dataset": dataset, "keyspaces": [{ "id": keyspace.repeat(32), "kind": "mw-page",
@@ -124,10 +124,26 @@ fn a_dataset_is_used_by_whoever_names_its_card_or_one_of_its_manifests() {
     source(json!({ "name": "c" }), Some(of_another));
     source(json!({ "name": "wiki" }), None);
 
+    let mut audit = |target: RecordId| {
+        let members = json!({ "verifier": { "id": "a" }, "timeCreated": "2026-03-02T00:00:00Z",
+            "target": [target.to_reference()], "verdict": "conformant" });
+        world.add(say(Kind::AuditAttestation, "auditor", &[target], members)).unwrap()
+    };
+    let audits = [dataset, without_card, of_card].map(&mut audit);
+    audit(of_another);
+    let disputed = [users[1], audits[1], of_card].map(|target| {
+        let members = json!({ "target": target.to_reference(), "grounds": "a" });
+        world.add(say(Kind::Dispute, "writer", &[target], members)).unwrap()
+    });
+    let members = json!({ "target": of_another.to_reference(), "grounds": "a" });
+    world.add(say(Kind::Dispute, "writer", &[of_another], members)).unwrap();
+
     let document = view(&world, dataset).to_json(dataset, &at);
     let ids = |list: &Value| list.as_array().unwrap().iter().map(|entry| entry["record"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&document["usedBy"]), users.map(|id| json!(id)));
     assert_eq!(ids(&document["manifests"]), [json!(without_card), json!(of_card)]);
+    assert_eq!(ids(&document["audits"]), audits.map(|id| json!(id)), "of the card and of either manifest");
+    assert_eq!(ids(&document["disputes"]), disputed.map(|id| json!(id)), "about a use, an audit and a manifest");
     assert_eq!((&document["sources"], &document["kind"]), (&json!([]), &json!("dataset-card")));
     assert_eq!(view(&world, model).to_json(model, &at)["usedBy"], json!([]));
 }

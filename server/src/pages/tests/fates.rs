@@ -1,5 +1,6 @@
 //! What became of records, on the pages that show them: taken back, corrected, superseded, redacted, vouched for, unknown.
 
+use super::super::model::MAX_SHOWN;
 use super::*;
 use ledger::record::Record;
 use ledger::record::kinds::LogPolicy;
@@ -12,7 +13,7 @@ fn stage() -> TestServer {
     let subject = LogPolicy::subject(cast::ORIGIN);
     let body = cast::sign(Kind::LogPolicy, vec![subject], Value::Object(policy), &[&cast::key("operator")]);
     server.sequence(body);
-    for (party, role) in [("lab", "partner"), ("packager", "partner"), ("steward", "steward")] {
+    for (party, role) in [("lab", "partner"), ("packager", "partner"), ("steward", "steward"), ("auditor", "auditor")] {
         server.sequence(cast::party(party, &[role]));
     }
     server
@@ -122,6 +123,33 @@ fn m3_7_a_redacted_record_says_so_on_every_page_that_shows_it() {
     assert!(!record.contains("Apache-2.0"));
     let html = page(&server, &format!("/m/{model}"));
     assert!(!html.contains("Apache-2.0") && html.contains("redacted"), "{html}");
+}
+
+#[test]
+fn a_redacted_audit_is_listed_and_a_list_that_leaves_older_ones_out_says_so() {
+    let server = stage();
+    let model = card(&server, "heron-8");
+    let attest = |item: usize| {
+        let audit = json!({"verifier": {"id": "https://owl.example"}, "timeCreated": cast::ISSUED,
+            "target": [model.to_reference()], "verdict": "conformant", "scope": format!("Item {item}.")});
+        say(&server, "auditor", "audit-attestation", Subject::record(model), audit).1
+    };
+    let first = attest(0);
+    retract(&server, "operator", first, "redacted");
+    let read = server.get(&format!("/api/v1/models/{model}")).json();
+    let audit = &read["audits"][0];
+    assert_eq!((&audit["record"], &audit["redacted"]), (&json!(first), &json!(true)), "{read}");
+    assert_eq!((&audit["verdict"], &audit["valid"]), (&json!(null), &json!(false)), "{read}");
+    let path = format!("/m/{model}");
+    let html = page(&server, &path);
+    assert!(!html.contains("Item 0.") && html.contains("<p class=\"what\">redacted</p>"), "{html}");
+    assert!(!html.contains("Nobody has attested to it") && !html.contains("more about it than one page"), "{html}");
+    for item in 1..MAX_SHOWN {
+        attest(item);
+    }
+    assert!(!page(&server, &path).contains("more about it than one page reads"));
+    attest(MAX_SHOWN);
+    assert!(page(&server, &path).contains("more about it than one page reads"));
 }
 
 #[test]

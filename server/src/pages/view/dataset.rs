@@ -20,6 +20,9 @@ use super::standing::{self, Standing};
 /// How many files, and how many keyspaces, are listed.
 const MAX_LISTED: usize = 12;
 
+/// How many manifests are shown.
+const MAX_MANIFESTS: usize = 4;
+
 /// Everything that the log has about one dataset.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
@@ -33,8 +36,10 @@ pub struct Known {
     pub manifests: Vec<Seen>,
     /// `training-source` records that name it, oldest first.
     pub uses: Vec<Seen>,
-    /// Whether there is more about it than was read.
+    /// Whether there is more about it than was read, so that sources may be missing.
     pub capped: bool,
+    /// Whether there are more of what is listed here than are in these lists.
+    pub left_out: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
     /// How the claims that are still made stand.
@@ -73,6 +78,7 @@ pub struct DatasetPage {
     files_more: usize,
     facts: Facts,
     manifests: Vec<ManifestCard>,
+    manifests_more: usize,
     uses: Sources,
     newer: Option<RecordId>,
     capped: bool,
@@ -92,6 +98,7 @@ pub struct ManifestCard {
     speaker: Option<Speaker>,
     received: Moment,
     undone: Option<(&'static str, LeafIndex)>,
+    redacted: bool,
     keyspaces: Vec<KeyspaceLine>,
     more: usize,
 }
@@ -129,8 +136,9 @@ impl DatasetPage {
             (allowance.said(name, 160), file.sha256.map(Hash::new))
         });
         let files: Vec<(Said, Option<Hash>)> = files.collect();
-        let manifests = known.manifests.iter().rev().filter(|manifest| manifest.content.is_some()).take(4);
-        let manifests = manifests.map(|m| manifest(m, card, lookup, now, &mut allowance)).collect();
+        let manifests = known.manifests.iter().rev().take(MAX_MANIFESTS);
+        let manifests: Vec<ManifestCard> =
+            manifests.map(|seen| manifest(seen, card, lookup, now, &mut allowance)).collect();
         let claims = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
         let worst = known.licenses.iter().map(|view| view.agreement).max();
         let together = meaning(worst.unwrap_or(Agreement::None));
@@ -155,10 +163,11 @@ impl DatasetPage {
             files_more: content.subjects.len() - files.len(),
             files,
             facts,
+            manifests_more: known.manifests.len() - manifests.len(),
             manifests,
             uses,
             newer: known.newer,
-            capped: known.capped,
+            capped: known.capped || known.left_out,
             claims,
             together,
             standing,
@@ -196,6 +205,7 @@ fn manifest(seen: &Seen, card: &Seen, lookup: &Lookup<'_>, now: UnixMillis, allo
         speaker: (seen.issuer != card.issuer).then(|| seen.speaker(allowance)),
         received: Moment::new(seen.received, now),
         undone: seen.undone(),
+        redacted: seen.content.is_none(),
         more: list.len() - keyspaces.len(),
         keyspaces,
     }
@@ -286,5 +296,22 @@ mod tests {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.len() < 50_000);
+    }
+
+    #[test]
+    fn of_many_manifests_the_newest_are_shown_the_others_counted_and_a_redacted_one_is_no_absence() {
+        let lookup = Lookup { model: &|_| (None, "heron-7b".to_owned()), held: &|_| true };
+        let page = |known: &Known| {
+            let cut = Cut { from: 0, path: "/d/x", capped: false };
+            DatasetPage::new(shell(), site(), known, cut, &lookup, &AROUND).unwrap().to_string()
+        };
+        let mut known = known();
+        known.manifests[0].content = None;
+        let html = page(&known);
+        assert!(html.contains("<p class=\"soft\">redacted</p>") && !html.contains("Nobody has committed"), "{html}");
+        known.manifests = vec![known.manifests[0].clone(); MAX_MANIFESTS + 2];
+        assert!(page(&known).contains("<p>And 2 older ones.</p>"));
+        known.manifests.clear();
+        assert!(page(&known).contains("Nobody has committed"));
     }
 }

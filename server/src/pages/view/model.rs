@@ -33,8 +33,10 @@ pub struct Known {
     pub newer: Option<RecordId>,
     /// `training-source` records of it, oldest first.
     pub sources: Vec<Seen>,
-    /// Whether there is more about it than was read.
+    /// Whether there is more about it than was read, so that sources may be missing.
     pub capped: bool,
+    /// Whether there are more of what is listed here than are in these lists.
+    pub left_out: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
     /// How the claims that are still made stand.
@@ -136,7 +138,7 @@ impl ModelPage {
             facts,
             sources,
             newer: known.newer,
-            capped: known.capped,
+            capped: known.capped || known.left_out,
             claims,
             together,
             standing,

@@ -81,12 +81,16 @@ impl Screen<'_> {
         for audit in &view.audits {
             let holds = if audit.valid { "valid" } else { "does not hold any more" };
             let mark = match audit.verdict {
+                None => Mark::Open,
                 _ if !audit.valid => Mark::Open,
-                Verdict::Conformant => Mark::Good,
-                Verdict::Partial => Mark::Warning,
-                Verdict::NonConformant | Verdict::Withdrawn => Mark::Bad,
+                Some(Verdict::Conformant) => Mark::Good,
+                Some(Verdict::Partial) => Mark::Warning,
+                Some(Verdict::NonConformant | Verdict::Withdrawn) => Mark::Bad,
             };
-            let line = format!("{}, made {}, {holds}", word(audit.verdict), time(audit.made));
+            let line = match audit.verdict {
+                Some(verdict) => format!("{}, made {}, {holds}", word(verdict), time(audit.made)),
+                None => format!("redacted, received {}, {holds}", time(audit.made)),
+            };
             text.push_str(&format!("  {} {}: {line}\n", self.session.out.mark(mark), by(&audit.item)));
         }
         if !view.disputes.is_empty() {
