@@ -241,6 +241,40 @@ fn u3_failures_are_one_document_of_json_with_code_place_and_hint() {
 }
 
 #[test]
+fn a_document_in_the_place_of_a_kind_is_told_its_flag() {
+    let stage = Stage::new();
+    let file = stage.path("D/policy.txt");
+    let said = stage.fails(&["record", "publish", &file, "--issuer", "x", "--log", "http://127.0.0.1:1"], 2);
+    assert_eq!(said["hint"], format!("That is a file: pass it as `--from {file}`."), "{said}");
+}
+
+/// That something answers at the address is no reason for a tick: its checkpoint has to meet the policy of a pin.
+#[test]
+fn doctor_ticks_a_log_only_if_a_pinned_policy_accepts_its_checkpoint() {
+    let stage = Stage::new();
+    let served = stage.program.serve(&stage.dir.path().join("D/log"));
+    let look = |exit: i32| {
+        let outcome = stage.program.run(&["doctor", "--json", "--log", &served.url]);
+        assert_eq!(outcome.exit, exit, "{outcome:?}");
+        let looks = outcome.json()["looks"].as_array().unwrap().clone();
+        looks.into_iter().find(|look| look["what"] == "log's address").unwrap()
+    };
+    let unpinned = look(14);
+    assert_eq!((&unpinned["ok"], &unpinned["code"]), (&json!(false), &json!("no_policy")), "{unpinned}");
+
+    let init = ["log", "init", "--dir", &stage.path("other"), "--origin", "localhost/other"];
+    stage.program.run(&init).passed("colophon log init");
+    stage.program.run(&["log", "trust", "--policy", &stage.path("other/policy.txt")]).passed("colophon log trust");
+    let stranger = look(12);
+    assert_eq!((&stranger["ok"], &stranger["code"]), (&json!(false), &json!("origin_mismatch")), "{stranger}");
+
+    stage.program.run(&["log", "trust", "--policy", &stage.path("D/policy.txt")]).passed("colophon log trust");
+    let known = look(0);
+    let found = known["found"].as_str().unwrap();
+    assert!(known["ok"] == true && found.contains(&format!("entries at {}, cosigned ", served.url)), "{known}");
+}
+
+#[test]
 fn u4_a_pipe_gets_no_escape_codes_and_a_reader_that_goes_away_is_no_failure() {
     let stage = Stage::new();
     let (log, bundle, policy) =

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use ledger::Code;
-use ledger::verify::Trust;
+use ledger::note::Policy;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -15,6 +15,7 @@ use crate::output::{Answer, Mark, shown};
 use crate::pins::Pins;
 use crate::screen::time;
 use crate::session::Session;
+use crate::trust::TrustArgs;
 
 /// A clock that is further off than this makes statements that look doubtful to others.
 const CLOCK_OFF: u64 = 5 * 60 * 1000;
@@ -58,14 +59,15 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             looks.push(Look { what: "pins", outcome: Ok(names.join(", ")) });
             for pin in &pins {
                 if let Some(url) = &pin.url {
-                    let trust = Trust { genesis: None, ..Trust::new(pin.policy.clone()) };
-                    looks.push(Look { what: "log", outcome: checkpoint(url, &trust, session) });
+                    let policy = |_: &[u8]| Ok(pin.policy.clone());
+                    looks.push(Look { what: "log", outcome: checkpoint(url, policy, session) });
                 }
             }
         }
     }
     if let Some(log) = session.config.log_or(args.log.as_deref()) {
-        looks.push(Look { what: "log's address", outcome: reachable(&log.value, session) });
+        let policy = |note: &[u8]| Ok(TrustArgs::default().for_checkpoint(note, session)?.policy);
+        looks.push(Look { what: "log's address", outcome: checkpoint(&log.value, policy, session) });
     }
     let exit = looks.iter().find_map(|look| look.outcome.as_ref().err()).map_or(0, CliError::exit);
     let mut text = String::new();
@@ -114,24 +116,21 @@ fn keys(session: &Session) -> Result<String> {
     Ok(format!("{} in {}, {open} without a password", keys.len(), session.config.keys.value.display()))
 }
 
-fn checkpoint(url: &str, trust: &Trust, session: &Session) -> Result<String> {
+/// Whether the log answers with a checkpoint that meets the policy, and how new it is.
+fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: &Session) -> Result<String> {
     let client = Client::new(url, &session.config)?;
     let note = fetch_checkpoint(&client)?;
-    let accepted = trust.policy.check(&note)?;
+    let accepted = policy(&note)?.check(&note)?;
+    let size = accepted.checkpoint().size().0;
+    let entries = if size == 1 { "entry" } else { "entries" };
     let (now, newest) = (session.now().0, accepted.newest().map(|at| at.to_millis()));
     let Some(newest) = newest else {
-        return Ok(format!("{} entries at {url}; no witness says when", accepted.checkpoint().size()));
+        return Ok(format!("{size} {entries} at {url}; no witness says when"));
     };
     if newest.0 > now.saturating_add(CLOCK_OFF) {
         let found =
             format!("the newest cosignature is of {}, this machine says {}", time(newest), session.timestamp()?);
         return Err(CliError::new(Code::ClockRefused, found).hint("Set this machine's clock right."));
     }
-    Ok(format!("{} entries at {url}, cosigned {}", accepted.checkpoint().size(), time(newest)))
-}
-
-fn reachable(url: &str, session: &Session) -> Result<String> {
-    let client = Client::new(url, &session.config)?;
-    fetch_checkpoint(&client)?;
-    Ok(client.base().to_owned())
+    Ok(format!("{size} {entries} at {url}, cosigned {}", time(newest)))
 }

@@ -19,8 +19,8 @@ impl State {
     /// are names.
     pub fn admit(&self, record: &Record, next: LeafIndex, received: UnixMillis) -> Result<()> {
         self.authorise(record, next)?;
-        if self.redacted.contains(&record.id) {
-            return Err(Error::new(Code::Redacted, format!("record {} was redacted", record.id)));
+        if let Some(by) = self.redaction(&record.id) {
+            return Err(Error::new(Code::Redacted, format!("record {} was redacted by entry {by}", record.id)));
         }
         match &record.predicate {
             Predicate::GovernanceEvent(event) => self.step_counts(event, record, next, received),

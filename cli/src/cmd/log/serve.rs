@@ -56,7 +56,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     sign_index_roots(&running, &dir, args, session)?;
     dir.keep_config();
     let size = running.log().published().map_or(0, |view| view.size.0);
-    let text = format!("{} with {size} entries at {}", dir.origin(), running.url());
+    let entries = if size == 1 { "entry" } else { "entries" };
+    let text = format!("{} with {size} {entries} at {}", dir.origin(), running.url());
     let json = json!({ "origin": dir.origin().as_str(), "url": running.url(), "size": size.to_string() });
     session.out.step(&text, Some(&json));
     running.wait()?;

@@ -13,6 +13,7 @@ use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::form;
 use crate::output::Answer;
+use crate::refusal;
 use crate::session::Session;
 
 /// Make a statement from a document in YAML or JSON, or from a form
@@ -69,6 +70,16 @@ pub(crate) struct DraftArgs {
     pub(crate) dataset_record: Option<String>,
 }
 
+/// The kind of this name. Who gives a file in its place is told where files go.
+fn named(kind: &str) -> Result<Kind> {
+    let file = Path::new(kind);
+    let hint = || format!("That is a file: pass it as `--from {}`.", refusal::shell(file));
+    Kind::parse(kind).map_err(|error| {
+        let error = CliError::from(error);
+        if file.exists() { error.hint(hint()) } else { error }
+    })
+}
+
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let payload = args.draft.read(session)?.complete(&args.draft.defaults(session)?).at(args.draft.place())?;
     write_statement(&payload, args.out.as_deref())
@@ -82,7 +93,7 @@ impl DraftArgs {
 
     /// The draft with its subjects.
     pub(crate) fn read(&self, session: &Session) -> Result<Draft> {
-        let kind = self.kind.as_deref().map(Kind::parse).transpose()?;
+        let kind = self.kind.as_deref().map(named).transpose()?;
         let mut draft = match (&self.from, &kind) {
             (Some(from), _) if from.is_dir() => return self.of_manifest(from, kind),
             (Some(from), _) => {
