@@ -21,6 +21,9 @@ const RETRIES: u32 = 4;
 /// The longest `Retry-After` that is waited for; a person should be told instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Requests at once, at most. A log an ocean away is followed in an eighth of the time, and one client is no crowd.
+pub(crate) const AT_ONCE: usize = 8;
+
 /// The largest reply of the read side: an entry bundle is 256 entries of at most 64 KiB.
 pub(crate) const MAX_REPLY: u64 = 256 * 65_536 + 1024;
 
@@ -81,6 +84,7 @@ impl Client {
             .timeout_connect(Some(timeout.min(Duration::from_secs(10))))
             // What is hashed must arrive as it was served.
             .accept_encoding("identity")
+            .max_idle_connections_per_host(AT_ONCE)
             .user_agent(concat!("colophon/", env!("CARGO_PKG_VERSION")))
             .max_redirects(3)
             .build()

@@ -1,30 +1,27 @@
 //! Following a log: every entry up to its newest checkpoint, read from its entry bundles, hashed to the signed root.
 //!
 //! This is how an answer is complete before any index of the log is believed: whoever has hashed all entries knows that
-//! none was left out. Full bundles are immutable and kept in the cache; a second look fetches what is new. What is read
-//! from the cache is hashed again each time, so a damaged cache is noticed and fetched anew.
+//! none was left out. Its files are immutable and kept in the cache ([`crate::log_files`]); a second look fetches what is
+//! new. What is read from the cache is hashed again each time, so a damaged cache is noticed and fetched anew.
 //!
 //! One pass over the log is a [`View::scan`]: it folds the state (who may say what, at each index), holds the tree against
 //! the signed root, against the checkpoint seen last time, and against the pinned entry 0. Nothing that a visitor collects
 //! may be used unless the scan succeeds.
 
-use std::path::PathBuf;
-
 use ledger::Code;
-use ledger::entry::{Entry, Header, body_digest};
+use ledger::entry::{Entry, Header};
 use ledger::ids::{BodyDigest, LeafIndex, RecordId, TreeSize, to_hex};
 use ledger::merkle::{CompactRange, EntryBundleId, LeafHash, RootHash, decode_bundle};
 use ledger::note::AcceptedCheckpoint;
 use ledger::note::signed::MAX_NOTE_LEN;
 use ledger::record::Record;
-use ledger::record::limits::MAX_ENVELOPE;
 use ledger::state::State;
 use ledger::verify::Trust;
 use sha2::{Digest as _, Sha256};
 
-use crate::client::{Client, MAX_REPLY};
+use crate::client::{AT_ONCE, Client};
 use crate::failure::{At, CliError, Result};
-use crate::files;
+use crate::log_files::{BODIES, LogFiles};
 use crate::memory::{Memory, Seen};
 use crate::progress::Unit;
 use crate::session::Session;
@@ -48,16 +45,45 @@ pub(crate) struct Passing<'a> {
     pub counts: bool,
 }
 
+/// An entry, and its record if that was asked for and its body was not erased.
+struct Read {
+    entry: Entry,
+    /// Whether the state depends on it.
+    concerns: bool,
+    /// Whether a visitor wants its record.
+    wanted: bool,
+    record: Option<Record>,
+}
+
+impl Read {
+    const fn asked(&self) -> bool {
+        self.concerns || self.wanted
+    }
+
+    /// Folds it into the state; whether it counts.
+    fn apply(&self, index: LeafIndex, state: &mut State) -> bool {
+        let (header, record) = (&self.entry.header, self.record.as_ref());
+        let counts = match record {
+            Some(record) => state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok(),
+            None => state.authorise_header(header, index).is_ok(),
+        };
+        // An entry whose body is erased acts by its header.
+        if self.concerns && (counts || record.is_none()) {
+            state.apply(index, header, record);
+        }
+        counts
+    }
+}
+
 /// A log at its newest checkpoint.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     session: &'a Session<'a>,
-    client: &'a Client,
     accepted: AcceptedCheckpoint,
     genesis: Option<LeafHash>,
     note: Vec<u8>,
     seen: Option<Seen>,
-    folder: PathBuf,
+    files: LogFiles<'a>,
 }
 
 impl<'a> View<'a> {
@@ -68,7 +94,8 @@ impl<'a> View<'a> {
         let seen = Memory::of(&session.config).refuse_smaller(&accepted, &note)?;
         let digest = to_hex(&Sha256::digest(accepted.log().to_string().as_bytes()));
         let folder = session.config.cache.value.join("logs").join(&digest[..32]);
-        Ok(Self { session, client, accepted, genesis: trust.genesis, note, seen, folder })
+        let files = LogFiles::new(client, folder, accepted.checkpoint().root());
+        Ok(Self { session, accepted, genesis: trust.genesis, note, seen, files })
     }
 
     /// The checkpoint.
@@ -105,39 +132,29 @@ impl<'a> View<'a> {
         let mut root_then = None;
         let mut first = None;
         let mut missing = Vec::new();
-        for number in 0..size.0.div_ceil(BUNDLE) {
-            let Some(id) = EntryBundleId::in_tree(number, size) else { break };
-            let bytes = self.bundle(id)?;
-            let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
-            for (i, bytes) in entries.into_iter().enumerate() {
-                let index = LeafIndex(number * BUNDLE + i as u64);
-                if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index.0) {
-                    root_then = Some(range.root());
-                }
-                let leaf = LeafHash::of_entry(bytes);
-                first.get_or_insert(leaf);
-                range.append(leaf, &mut |_, _, _| {});
-                let Entry { header, body } = Entry::decode(bytes).at(format!("entry {index}"))?;
-                let concerns = State::concerns(&header);
-                let wanted = wants(index, &header);
-                let asked = concerns || wanted;
-                let record = if asked { self.record(index, &header, body)? } else { None };
-                if asked && record.is_none() {
-                    missing.push((index, header.record));
-                }
-                let counts = match &record {
-                    Some(record) => {
-                        state.verify_signatures(record).and_then(|()| state.authorise(record, index)).is_ok()
+        let mut index = LeafIndex(0);
+        for ids in self.bundle_ids().chunks(AT_ONCE) {
+            for (id, bytes) in ids.iter().zip(self.files.bundles(ids)?) {
+                let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
+                for entries in entries.chunks(BODIES) {
+                    for (bytes, read) in entries.iter().zip(self.read(index, entries, wants)?) {
+                        if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index.0) {
+                            root_then = Some(range.root());
+                        }
+                        let leaf = LeafHash::of_entry(bytes);
+                        first.get_or_insert(leaf);
+                        range.append(leaf, &mut |_, _, _| {});
+                        if read.asked() && read.record.is_none() {
+                            missing.push((index, read.entry.header.record));
+                        }
+                        let counts = read.apply(index, &mut state);
+                        let Read { entry: Entry { header, body }, wanted, record, .. } = read;
+                        let record = record.filter(|_| wanted);
+                        visit(Passing { index, header: &header, body, record, counts })?;
+                        index.0 += 1;
+                        progress.set(index.0);
                     }
-                    None => state.authorise_header(&header, index).is_ok(),
-                };
-                // An entry whose body is erased acts by its header.
-                if concerns && (counts || record.is_none()) {
-                    state.apply(index, &header, record.as_ref());
                 }
-                let record = if wanted { record } else { None };
-                visit(Passing { index, header: &header, body, record, counts })?;
-                progress.set(index.0 + 1);
             }
         }
         if self.seen.as_ref().is_some_and(|seen| seen.size == size) {
@@ -150,11 +167,39 @@ impl<'a> View<'a> {
         Ok(state)
     }
 
+    /// Decodes entries that follow one another from `from` on, and reads the records that are asked for.
+    fn read(
+        &self,
+        from: LeafIndex,
+        entries: &[&[u8]],
+        wants: &dyn Fn(LeafIndex, &Header) -> bool,
+    ) -> Result<Vec<Read>> {
+        let mut read = Vec::with_capacity(entries.len());
+        for (index, bytes) in (from.0..).map(LeafIndex).zip(entries) {
+            let entry = Entry::decode(bytes).at(format!("entry {index}"))?;
+            let (concerns, wanted) = (State::concerns(&entry.header), wants(index, &entry.header));
+            read.push(Read { entry, concerns, wanted, record: None });
+        }
+        let asked: Vec<BodyDigest> = read.iter().filter(|read| read.asked()).map(|read| read.entry.body).collect();
+        let mut bodies = self.files.bodies(&asked)?.into_iter();
+        for (index, read) in (from.0..).map(LeafIndex).zip(&mut read).filter(|(_, read)| read.asked()) {
+            let body = bodies.next().flatten();
+            read.record = body.map(|bytes| record_of(index, &read.entry.header, &bytes)).transpose()?;
+        }
+        Ok(read)
+    }
+
+    /// Every bundle of the tree, in order.
+    fn bundle_ids(&self) -> Vec<EntryBundleId> {
+        let size = self.size();
+        (0..size.0.div_ceil(BUNDLE)).map_while(|number| EntryBundleId::in_tree(number, size)).collect()
+    }
+
     /// Whether the entries are those of the signed tree, extend what was seen, and begin where the pin says.
     fn judge(&self, root: RootHash, root_then: Option<RootHash>, first: Option<LeafHash>) -> Result<()> {
         if root != self.accepted.checkpoint().root() {
             // What was kept may be damaged, or of another tree than this one: the log's own bytes tell.
-            let _ = std::fs::remove_dir_all(self.folder.join("entries"));
+            self.files.forget_entries();
             let (root, root_then) = self.roots()?;
             if root == self.accepted.checkpoint().root() {
                 self.extends(root_then)?;
@@ -163,7 +208,7 @@ impl<'a> View<'a> {
                 Code::ProofInvalid,
                 "the entries of the log do not hash to the root that it signed",
             )
-            .at(self.client.base())
+            .at(self.files.base())
             .hint("Run it again: the cached entries were thrown away. If it fails again, report the log."));
         }
         self.extends(root_then)?;
@@ -183,9 +228,8 @@ impl<'a> View<'a> {
         let mut range = CompactRange::new();
         let mut root_then = None;
         let mut index = 0;
-        for number in 0..self.size().0.div_ceil(BUNDLE) {
-            let Some(id) = EntryBundleId::in_tree(number, self.size()) else { break };
-            let bytes = self.bundle(id)?;
+        for id in self.bundle_ids() {
+            let bytes = self.files.bundle(id)?;
             for entry in decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)? {
                 if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index) {
                     root_then = Some(range.root());
@@ -209,89 +253,40 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A bundle of entries, from the cache if it is there. A partial one is kept as well: as long as the log does not grow, a
-    /// question costs no second look at its edge.
+    /// A bundle of entries.
     pub(crate) fn bundle(&self, id: EntryBundleId) -> Result<Vec<u8>> {
-        let folder = self.folder.join("entries");
-        let (full, edge) = (folder.join(id.index().to_string()), folder.join(format!("{}.edge", id.index())));
-        let most = usize::try_from(MAX_REPLY).unwrap_or(usize::MAX);
-        if id.is_full()
-            && let Ok(bytes) = files::read(&full, most)
-        {
-            return Ok(bytes);
+        self.files.bundle(id)
+    }
+
+    /// Fetches the bodies that are not in the cache yet, so that they are there when they are looked at one by one.
+    pub(crate) fn read_ahead(&self, bodies: impl IntoIterator<Item = BodyDigest>) -> Result<()> {
+        let missing: Vec<BodyDigest> = bodies.into_iter().filter(|body| !self.files.has_body(*body)).collect();
+        if missing.len() < 2 {
+            return Ok(());
         }
-        // An edge is kept behind the root that it was fetched under: another root may be another tree, and then the
-        // log's own bytes must be judged, not those that an earlier tree left here.
-        let root = *self.accepted.checkpoint().root().as_bytes();
-        let kept = files::read(&edge, most).unwrap_or_default();
-        let (kept_root, kept) = kept.split_at_checked(root.len()).unwrap_or_default();
-        let as_wide = decode_bundle(kept, id.width()).is_ok();
-        if !id.is_full() && as_wide && kept_root == root {
-            return Ok(kept.to_vec());
+        let progress =
+            self.session.out.progress("fetching records", Some(missing.len() as u64), Unit::Things("records"));
+        for some in missing.chunks(BODIES) {
+            self.files.bodies(some)?;
+            progress.advance(some.len() as u64);
         }
-        // A wider bundle begins with the narrower one.
-        let held = if as_wide { Vec::new() } else { kept.to_vec() };
-        let bytes = match self.client.find_whole(&format!("/{id}"), held)? {
-            Some(bytes) => bytes,
-            // C2SP tlog-tiles: once the full bundle exists, a partial one may be gone.
-            None if !id.is_full() => {
-                let full = self.client.get(&format!("/{}", id.to_full()))?.bytes;
-                return cut(&full, id.width());
-            }
-            None => return Err(CliError::new(Code::Unreachable, "the log does not serve its entries").at(id.path())),
-        };
-        if id.is_full() {
-            self.keep(&full, &bytes);
-            let _ = files::remove(&edge);
-        } else {
-            self.keep(&edge, &[&root[..], &bytes].concat());
-        }
-        Ok(bytes)
+        Ok(())
     }
 
     /// The record of an entry, held against the digest that the entry names and the header that it must have. `None` where
     /// the log says that it was erased; whether it may say so, [`explained`] tells.
     pub(crate) fn record(&self, index: LeafIndex, header: &Header, body: BodyDigest) -> Result<Option<Record>> {
-        let Some(bytes) = self.body(body)? else { return Ok(None) };
-        let place = || format!("the body of entry {index}");
-        let record = Record::parse(&bytes).at(place())?;
-        if Header::derive(&record, header.received) != *header {
-            return Err(CliError::new(Code::BindingMismatch, "the entry does not say what its body says").at(place()));
-        }
-        Ok(Some(record))
+        self.files.body(body)?.map(|bytes| record_of(index, header, &bytes)).transpose()
     }
+}
 
-    /// A body by its digest; `None` if the log says that it was erased.
-    fn body(&self, digest: BodyDigest) -> Result<Option<Vec<u8>>> {
-        let hex = digest.to_hex();
-        let (a, rest) = hex.split_at(2);
-        let path = self.folder.join("bodies").join(a).join(rest);
-        if let Ok(bytes) = files::read(&path, MAX_ENVELOPE)
-            && body_digest(&bytes) == digest
-        {
-            return Ok(Some(bytes));
-        }
-        let b = &hex[2..4];
-        let address = format!("/addenda/{a}/{b}/{hex}");
-        let bytes = match self.client.get_up_to(&address, MAX_ENVELOPE as u64) {
-            Ok(reply) => reply.bytes,
-            Err(error) if error.code() == Code::Redacted => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if body_digest(&bytes) != digest {
-            let found = "what the log serves under this digest has another one";
-            return Err(CliError::new(Code::BindingMismatch, found).at(address));
-        }
-        self.keep(&path, &bytes);
-        Ok(Some(bytes))
+fn record_of(index: LeafIndex, header: &Header, bytes: &[u8]) -> Result<Record> {
+    let place = || format!("the body of entry {index}");
+    let record = Record::parse(bytes).at(place())?;
+    if Header::derive(&record, header.received) != *header {
+        return Err(CliError::new(Code::BindingMismatch, "the entry does not say what its body says").at(place()));
     }
-
-    /// Keeps a file in the cache. A cache that cannot be written costs time, not the answer.
-    fn keep(&self, path: &std::path::Path, bytes: &[u8]) {
-        if let Some(folder) = path.parent() {
-            let _ = files::make_dir(folder).and_then(|()| files::write(path, bytes));
-        }
-    }
+    Ok(record)
 }
 
 /// Whether a body may be missing: only where a retraction that counts names its record.
@@ -306,12 +301,6 @@ pub(crate) fn explained(state: &State, index: LeafIndex, record: &RecordId) -> R
 /// The newest checkpoint, not yet believed.
 pub(crate) fn fetch_checkpoint(client: &Client) -> Result<Vec<u8>> {
     Ok(client.get_up_to("/checkpoint", MAX_NOTE_LEN as u64)?.bytes)
-}
-
-/// The first `width` entries of a full bundle.
-fn cut(full: &[u8], width: u16) -> Result<Vec<u8>> {
-    let entries = decode_bundle(full, 256).map_err(unreadable)?;
-    ledger::merkle::encode_bundle(entries.into_iter().take(usize::from(width))).map_err(unreadable)
 }
 
 fn unreadable(error: impl std::fmt::Display) -> CliError {

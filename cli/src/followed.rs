@@ -18,7 +18,7 @@ use ledger::state::{Edge, Graph, Item, Records, State};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::failure::Result;
+use crate::failure::{CliError, Result};
 use crate::follow::{View, explained};
 use crate::screen::time;
 use crate::session::Session;
@@ -70,6 +70,22 @@ impl<'a> Followed<'a> {
         format!("From all {} entries of {}, hashed to its signed root.", checkpoint.size(), checkpoint.origin())
     }
 
+    /// Fetches every record that is not in the cache yet: for whoever looks at most of them, a few at a time.
+    pub(crate) fn read_all_ahead(&self) -> Result<()> {
+        self.read_ahead(self.bodies.keys().copied())
+    }
+
+    fn read_ahead(&self, indices: impl Iterator<Item = LeafIndex>) -> Result<()> {
+        let mut bodies = Vec::new();
+        for index in indices.filter(|index| !self.read.borrow().contains_key(index)) {
+            let Some(item) = self.headers.item(index)? else { continue };
+            if self.state.redaction(&item.header.record).is_none() {
+                bodies.extend(self.bodies.get(&index));
+            }
+        }
+        self.view.read_ahead(bodies)
+    }
+
     /// Every keyspace that a manifest of the log declares, with how much of it is disclosed.
     fn keyspaces(&self) -> ledger::Result<BTreeMap<KeyspaceId, (Keyspace, Disclosure)>> {
         let mut keyspaces = BTreeMap::new();
@@ -98,9 +114,17 @@ impl<'a> Followed<'a> {
     }
 }
 
+/// A failure of the command as one of the fold, which reads through it.
+pub(crate) fn failed(error: CliError) -> Error {
+    Error::new(error.code(), error.to_string())
+}
+
 impl Records for Followed<'_> {
     fn along(&self, edge: &Edge, from: LeafIndex, limit: usize) -> ledger::Result<Vec<LeafIndex>> {
-        self.headers.along(edge, from, limit)
+        let found = self.headers.along(edge, from, limit)?;
+        // Whoever walks along an edge looks at what is on it.
+        self.read_ahead(found.iter().copied()).map_err(failed)?;
+        Ok(found)
     }
 
     fn item(&self, index: LeafIndex) -> ledger::Result<Option<Item>> {
@@ -111,7 +135,6 @@ impl Records for Followed<'_> {
         let Some(body) = self.bodies.get(&index) else { return Ok(None) };
         let erased = self.state.redaction(&item.header.record).is_some();
         if !erased {
-            let failed = |error: crate::failure::CliError| Error::new(error.code(), error.to_string());
             item.record = self.view.record(index, &item.header, *body).map_err(failed)?;
             if item.record.is_none() {
                 explained(&self.state, index, &item.header.record).map_err(failed)?;

@@ -19,6 +19,7 @@ mod followed;
 mod form;
 mod genesis;
 mod keys;
+mod log_files;
 mod logdir;
 mod lookup;
 mod memory;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{CliError, Result};
 use crate::follow::View;
-use crate::followed::{Followed, finding_text};
+use crate::followed::{Followed, failed, finding_text};
 use crate::output::Answer;
 use crate::saying::record_id;
 use crate::screen::moment;
@@ -49,7 +49,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let log = Followed::to_end(&view, &source.client)?;
     let (found, memberships) = log.findings(session, |asked| match args.record {
         Some(id) => about(asked, id),
-        None => findings::all(asked),
+        None => {
+            log.read_all_ahead().map_err(failed)?;
+            findings::all(asked)
+        }
     })?;
     let wanted =
         |finding: &&Finding| args.rules.is_empty() || args.rules.iter().any(|rule| rule == finding.rule.as_str());

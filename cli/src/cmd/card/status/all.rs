@@ -22,6 +22,7 @@ pub(super) fn all(
     standing: Option<Agreement>,
     session: &Session,
 ) -> Result<Answer> {
+    log.read_all_ahead()?;
     let (mut rows, mut cards) = (Vec::new(), Vec::new());
     let mut tallies = Vec::new();
     for kind in kinds {
