@@ -13,7 +13,7 @@
 //! It goes on behind a damage and names them all. It mends nothing: [`reindex`] fills the index again, and damage to
 //! journal, bodies or guard needs a copy from elsewhere.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::Term;
@@ -143,7 +143,6 @@ struct Check<'a> {
     waiting: Vec<Waiting>,
     window: HashMap<Term, Vec<u64>>,
     erased: Vec<(LeafIndex, Header)>,
-    retracted: HashSet<crate::ids::RecordId>,
     rebuilt: Rebuild,
     /// Whether an entry could not be read, so that nothing after it can be compared with a root.
     broken: bool,
@@ -163,7 +162,6 @@ impl<'a> Check<'a> {
             waiting: Vec::new(),
             window: HashMap::new(),
             erased: Vec::new(),
-            retracted: HashSet::new(),
             rebuilt: Rebuild::default(),
             broken: false,
         }
@@ -213,9 +211,6 @@ impl<'a> Check<'a> {
             }
         }
         self.look_up(index, &entry, places);
-        if entry.header.kind == "retraction" {
-            self.retracted.extend(entry.header.refs.iter().copied());
-        }
         self.rebuilt.take(index, &entry.header);
         self.body(index, entry, places, body);
         if (index.0 + 1).is_multiple_of(WINDOW) {
@@ -358,7 +353,8 @@ impl<'a> Check<'a> {
         self.compare_snapshot(LeafIndex(size.0));
         self.compare_terms(options);
         for (index, header) in std::mem::take(&mut self.erased) {
-            if self.retracted.contains(&header.record) {
+            // By the rule of those who follow the log: a retraction that only takes back explains no gap.
+            if self.state.redaction(&header.record).is_some() {
                 self.report.redacted += 1;
             } else {
                 self.damage("bodies", index, "the body is gone and no retraction says so");

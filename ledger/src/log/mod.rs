@@ -55,8 +55,10 @@ pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
 use self::queue::{Answer, Pending, Queue};
+use self::reader::Earlier;
 use self::tail::Tail;
 use crate::engine::Engine;
+use crate::entry::Header;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize};
 use crate::merkle::RootHash;
@@ -211,7 +213,12 @@ impl Log {
     /// Checks an envelope at the door. The signatures make it worth doing on many threads.
     pub fn validate(&self, body: Bytes) -> Result<Validated> {
         let (size, state) = self.shared.committed();
-        Validated::check(body, &state, LeafIndex(size.0), self.now())
+        let may_be_known = |header: &Header| {
+            // What is committed and not indexed yet, only the sequencer can look up.
+            Ok(self.shared.indexed() < size
+                || matches!(self.shared.earlier(&header.record, &header.signers)?, Earlier::Same(_)))
+        };
+        Validated::check(body, &state, LeafIndex(size.0), self.now(), may_be_known)
     }
 
     /// Puts a validated record in line.

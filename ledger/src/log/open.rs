@@ -74,7 +74,7 @@ impl Options {
 /// # Errors
 /// `store_exists` if there is a log already; whatever the door says about `genesis`, before anything is written.
 pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result<()> {
-    let validated = Validated::check(genesis, &State::default(), LeafIndex(0), clock.now())?;
+    let validated = Validated::check(genesis, &State::default(), LeafIndex(0), clock.now(), |_| Ok(false))?;
     let engine = LocalEngine::create(&options.engine(Position::START)).map_err(refused)?;
     let log = start(Arc::new(engine), options, clock)?;
     let answer = log.submit(validated, Wait::Sequenced)?.wait_blocking();

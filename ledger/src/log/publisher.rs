@@ -115,11 +115,18 @@ impl Publisher {
     /// Takes one batch in; on a full disk it is left to [`Self::resume`], which finds it in the journal.
     fn index(&mut self, mut batch: Batch) -> Result<()> {
         self.waiting.append(&mut batch.waiting);
-        if self.waits() {
+        // What was committed while the index waited for room is in the journal, and came up with it.
+        if self.waits() || self.holds(&batch) {
             return Ok(());
         }
         let outcome = self.make_way().and_then(|()| self.apply(batch));
         self.or_wait(outcome)
+    }
+
+    /// Whether a batch is in the index already. One without entries renews the checkpoint of the same size.
+    fn holds(&self, batch: &Batch) -> bool {
+        let size = self.tail.size();
+        batch.head.size < size || (batch.head.size == size && !batch.entries.is_empty())
     }
 
     fn waits(&self) -> bool {

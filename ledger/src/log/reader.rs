@@ -15,7 +15,7 @@ use super::{Log, Published, Shared};
 use crate::engine::Places;
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
-use crate::ids::{BodyDigest, LeafIndex, RecordId, TreeSize};
+use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize};
 use crate::merkle::{EntryBundleId, NodeHash, Nodes, Proof, TileId, encode_bundle, prove_consistency, prove_inclusion};
 use crate::note::TlogProof;
 use crate::record::body_digest;
@@ -41,6 +41,15 @@ pub struct EntryView {
     pub header: Header,
     /// The digest of the body that it names.
     pub body: BodyDigest,
+}
+
+/// What the log has of a record already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// Its entry with the very same signers.
+    Same(LeafIndex),
+    /// So many entries, each with other signers.
+    Others(usize),
 }
 
 /// A body, or the fact that there is none any more.
@@ -162,6 +171,19 @@ impl Shared {
             .map(|index| self.entry(index?))
             // A row holds the first bytes of an id.
             .filter(move |entry| entry.as_ref().map_or(true, |entry| entry.header.record == record))
+    }
+
+    /// What the index has of a record, for one that comes with these signers.
+    pub(super) fn earlier(&self, record: &RecordId, signers: &[KeyId]) -> Result<Earlier> {
+        let mut others = 0;
+        for entry in self.entries_of(record) {
+            let entry = entry?;
+            if entry.header.signers == signers {
+                return Ok(Earlier::Same(entry.index));
+            }
+            others += 1;
+        }
+        Ok(Earlier::Others(others))
     }
 
     /// A committed entry.

@@ -17,6 +17,7 @@ use super::index::is_full;
 use super::open::refused;
 use super::publisher::Work;
 use super::queue::{Answer, Pending, Wait};
+use super::reader::Earlier;
 use super::{Sequenced, Shared, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
@@ -32,6 +33,10 @@ pub(super) const RENEW_EVERY: u64 = 10 * 60 * 1000;
 
 /// How long the sequencer sleeps when nothing waits: often enough to renew on time and to see a full disk get room.
 const IDLE: Duration = Duration::from_millis(500);
+
+/// Entries of one record, each with other signers. Every submission of it is held against all of them, and a redaction
+/// erases the body of each.
+const MAX_COSIGNATURES: usize = 64;
 
 /// The keys that sign checkpoints.
 pub struct Signers {
@@ -94,6 +99,12 @@ impl Recent {
     fn find(&self, record: &RecordId, signers: &[KeyId]) -> Option<LeafIndex> {
         let (index, _) = self.records.get(record)?.iter().find(|(_, known)| known.signers == signers)?;
         Some(*index)
+    }
+
+    /// The entries of a record that the index does not hold yet.
+    fn count(&self, record: &RecordId, indexed: TreeSize) -> usize {
+        let places = self.records.get(record).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter(|(index, _)| !indexed.covers(*index)).count()
     }
 
     fn kind_of(&self, record: &RecordId) -> Option<&str> {
@@ -246,15 +257,17 @@ impl Sequencer {
             last_root: self.last_root,
         };
         for Pending { validated, wait, answer } in batch {
-            let known = match self.find(&validated.id(), validated.signers(), &draft.records) {
-                Ok(known) => known,
+            let earlier = match self.find(&validated.id(), validated.signers(), &draft.records) {
+                Ok(earlier) => earlier,
                 Err(error) => {
                     answer.send(Err(Error::new(Code::Stopping, error.to_string())));
                     fail(draft, &Error::new(Code::Stopping, error.to_string()));
                     return Err(error);
                 }
             };
-            if let Some(index) = known {
+            // Of what was redacted no repetition is a success either.
+            let kept = draft.state.redaction(&validated.id()).is_none();
+            if let (Earlier::Same(index), true) = (earlier, kept) {
                 self.shared.counters.duplicates.fetch_add(1, Ordering::Relaxed);
                 let sequenced = Sequenced { index, duplicate: true, entry: None, published: None };
                 let waiting = Waiting { sequenced, answer };
@@ -267,7 +280,15 @@ impl Sequencer {
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
             let Validated { body, record, header, .. } = *validated;
-            let admitted = draft.state.admit(&record, index, now).and_then(|()| match record.predicate {
+            let has_room = || match earlier {
+                Earlier::Others(others) if others >= MAX_COSIGNATURES => {
+                    let detail = format!("record {} stands in {others} entries, each with other signers", record.id);
+                    Err(Error::new(Code::CosignatureCap, detail))
+                }
+                _ => Ok(()),
+            };
+            let admitted = draft.state.admit(&record, index, now).and_then(|()| has_room());
+            let admitted = admitted.and_then(|()| match record.predicate {
                 Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
                 Predicate::Retraction(ref retraction) if retraction.redaction.is_some() => {
                     self.admit_redaction(&retraction.target.id(), &draft.records)
@@ -305,18 +326,18 @@ impl Sequencer {
         Ok(draft)
     }
 
-    /// The index of a record with these signers: in this batch, in one that is not indexed yet, or in the index.
-    fn find(&self, record: &RecordId, signers: &[KeyId], in_batch: &Recent) -> Result<Option<LeafIndex>> {
+    /// What there is of a record: in this batch, in one that is not indexed yet, or in the index.
+    fn find(&self, record: &RecordId, signers: &[KeyId], in_batch: &Recent) -> Result<Earlier> {
         if let Some(index) = in_batch.find(record, signers).or_else(|| self.recent.find(record, signers)) {
-            return Ok(Some(index));
+            return Ok(Earlier::Same(index));
         }
-        for entry in self.shared.entries_of(record) {
-            let entry = entry?;
-            if entry.header.signers == signers {
-                return Ok(Some(entry.index));
+        let indexed = self.shared.indexed();
+        Ok(match self.shared.earlier(record, signers)? {
+            Earlier::Others(others) => {
+                Earlier::Others(others + self.recent.count(record, indexed) + in_batch.count(record, indexed))
             }
-        }
-        Ok(None)
+            same => same,
+        })
     }
 
     /// Whether the body of a record may be erased, by its kind: wherever its first entry is.

@@ -2,15 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::*;
 use crate::engine::{FailingEngine, LocalEngine, LocalOptions, Outcome, Step, Times};
 use crate::ids::RecordId;
-use crate::record::Record;
-use crate::record::dsse::Envelope;
-use crate::record::kind::Kind;
-use crate::record::statement::Subject;
 
 /// A log on disk in which the operator may redact: entries 0 and 1, its policy and a lab.
 struct Disk {
@@ -157,6 +151,25 @@ fn a_start_finishes_a_redaction_before_it_shows_the_retraction() {
         assert!(!disk.holds(&trace(&secret)), "{outcome:?}");
         stop(log);
     }
+}
+
+#[test]
+fn f08_a_body_that_is_gone_is_damage_unless_a_redaction_names_it() {
+    let disk = Disk::new();
+    let (log, engine) = disk.open();
+    let (card, lost) = (testing::model_card("lab", 1), testing::model_card("lab", 2));
+    submit(&log, card.clone()).unwrap();
+    let at = submit(&log, lost.clone()).unwrap().index;
+    let predicate = json!({ "issuer": { "id": "lab" }, "issued": testing::ISSUED,
+        "target": testing::record_id(&lost).to_reference(), "reason": "error" });
+    let about = vec![Subject::record(testing::record_id(&lost))];
+    submit(&log, testing::sign(Kind::Retraction, about, predicate, &[&testing::key("lab")])).unwrap();
+    engine.erase_body(log.shared.places(at).unwrap().body).unwrap();
+    drop(engine);
+    stop(log);
+    let report = fsck(&disk.options(), &mut |_, _| {}).unwrap();
+    assert_eq!(report.redacted, 0);
+    assert!(report.damages[0].what.contains("no retraction says so"), "{:?}", report.damages);
 }
 
 #[test]

@@ -5,12 +5,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::*;
 use crate::engine::MemoryEngine;
 use crate::entry::Entry;
 use crate::ids::{KeyId, UnixMillis};
 use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consistency, verify_inclusion};
+use crate::record::Record;
+use crate::record::dsse::Envelope;
+use crate::record::kind::Kind;
+use crate::record::statement::Subject;
 use crate::testing;
 
 mod erasing;
@@ -72,6 +77,20 @@ fn code(result: Result<Sequenced>) -> Code {
 }
 
 #[test]
+fn a_batch_that_came_up_with_the_index_is_not_taken_in_again() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    for number in 1..=20 {
+        // As after a full disk, with a batch on its way: the publisher brings the index up from the journal, and is then
+        // given what it found there.
+        log.shared.index_waits.store(true, Ordering::Release);
+        assert_eq!(submit(&log, testing::model_card("lab", number)).unwrap().index, LeafIndex(2 + number));
+    }
+    assert_eq!(log.fatal(), None);
+    stop(log);
+}
+
+#[test]
 fn an_answered_record_can_be_proven_from_what_readers_see() {
     let bench = Bench::new();
     let log = peopled(&bench);
@@ -105,6 +124,68 @@ fn b11_an_exact_duplicate_is_answered_with_its_first_index_and_grows_nothing() {
     let again = submit(&log, testing::model_card("lab", 1)).unwrap();
     assert_eq!((again.index, again.duplicate), (first.index, true));
     assert_eq!(again.published.unwrap().size, TreeSize(4));
+}
+
+/// Adds a key to a party, or revokes one, signed by these of its keys.
+fn key_event(party: &str, event: &str, name: &str, signers: &[&str]) -> Vec<u8> {
+    let key = testing::key(name).public_key().clone();
+    let mut predicate = json!({
+        "issuer": { "id": party }, "issued": testing::ISSUED,
+        "event": event, "keyid": key.key_id(), "reason": "superseded",
+    });
+    if event == "add" {
+        predicate["publicKey"] = json!(key.to_base64());
+    }
+    let keys: Vec<_> = signers.iter().map(|name| testing::key(name)).collect();
+    testing::sign(Kind::KeyEvent, vec![Subject::key(key.key_id())], predicate, &keys.iter().collect::<Vec<_>>())
+}
+
+#[test]
+fn b11_what_would_not_be_let_in_again_is_answered_with_its_entry_all_the_same() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let card = testing::model_card("lab", 1);
+    let revocation = key_event("lab", "revoke", "lab", &["lab-2"]);
+    let bodies = [card, key_event("lab", "add", "lab-2", &["lab", "lab-2"]), revocation];
+    let first = bodies.clone().map(|body| submit(&log, body).unwrap().index);
+    assert_eq!(code(submit(&log, testing::model_card("lab", 2))), Code::SignerRevoked);
+    let again = |log: &Log| {
+        for (body, index) in bodies.iter().zip(first) {
+            let answer = submit(log, body.clone()).unwrap();
+            assert_eq!((answer.index, answer.duplicate), (index, true));
+        }
+    };
+    again(&log);
+    // As long as the index lags behind, the door cannot tell, and leaves it to the sequencer.
+    let indexed = log.shared.indexed.swap(3, Ordering::AcqRel);
+    let validated = log.validate(Bytes::from(testing::model_card("lab", 2))).unwrap();
+    log.shared.indexed.store(indexed, Ordering::Release);
+    assert_eq!(code(log.submit(validated, Wait::Published).unwrap().wait_blocking()), Code::SignerRevoked);
+    stop(log);
+    again(&bench.start());
+}
+
+#[test]
+fn a_record_stands_under_so_many_sets_of_signers_and_no_more() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let others: Vec<String> = (0..7).map(|number| format!("party-{number}")).collect();
+    for id in &others {
+        submit(&log, testing::party(id, &["partner"])).unwrap();
+    }
+    let payload = Record::parse(&testing::model_card("lab", 1)).unwrap().envelope.payload;
+    let signed = |set: usize| {
+        let signers = others.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1).map(|(_, id)| testing::key(id));
+        let keys: Vec<_> = [testing::key("lab")].into_iter().chain(signers).collect();
+        Envelope::sign(payload.clone(), &keys.iter().collect::<Vec<_>>()).unwrap().to_json()
+    };
+    for set in 0..64 {
+        assert!(!submit(&log, signed(set)).unwrap().duplicate, "{set}");
+    }
+    assert_eq!(code(submit(&log, signed(64))), Code::CosignatureCap);
+    assert!(submit(&log, signed(63)).unwrap().duplicate);
+    assert_eq!(submit(&log, testing::model_card("lab", 2)).unwrap().index, LeafIndex(3 + 7 + 64));
+    stop(log);
 }
 
 #[test]
