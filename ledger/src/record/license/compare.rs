@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use spdx::expression::{ExprNode, Operator};
 
+use super::MAX_NAME_BYTES;
+
 /// What one licence permits and asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,9 +119,14 @@ const MAX_ALTERNATIVES: usize = 64;
 pub struct Choices(BTreeSet<BTreeSet<String>>);
 
 impl Choices {
-    /// Reads an SPDX expression; `None` if it is none.
+    /// Reads an SPDX expression; `None` if it is none. One of more than [`MAX_NAME_BYTES`], or of many alternatives, is compared
+    /// as a text: what it comes to grows with the square of its length, and it is read for every reader of a page.
     pub fn parse(expression: &str) -> Option<Self> {
         let parsed = spdx::Expression::parse(expression).ok()?;
+        let as_text = || Some(Self(BTreeSet::from([BTreeSet::from([expression.to_owned()])])));
+        if expression.len() > MAX_NAME_BYTES {
+            return as_text();
+        }
         let mut stack: Vec<BTreeSet<BTreeSet<String>>> = Vec::new();
         for node in parsed.iter() {
             match node {
@@ -140,7 +147,7 @@ impl Choices {
                 }
             }
             if stack.last().is_some_and(|top| top.len() > MAX_ALTERNATIVES) {
-                return Some(Self(BTreeSet::from([BTreeSet::from([expression.to_owned()])])));
+                return as_text();
             }
         }
         stack.pop().map(Self)
@@ -305,6 +312,17 @@ mod tests {
         let (a, b) = (choices(a), choices(b));
         assert_eq!(compare(&a, &b), compare(&b, &a), "it does not matter who is asked first");
         compare(&a, &b)
+    }
+
+    #[test]
+    fn a_long_expression_is_compared_as_a_text() {
+        let short: Vec<String> = (0..50).map(|number| format!("LicenseRef-{number}")).collect();
+        assert_eq!(choices(&short.join(" AND ")).0.first().unwrap().len(), 50);
+        let long: Vec<String> = (0..36_000).map(|number| format!("LicenseRef-{number:05}")).collect();
+        let long = long.join(" AND ");
+        assert_eq!(choices(&long), Choices(BTreeSet::from([BTreeSet::from([long.clone()])])));
+        assert_eq!((stand(&long, &long), stand(&long, "MIT")), (Agree, Conflict));
+        assert_eq!(Choices::parse(&format!("{long} AND")), None, "and not taken for a licence if it is none");
     }
 
     #[test]
