@@ -125,8 +125,9 @@ class State:
         for keyid, (key, owner) in record.brings.items() if record.kind in KEY_KINDS else ():
             self.keys.setdefault(keyid, (key, owner, index, NEVER, NEVER))
         if record.revokes:
-            doubtful = record.predicate.get("compromisedFromIndex", NEVER)
-            self.keys[record.revokes] = (*self.keys[record.revokes][:3], index, doubtful)
+            *known, revoked, doubtful = self.keys[record.revokes]
+            doubtful = min(doubtful, record.predicate.get("compromisedFromIndex", NEVER))
+            self.keys[record.revokes] = (*known, min(index, revoked), doubtful)
 
     def admit(self, record, index, signers):
         """Whether the policy in force lets these signers make the record the entry at `index`."""
@@ -135,7 +136,7 @@ class State:
             need(kind == "log-policy" and index == 0, "role_refused", "entry 0 must be a log-policy")
             signing = signers - record.for_roots
             return need(all(keys & signing for keys in record.operators.values()), "threshold", "an operator")
-        need(kind == "index-root" or not signers & self.for_roots, "role_refused", "a key for roots alone")
+        need(kind in ("index-root", "run-root") or not signers & self.for_roots, "role_refused", "a key for roots alone")
         in_force = {keyid for keyid in signers if self.standing(keyid, index) == "in force"}
         speak = {self.keys[keyid][1] for keyid in in_force}
         council = kind in KEY_KINDS and 0 < policy.threshold <= len(policy.council & in_force)
@@ -156,7 +157,8 @@ class State:
         if record.revokes:
             known = self.keys.get(record.revokes)
             need(known and known[1] == issuer, "issuer_mismatch", "the key is not the party's")
-            need(known[3] == NEVER, "signer_revoked", "revoked already")
+            theft = record.predicate["event"] == "revoke" and "compromisedFromIndex" in record.predicate
+            need(known[3] == NEVER or theft, "signer_revoked", "revoked already")
         allowed = policy.predicate["rules"].get(kind, ["anybody"] if kind in KEY_KINDS else [])
         need(roles & set(allowed), "role_refused", f"{issuer} may not register {kind}")
         for keyid, (_, owner) in record.brings.items():

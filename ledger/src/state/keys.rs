@@ -98,8 +98,12 @@ impl KeyState {
     }
 
     pub(super) fn revoke(&mut self, revocation: Revocation) {
-        // The first revocation stands: a later one could only move the doubt.
-        self.revoked.get_or_insert(revocation);
+        let first = self.revoked.get_or_insert(revocation);
+        // The first revocation stands, whoever made it: a thief may have. A later one can only widen the doubt.
+        first.compromised_from = match (first.compromised_from, revocation.compromised_from) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 
     pub(super) fn standing(&self, index: LeafIndex) -> Standing {

@@ -83,8 +83,8 @@ pub struct State {
     vouches: Shards<RecordId, BTreeSet<preference::Vouch>>,
     /// What a record did to other records' state, so that it can be undone when its body is erased.
     effects: Shards<RecordId, BTreeSet<RecordId>>,
-    /// How many comments and disputes of unvouched keys there are, by the record that they are about.
-    voices: Shards<RecordId, u64>,
+    /// The comments and disputes of unvouched keys, by the record that they are about.
+    voices: Shards<RecordId, Vec<RecordId>>,
     /// Records whose bodies are erased, with the retraction's entry.
     redacted: Shards<RecordId, LeafIndex>,
 }
@@ -201,7 +201,10 @@ impl State {
             self.apply_preference(index, header, record);
         } else if (is(Kind::Comment) || is(Kind::Dispute)) && header.issuer.starts_with("key:") {
             for subject in &header.subjects {
-                *self.voices.entry(RecordId::from_bytes(*subject.as_bytes())) += 1;
+                let voices = self.voices.entry(RecordId::from_bytes(*subject.as_bytes()));
+                if !voices.contains(&header.record) {
+                    voices.push(header.record);
+                }
             }
         }
     }

@@ -114,10 +114,8 @@ impl State {
     /// Every signer is registered and in force at `next`, or is a key that the record itself brings.
     fn all_known(&self, signers: &BTreeSet<KeyId>, record: &Record, next: LeafIndex) -> Result<()> {
         for signer in signers {
-            let is_root = matches!(record.kind, Kind::IndexRoot | Kind::RunRoot);
-            if self.key(signer).is_some_and(|key| key.key_use == KeyUse::Roots) && !is_root {
-                let detail = format!("key {signer} signs roots of the log and nothing else");
-                return Err(Error::new(Code::RoleRefused, detail));
+            if !matches!(record.kind, Kind::IndexRoot | Kind::RunRoot) {
+                self.signs_records(signer)?;
             }
             match self.standing(signer, next) {
                 Standing::InForce { .. } | Standing::Disputed(_) => {}
@@ -134,6 +132,17 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// A key that stands on the server to sign roots signs nothing else, whoever signs beside it.
+    fn signs_records(&self, signer: &KeyId) -> Result<()> {
+        match self.key(signer).is_some_and(|key| key.key_use == KeyUse::Roots) {
+            true => {
+                let detail = format!("key {signer} signs roots of the log and nothing else");
+                Err(Error::new(Code::RoleRefused, detail))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Whether a key of `party` that is in force and for this use signed.
@@ -234,7 +243,8 @@ impl State {
         }
         if let Some(revoked) = event.revoked() {
             match self.key(&revoked) {
-                Some(key) if key.owner.is(party) && key.revoked.is_none() => {}
+                // That a key was stolen is often found out after it was replaced.
+                Some(key) if key.owner.is(party) && (key.revoked.is_none() || event.declares_a_theft()) => {}
                 Some(key) if key.owner.is(party) => {
                     return Err(Error::new(Code::SignerRevoked, format!("key {revoked} is revoked already")));
                 }
@@ -351,6 +361,7 @@ impl State {
             if !matches!(self.standing(signer, next), Standing::InForce { .. }) {
                 return Err(Error::new(Code::SignerUnknown, format!("key {signer} is not in force")));
             }
+            self.signs_records(signer)?;
         }
         // A key that was registered later spoke for nobody before.
         if let Some(key) = self.key(&own).filter(|key| key.registered < next) {

@@ -171,6 +171,26 @@ fn a_compromise_puts_earlier_signatures_in_doubt_from_the_index_it_names() {
     assert!(matches!(ledger.state.standing(&id("lab"), after), Standing::Disputed(_)));
 }
 
+/// A thief may revoke the stolen key himself, and that a key was stolen may come out after it was replaced.
+#[test]
+fn a_theft_is_declared_after_a_revocation_too_and_only_widens_the_doubt() {
+    let mut ledger = Ledger::peopled();
+    ledger.add(add_key("lab", "lab-2", &["lab", "lab-2"])).unwrap();
+    let cards = ["auditor", "operator"].map(|beside| ledger.add(card_signed_by("lab", &["lab", beside])).unwrap());
+    let revoked = ledger.add(revoke("lab", "lab", &["lab"], None)).unwrap();
+    assert!(matches!(ledger.state.standing(&id("lab"), cards[1]), Standing::InForce { .. }));
+    assert_eq!(ledger.code(revoke("lab", "lab", &["lab"], Some(cards[1].0))), Code::SignerRevoked, "not by that key");
+    ledger.add(revoke("lab", "lab", &["lab-2"], Some(cards[1].0))).unwrap();
+    assert!(matches!(ledger.state.standing(&id("lab"), cards[0]), Standing::InForce { .. }));
+    assert!(matches!(ledger.state.standing(&id("lab"), cards[1]), Standing::Disputed(_)));
+    ledger.add(revoke("lab", "lab", &["lab-2"], Some(cards[0].0))).unwrap();
+    let first = ledger.state.standing(&id("lab"), cards[0]);
+    assert!(matches!(first, Standing::Disputed(revocation) if revocation.index == revoked), "{first:?}");
+    ledger.add(revoke("lab", "lab", &["lab-2"], Some(revoked.0))).unwrap();
+    assert_eq!(ledger.state.standing(&id("lab"), cards[0]), first, "doubt is not taken back");
+    assert_eq!(ledger.replayed(), ledger.state);
+}
+
 #[test]
 fn a_rotation_puts_the_new_key_in_force_and_the_old_one_out_of_it() {
     let mut ledger = Ledger::peopled();
@@ -207,6 +227,12 @@ fn anybody_may_say_what_the_policy_opens_under_the_name_of_the_key() {
         sign(Kind::parse("comment").unwrap(), vec![Subject::record(target)], predicate, &[&key(name)])
     };
     ledger.add(comment(format!("key:{}", id("reader")), "reader")).unwrap();
+    // A key that stands on the server for the roots of the log does not sign beside anybody either.
+    let event = json!({ "event": "add", "keyid": id("index"), "publicKey": key("index").public_key().to_base64(), "use": "roots" });
+    ledger.add(key_event("operator", event, &["index"], &["operator", "index"])).unwrap();
+    let payload = Record::parse(&comment(format!("key:{}", id("other")), "other")).unwrap().envelope.payload;
+    let beside = Envelope::sign(payload, &[&key("other"), &key("index")]).unwrap().to_json();
+    assert_eq!(ledger.code(beside), Code::RoleRefused);
     let as_own_key = comment(format!("key:{}", id("lab")), "lab");
     assert_eq!(ledger.code(as_own_key), Code::IssuerMismatch, "a party speaks under its own name");
 }

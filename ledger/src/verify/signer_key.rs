@@ -126,7 +126,8 @@ fn counts(state: &State, key: KeyId, index: LeafIndex, record: Result<&Record, &
 
 fn standing(state: &State, key: KeyId, index: LeafIndex) -> VerifiedSigner {
     let disputed = matches!(state.standing(&key, index), Standing::Disputed(_));
-    match state.key(&key) {
+    // The history may go on after the record, and a key be registered then that spoke for nobody here.
+    match state.key(&key).filter(|known| known.registered <= index) {
         Some(known) => VerifiedSigner {
             key,
             owner: Some(known.owner.clone()),

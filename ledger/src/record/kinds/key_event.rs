@@ -89,6 +89,11 @@ impl KeyEvent {
         }
     }
 
+    /// Whether it says that a key had been stolen, and from which entry on.
+    pub const fn declares_a_theft(&self) -> bool {
+        matches!(self.event, KeyEventKind::Revoke) && self.compromised_from_index.is_some()
+    }
+
     /// The subjects that the statement must have.
     pub fn subjects(&self) -> Vec<Subject> {
         [Some(self.keyid), self.replaces].into_iter().flatten().map(Subject::key).collect()

@@ -171,11 +171,21 @@ fn what_strangers_say_about_one_thing_is_capped() {
         let members = json!({ "target": model.to_reference(), "text": "a", "grounds": "a" });
         stranger(kind, name, vec![Subject::record(model)], members)
     };
-    for name in ["a", "b"] {
-        world.add(comment(name, Kind::Comment)).unwrap();
+    let names = [("a", Kind::Comment), ("b", Kind::Comment), ("c", Kind::Dispute)];
+    for (name, kind) in names.clone() {
+        world.add(comment(name, kind)).unwrap();
     }
-    world.add(comment("c", Kind::Dispute)).unwrap();
     assert_eq!(world.refusal(comment("d", Kind::Comment)), Code::SubjectCap, "the policy of this log says 3");
+    // Whom somebody vouches for, and what is erased, make room.
+    let voices = names.map(|(name, kind)| testing::record_id(&comment(name, kind)));
+    world.add(vouch("stewards", voices[0])).unwrap();
+    world.add(comment("d", Kind::Comment)).unwrap();
+    assert_eq!(world.refusal(comment("e", Kind::Comment)), Code::SubjectCap);
+    let erase = json!({ "target": voices[1].to_reference(), "reason": "redacted",
+        "redaction": { "reason": "other", "authority": "operator" } });
+    world.add(say(Kind::Retraction, "operator", &[voices[1]], erase)).unwrap();
+    world.add(comment("e", Kind::Comment)).unwrap();
+    assert_eq!(world.refusal(comment("f", Kind::Comment)), Code::SubjectCap);
     // A party is not a stranger.
     let members = json!({ "target": model.to_reference(), "text": "a" });
     world.add(say(Kind::Comment, "writer", &[model], members)).unwrap();

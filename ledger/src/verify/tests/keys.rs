@@ -104,4 +104,11 @@ fn an_unvouched_signer_is_shown_as_such() {
     assert_eq!(report.verdict, Verdict::Verified, "{report:?}");
     assert!(report.line(LinkName::SignerKey).unwrap().detail.contains("of no party, unvouched"));
     assert_eq!(report.verified.unwrap().signers()[0].owner(), None);
+
+    // That a party registers the key later does not make it the party's word.
+    let registered = story.log.register("late", &["partner"], &[&own]);
+    let report = signer_key_report(&story, comment, &[registered]);
+    assert_eq!(report.verdict, Verdict::Verified, "{report:?}");
+    assert!(report.line(LinkName::SignerKey).unwrap().detail.contains("of no party, unvouched"));
+    assert_eq!(report.verified.unwrap().signers()[0].owner(), None);
 }
