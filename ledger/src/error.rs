@@ -148,6 +148,7 @@ codes! {
     FileAccess = "file_access", Unavailable, 500, 1, "A file cannot be read or written.", "Check the path, its permissions and the free space.";
     PathRefused = "path_refused", Malformed, 422, 2, "A path leaves its folder or names a file twice.", "Use relative paths without `..`.";
     ManifestUnknown = "manifest_unknown", NotFound, 404, 3, "No manifest record of the ledger names this keyspace.", "Publish the manifest record first.";
+    UploadTaken = "upload_taken", Rejected, 409, 2, "Another party uploads this keyspace.", "Wait until it ends, or ask the operator, who can place the folder with `colophon log manifest add`.";
     QuotaExceeded = "quota_exceeded", Rejected, 413, 2, "The upload is larger than the party's quota.", "Ask the operator, who can place the folder with `colophon log manifest add`.";
 
     // Asking.

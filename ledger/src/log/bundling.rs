@@ -3,7 +3,7 @@
 //! The key history holds the entries that the standing of the signers follows from: those that register, rotate or
 //! revoke one of their keys, those that do so for the keys that signed these, and every change of the log's policy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Term;
 use super::reader::{Body, EntryView, Filter, Order};
@@ -34,31 +34,34 @@ impl Log {
         })
     }
 
-    /// The entries that say whose the signers' keys are, entry 0 apart, by index.
+    /// The entries that say whose the signers' keys are, entry 0 apart, by index: all changes of the signers' own keys, since a
+    /// later one may revoke them, and of the keys that signed a change those that stand below it.
     fn key_history(&self, view: &Published, entry: &EntryView) -> Result<Vec<EntryView>> {
-        let mut found = std::collections::BTreeMap::new();
-        let mut asked = BTreeSet::new();
-        let mut open: Vec<KeyId> = entry.header.signers.clone();
-        let policies = Term::Kind(Kind::LogPolicy.as_str().to_owned());
-        for policy in self.all(view, policies)? {
+        let mut found = BTreeMap::new();
+        for policy in self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))? {
             found.insert(policy.index, policy);
         }
-        while let Some(key) = open.pop() {
-            if !asked.insert(key) {
+        // A key, and the entry below which its changes count. One that is met again counts from the higher of the two.
+        let mut asked: HashMap<KeyId, LeafIndex> = HashMap::new();
+        let mut open: Vec<(KeyId, LeafIndex)> =
+            entry.header.signers.iter().map(|key| (*key, LeafIndex(view.size.0))).collect();
+        while let Some((key, below)) = open.pop() {
+            if asked.get(&key).is_some_and(|asked| *asked >= below) {
                 continue;
             }
-            for change in self.all(view, Term::Key(key))? {
-                open.extend(change.header.signers.iter().copied());
+            asked.insert(key, below);
+            for change in self.all(view, Term::Key(key))?.into_iter().filter(|change| change.index < below) {
+                open.extend(change.header.signers.iter().map(|signer| (*signer, change.index)));
                 found.insert(change.index, change);
             }
+            // Entry 0 is in a place of its own; the record itself proves nothing about its own keys.
+            found.remove(&LeafIndex(0));
+            found.remove(&entry.index);
             if found.len() > MAX_KEY_HISTORY {
                 let detail = format!("the history of its keys has more than {MAX_KEY_HISTORY} entries");
                 return Err(Error::new(Code::TooMany, detail));
             }
         }
-        // Entry 0 is in a place of its own; the record itself proves nothing about its own keys.
-        found.remove(&LeafIndex(0));
-        found.remove(&entry.index);
         Ok(found.into_values().collect())
     }
 
@@ -81,7 +84,8 @@ impl Log {
             return Ok(None);
         }
         let Some(stated) = self.entry(view, root.index)? else { return Ok(None) };
-        let history = self.key_history(view, &stated)?;
+        // A bundle that cannot say it says less.
+        let Ok(history) = self.key_history(view, &stated) else { return Ok(None) };
         let history = history.iter().map(|entry| self.link(view, entry)).collect::<Result<_>>()?;
         KeyLookup { index_root: self.link(view, &stated)?, history, lookups }.to_value().map(Some)
     }

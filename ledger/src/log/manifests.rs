@@ -20,7 +20,7 @@ use super::Term;
 use super::reader::{Filter, Order};
 use super::{Log, Published};
 use crate::error::{Code, Error, Result};
-use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest};
+use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest, UnixMillis};
 use crate::manifest::upload::{PART_BYTES, Part, Plan, is_file_name};
 use crate::manifest::{KeyspaceFiles, RunFiles, RunHeader, check, is_run_file_name, list, open, open_run};
 use crate::record::kind::Kind;
@@ -121,13 +121,21 @@ impl Manifests {
         Ok(ids)
     }
 
-    /// Begins or resumes an upload.
-    fn begin(&self, plan: Plan, party: &str) -> Result<Upload> {
+    /// Begins or resumes an upload. One that runs belongs to who began it; only the party that was the first to name the
+    /// keyspace takes it over.
+    fn begin(&self, plan: Plan, party: &str, is_first: bool, now: UnixMillis) -> Result<Upload> {
         let keyspace = plan.keyspace;
         if self.holds(&keyspace) {
             return Ok(Upload { keyspace, missing: Vec::new(), held: true });
         }
         let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((running, owner)) = uploads.get(&keyspace)
+            && owner != party
+            && !is_first
+            && !running.has_expired(now)
+        {
+            return Err(Error::new(Code::UploadTaken, format!("{owner} uploads keyspace {keyspace}")));
+        }
         let others = uploads.iter().filter(|(id, (_, owner))| **id != keyspace && owner == party);
         let on_its_way: u64 = others.map(|(_, (plan, _))| plan.len()).sum();
         if on_its_way.saturating_add(plan.len()) > QUOTA_BYTES {
@@ -257,7 +265,8 @@ impl Log {
     ///
     /// # Errors
     /// `manifest_unknown` unless a `manifest` record in the view names the keyspace; `signer_unknown` unless a key in
-    /// force of the party that issued that record signed the plan; `quota_exceeded`.
+    /// force of the party that issued that record signed the plan; `upload_taken` while another party's plan runs;
+    /// `quota_exceeded`.
     pub fn begin_upload(&self, view: &Published, envelope: &[u8]) -> Result<Upload> {
         let state = &view.state;
         let (plan, signers) = Plan::open(envelope, &|id| state.key(id)?.public_key())?;
@@ -283,7 +292,10 @@ impl Log {
             })
         });
         match party {
-            Some(party) => self.manifests().begin(plan, party),
+            Some(party) => {
+                let is_first = records.first().is_some_and(|first| first.header.issuer == party);
+                self.manifests().begin(plan, party, is_first, self.now())
+            }
             None => Err(Error::new(Code::SignerUnknown, "no key in force of the manifest's issuer signed the plan")),
         }
     }

@@ -32,12 +32,16 @@ fn build(dir: &Path, n: u64) -> (PathBuf, Keyspace, serde_json::Value) {
 }
 
 fn declare(log: &Log, keyspace: &Keyspace, row: serde_json::Value) {
+    declare_as(log, "lab", keyspace, row);
+}
+
+fn declare_as(log: &Log, party: &str, keyspace: &Keyspace, row: serde_json::Value) {
     let predicate = json!({
-        "issuer": { "id": "lab", "name": "lab" }, "issued": testing::ISSUED,
+        "issuer": { "id": party, "name": party }, "issued": testing::ISSUED,
         "dataset": { "name": "numbers" }, "keyspaces": [row],
     });
     let subject = Subject::keyspace(keyspace.id());
-    submit(log, testing::sign(Kind::Manifest, vec![subject], predicate, &[&testing::key("lab")])).unwrap();
+    submit(log, testing::sign(Kind::Manifest, vec![subject], predicate, &[&testing::key(party)])).unwrap();
 }
 
 fn part_bytes(folder: &Path, plan: &Plan, n: usize) -> Vec<u8> {
@@ -90,6 +94,33 @@ fn a_declared_keyspace_is_served_once_all_of_it_came_and_was_checked() {
         assert!(log.manifests().path(&id, "keys.bin").is_some());
         assert!(log.manifests().path(&id, "../plan").is_none());
     }
+}
+
+#[test]
+fn an_upload_that_runs_belongs_to_who_began_it_unless_the_first_to_name_the_keyspace_comes() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    submit(&log, testing::party("rival", &["partner"])).unwrap();
+    let built = tempfile::tempdir().unwrap();
+    let (folder, keyspace, row) = build(&built.path().join("out"), 300);
+    let plan = plan_upload(&folder, testing::ORIGIN, EXPIRES.to_owned()).unwrap();
+    declare(&log, &keyspace, row.clone());
+    declare_as(&log, "rival", &keyspace, row);
+    let view = log.published().unwrap();
+    let begin = |party: &str, plan: &Plan| log.begin_upload(&view, &plan.sign(&testing::key(party)).unwrap().to_json());
+    let mut wrong = plan.clone();
+    wrong.parts.truncate(1);
+    // Whoever was second may begin, and gives way.
+    begin("rival", &wrong).unwrap();
+    begin("lab", &plan).unwrap();
+    log.manifests().put_part(&keyspace.id(), 0, &part_bytes(&folder, &plan, 0)).unwrap();
+    assert_eq!(begin("rival", &wrong).unwrap_err().code(), Code::UploadTaken);
+    let missing = begin("lab", &plan).unwrap().missing;
+    assert!(!missing.contains(&0), "what came is there: {missing:?}");
+    for part in missing {
+        log.manifests().put_part(&keyspace.id(), part, &part_bytes(&folder, &plan, part)).unwrap();
+    }
+    log.manifests().complete(&keyspace.id()).unwrap();
 }
 
 #[test]
