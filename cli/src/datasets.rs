@@ -3,7 +3,7 @@
 //! Everything here comes from a scan of the whole log ([`View::scan`]), so nothing that was declared is left out, and
 //! only records that count are taken: signatures verified, rules in force at their index.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::ids::{LeafIndex, RecordId, SubjectDigest};
 use ledger::manifest::{Declaration, Run};
@@ -32,6 +32,8 @@ pub(crate) struct Dataset {
     pub manifest: Manifest,
     /// A later manifest by the same party that says it takes this one's place.
     pub superseded_by: Option<RecordId>,
+    /// The entry by which its issuer took it back.
+    pub taken_back_by: Option<LeafIndex>,
 }
 
 impl Dataset {
@@ -62,7 +64,48 @@ impl Dataset {
             "record": self.manifest.dataset.record.as_ref().map(|card| card.as_str()),
             "manifest": { "index": self.index.to_string(), "record": self.record, "issuer": self.issuer },
             "supersededBy": self.superseded_by,
+            "takenBackBy": self.taken_back_by.map(|by| by.to_string()),
         })
+    }
+
+    /// Why nobody stands by what it declares any more, in words.
+    pub(crate) fn undone(&self) -> Option<String> {
+        let taken_back = self.taken_back_by.map(|by| format!("its issuer took it back: entry {by}"));
+        taken_back.or_else(|| self.superseded_by.map(|by| format!("a later manifest takes its place: {by}")))
+    }
+}
+
+/// What issuers took back or replaced, by the record and its issuer: nobody does so for another.
+#[derive(Debug, Default)]
+struct Undone(BTreeMap<(RecordId, String), LeafIndex>);
+
+impl Undone {
+    /// A kind whose every record is read for this.
+    fn is_said_by(kind: &str) -> bool {
+        kind == Kind::Retraction.as_str()
+    }
+
+    /// What a record takes back.
+    fn take_back(&mut self, index: LeafIndex, record: &Record) {
+        let retracted = match &record.predicate {
+            Predicate::Retraction(said) if said.redaction.is_none() => Some(said.target.id()),
+            _ => None,
+        };
+        for target in record.common.revokes.iter().map(|named| named.id()).chain(retracted) {
+            self.0.entry((target, record.issuer().to_owned())).or_insert(index);
+        }
+    }
+
+    /// What a record takes back or takes the place of.
+    fn take(&mut self, index: LeafIndex, record: &Record) {
+        self.take_back(index, record);
+        for named in &record.common.supersedes {
+            self.0.entry((named.id(), record.issuer().to_owned())).or_insert(index);
+        }
+    }
+
+    fn by(&self, record: RecordId, issuer: &str) -> Option<LeafIndex> {
+        self.0.get(&(record, issuer.to_owned())).copied()
     }
 }
 
@@ -93,7 +136,12 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     let mut sources: Vec<Vec<RecordId>> = Vec::new();
     let mut with_contents: BTreeSet<RecordId> = BTreeSet::new();
     let is_run = |kind: &str| kind == Kind::RunRoot.as_str();
-    let state = view.scan(&|_, header| is_manifest(&header.kind) || is_run(&header.kind), &mut |entry| {
+    let mut undone = Undone::default();
+    let wants = |kind: &str| is_manifest(kind) || is_run(kind) || Undone::is_said_by(kind);
+    let state = view.scan(&|_, header| wants(&header.kind), &mut |entry| {
+        if let (Some(record), true) = (&entry.record, entry.counts) {
+            undone.take_back(entry.index, record);
+        }
         if let (Some(Predicate::RunRoot(root)), true) = (entry.record.as_ref().map(|r| &r.predicate), entry.counts) {
             // A run of a kind that this version does not know is none that it could ask.
             found.runs.extend(Run::declared(entry.index, (**root).clone()));
@@ -125,6 +173,7 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
                 issuer: record.issuer().to_owned(),
                 manifest: (**manifest).clone(),
                 superseded_by: None,
+                taken_back_by: None,
             });
         }
         Ok(())
@@ -138,6 +187,9 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     for (old, issuer, new) in superseded {
         let replaced = found.datasets.iter_mut().filter(|dataset| dataset.record == old && dataset.issuer == issuer);
         replaced.for_each(|dataset| dataset.superseded_by = Some(new));
+    }
+    for dataset in &mut found.datasets {
+        dataset.taken_back_by = undone.by(dataset.record, &dataset.issuer);
     }
     Ok(found)
 }
@@ -168,6 +220,8 @@ pub(crate) struct Claim {
     pub concluded: Option<String>,
     /// In which role.
     pub role: Option<String>,
+    /// The entry by which its issuer took it back or replaced it.
+    pub undone_by: Option<LeafIndex>,
 }
 
 /// A model that was made with a dataset.
@@ -187,6 +241,8 @@ pub(crate) struct Use {
     pub name: Option<String>,
     /// An agreement that covers it.
     pub agreement: Option<String>,
+    /// The entry by which its issuer took it back or replaced it.
+    pub undone_by: Option<LeafIndex>,
 }
 
 /// Collects what the log says about some datasets.
@@ -201,6 +257,7 @@ pub(crate) fn said_about(view: &View<'_>, datasets: &[&Dataset]) -> Result<Vec<S
         let before = (known.clone(), models.clone());
         said = datasets.iter().map(|_| Said::default()).collect();
         let mut names: Vec<(RecordId, String)> = Vec::new();
+        let mut undone = Undone::default();
         let all: BTreeSet<[u8; 32]> = known.iter().flatten().copied().collect();
         let wants = |kind: &str, refs: &[RecordId], subjects: &[SubjectDigest], record: &RecordId| {
             let about = refs.iter().map(|id| id.as_bytes()).chain(subjects.iter().map(|digest| digest.as_bytes()));
@@ -209,13 +266,14 @@ pub(crate) fn said_about(view: &View<'_>, datasets: &[&Dataset]) -> Result<Vec<S
                 "license-claim" | "training-source" => touches(),
                 "dataset-card" => all.contains(record.as_bytes()) || touches(),
                 "model-card" => models.contains(record),
-                _ => false,
+                kind => Undone::is_said_by(kind),
             }
         };
         let wants =
             |header: &ledger::entry::Header| wants(&header.kind, &header.refs, &header.subjects, &header.record);
         view.scan(&|_, header| wants(header), &mut |entry| {
             let Some(record) = entry.record.filter(|_| entry.counts) else { return Ok(()) };
+            undone.take(entry.index, &record);
             if let Predicate::ModelCard(card) = &record.predicate {
                 names.extend(card.model_name.clone().map(|name| (record.id, name)));
                 return Ok(());
@@ -226,7 +284,11 @@ pub(crate) fn said_about(view: &View<'_>, datasets: &[&Dataset]) -> Result<Vec<S
             Ok(())
         })?;
         for said in &mut said {
+            for claim in &mut said.licenses {
+                claim.undone_by = undone.by(claim.record, &claim.issuer);
+            }
             for used in &mut said.uses {
+                used.undone_by = undone.by(used.record, &used.issuer);
                 models.extend(used.model);
                 used.name = names.iter().find(|(id, _)| Some(*id) == used.model).map(|(_, name)| name.clone());
             }
@@ -251,6 +313,7 @@ fn take(index: LeafIndex, record: &Record, known: &mut BTreeSet<[u8; 32]>, said:
             declared: claimed(claim.license_declared.as_ref()),
             concluded: claimed(claim.license_concluded.as_ref()),
             role: claim.claimant_role.clone(),
+            undone_by: None,
         }),
         Predicate::TrainingSource(source) if by_ref || by_subject => said.uses.push(Use {
             index,
@@ -260,6 +323,7 @@ fn take(index: LeafIndex, record: &Record, known: &mut BTreeSet<[u8; 32]>, said:
             model: record.subject_records().next(),
             name: None,
             agreement: source.agreement.as_ref().map(|agreement| agreement.as_str().to_owned()),
+            undone_by: None,
         }),
         Predicate::DatasetCard(_) if by_ref || named(record.id.as_bytes(), known) => {
             known.insert(*record.id.as_bytes());
@@ -285,6 +349,7 @@ impl Said {
                 json!({
                     "index": claim.index.to_string(), "record": claim.record, "issuer": claim.issuer,
                     "declared": claim.declared, "concluded": claim.concluded, "claimantRole": claim.role,
+                    "undoneBy": claim.undone_by.map(|by| by.to_string()),
                 })
             })
             .collect();
@@ -295,6 +360,7 @@ impl Said {
                 json!({
                     "index": used.index.to_string(), "record": used.record, "issuer": used.issuer,
                     "relation": used.relation, "model": used.model, "name": used.name, "agreement": used.agreement,
+                    "undoneBy": used.undone_by.map(|by| by.to_string()),
                 })
             })
             .collect();
@@ -303,9 +369,10 @@ impl Said {
         json!({ "licenseClaims": licenses, "licensesAgree": self.licenses_agree(), "models": models, "datasetCards": cards })
     }
 
-    /// Whether all claims conclude the same; `None` without a claim. Nobody decides who is right.
+    /// Whether all claims that are still made conclude the same; `None` without one. Nobody decides who is right.
     pub(crate) fn licenses_agree(&self) -> Option<bool> {
-        let mut concluded = self.licenses.iter().map(|claim| claim.concluded.as_ref().or(claim.declared.as_ref()));
+        let made = self.licenses.iter().filter(|claim| claim.undone_by.is_none());
+        let mut concluded = made.map(|claim| claim.concluded.as_ref().or(claim.declared.as_ref()));
         let first = concluded.next()?;
         Some(concluded.all(|other| other == first))
     }

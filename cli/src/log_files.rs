@@ -61,9 +61,15 @@ impl<'a> LogFiles<'a> {
         if !id.is_full() && as_wide && kept_root == root {
             return Ok(kept.to_vec());
         }
-        // A wider bundle begins with the narrower one.
+        // A wider bundle begins with the narrower one, unless what is kept is damaged.
         let held = if as_wide { Vec::new() } else { kept.to_vec() };
-        let bytes = match self.client.find_whole(&format!("/{id}"), held)? {
+        let path = format!("/{id}");
+        let rest = match self.client.find_whole(&path, held) {
+            Err(error) if error.code() == Code::RangeRefused => None,
+            rest => rest?.filter(|bytes| decode_bundle(bytes, id.width()).is_ok()),
+        };
+        let whole = || self.client.find_whole(&path, Vec::new());
+        let bytes = match rest.map_or_else(whole, |bytes| Ok(Some(bytes)))? {
             Some(bytes) => bytes,
             // C2SP tlog-tiles: once the full bundle exists, a partial one may be gone.
             None if !id.is_full() => {

@@ -158,7 +158,14 @@ mod tests {
         let manifest: Manifest =
             serde_json::from_value(json!({ "dataset": { "name": "x" }, "keyspaces": [row] })).unwrap();
         let record = RecordId::from_bytes([index as u8; 32]);
-        Dataset { index: LeafIndex(index), record, issuer: "lab".into(), manifest, superseded_by: None }
+        Dataset {
+            index: LeafIndex(index),
+            record,
+            issuer: "lab".into(),
+            manifest,
+            superseded_by: None,
+            taken_back_by: None,
+        }
     }
 
     fn run(index: u64, from: u64, to: u64, change: fn(&mut Vec<RunSource>)) -> Run {

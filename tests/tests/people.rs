@@ -274,6 +274,49 @@ fn doctor_ticks_a_log_only_if_a_pinned_policy_accepts_its_checkpoint() {
     assert!(known["ok"] == true && found.contains(&format!("entries at {}, cosigned ", served.url)), "{known}");
 }
 
+/// An editor pastes what `ask` says into a discussion: that nobody stands by it any more has to be in it.
+#[test]
+fn ask_says_of_a_manifest_that_its_issuer_took_it_back() {
+    let stage = Stage::new();
+    let served = stage.program.serve(&stage.dir.path().join("D/log"));
+    let (policy, key) = (stage.path("D/policy.txt"), stage.path("D/keys/stewards.pem"));
+    let question = ["ask", "page:harbourwiki/11", "--log", &served.url, "--policy", &policy];
+    let present = || {
+        let answers = stage.program.json(&question)["questions"][0]["answers"].as_array().unwrap().clone();
+        answers.into_iter().find(|answer| answer["status"] == "present").unwrap()
+    };
+    let before = present();
+    assert_eq!(before["dataset"]["takenBackBy"], json!(null), "{before}");
+    let manifest = format!("record:{}", before["dataset"]["manifest"]["record"].as_str().unwrap());
+    let retract = ["record", "retract", &manifest, "--reason", "error", "--issuer", "stewards.harbourwiki.example"];
+    let to = ["--key", &key, "--log", &served.url, "--policy", &policy, "--yes", "--out", &stage.path("back.json")];
+    let by = stage.program.json(&[&retract[..], &to[..]].concat())["index"].as_str().unwrap().to_owned();
+    let after = present();
+    assert_eq!(after["dataset"]["takenBackBy"], json!(by), "{after}");
+    assert!(after["citation"].as_str().unwrap().contains("took these contents back"), "{after}");
+    let screen = stage.program.run(&question).passed("colophon ask").stdout;
+    assert!(screen.contains(&format!("note     its issuer took it back: entry {by}\n")), "{screen}");
+}
+
+/// What is kept of a log costs at most a second look when it is damaged.
+#[test]
+fn a_damaged_edge_in_the_cache_is_fetched_anew() {
+    let stage = Stage::new();
+    let served = stage.program.serve(&stage.dir.path().join("D/log"));
+    let policy = stage.path("D/policy.txt");
+    let list = ["record", "list", "--log", &served.url, "--policy", &policy];
+    let sound = stage.program.json(&list);
+    let found = Command::new("find").args([&stage.path("cache"), "-name", "0.edge"]).output().unwrap();
+    let edge = String::from_utf8(found.stdout).unwrap().trim().to_owned();
+    let kept = std::fs::read(&edge).unwrap();
+    let mut longer = kept.clone();
+    longer[33] ^= 1;
+    for damaged in [longer, kept[..kept.len() - 7].to_vec(), [&kept[..], b"more"].concat()] {
+        std::fs::write(&edge, damaged).unwrap();
+        assert_eq!(stage.program.json(&list), sound);
+    }
+}
+
 #[test]
 fn u4_a_pipe_gets_no_escape_codes_and_a_reader_that_goes_away_is_no_failure() {
     let stage = Stage::new();

@@ -1,7 +1,7 @@
 //! `colophon ask`
 
 use ledger::Code;
-use ledger::ids::UnixMillis;
+use ledger::ids::{LeafIndex, UnixMillis};
 use ledger::manifest::mediawiki::Wiki;
 use ledger::manifest::{Citation, Form, Hints, Question, Status};
 use serde_json::{Value, json};
@@ -186,6 +186,7 @@ impl Coverage {
             permalink: &self.permalink(dataset),
             origin: &self.origin,
             size: self.size,
+            undone: dataset.undone().is_some(),
             date: &self.date,
         }
         .wikitext()
@@ -248,9 +249,12 @@ fn to_text(
             text.push_str(&format!("  {} {word} {name}, entry {}", out.mark(mark(answer.status)), dataset.index));
             text.push_str(&format!(" by {}: {}\n", shown(&dataset.issuer), shown(&answer.reason)));
             text.push_str(&format!("      record   {}\n", shown(&coverage.permalink(dataset))));
+            if let Some(undone) = dataset.undone() {
+                text.push_str(&format!("      note     {undone}\n"));
+            }
             if answer.status == Status::Present {
                 let said = said.iter().find(|(at, _)| *at == place).map(|(_, said)| said);
-                text.push_str(&details(&a.asked.question, answer, dataset, said));
+                text.push_str(&details(&a.asked.question, answer, said));
             }
             for near in &answer.nearest {
                 text.push_str(&format!(
@@ -300,7 +304,7 @@ fn to_text(
     text
 }
 
-fn details(question: &Question, answer: &DatasetAnswer, dataset: &Dataset, said: Option<&Said>) -> String {
+fn details(question: &Question, answer: &DatasetAnswer, said: Option<&Said>) -> String {
     let mut text = String::new();
     let licenses: Vec<&str> = answer.licenses().into_iter().collect();
     if !licenses.is_empty() {
@@ -321,19 +325,17 @@ fn details(question: &Question, answer: &DatasetAnswer, dataset: &Dataset, said:
     if !missed.is_empty() && missed.len() <= MAX_MISSED {
         text.push_str(&format!("      missing  {}\n", shown(&missed.join(", "))));
     }
-    if let Some(new) = dataset.superseded_by {
-        text.push_str(&format!("      note     a later manifest takes its place: {new}\n"));
-    }
     let Some(said) = said else { return text };
     for claim in &said.licenses {
         let license = claim.concluded.as_ref().or(claim.declared.as_ref()).map_or("noAssertion", String::as_str);
         let role = claim.role.as_ref().map(|role| format!(", {role}")).unwrap_or_default();
         text.push_str(&format!(
-            "      claim    {} by {}{}, entry {}\n",
+            "      claim    {} by {}{}, entry {}{}\n",
             shown(license),
             shown(&claim.issuer),
             shown(&role),
-            claim.index
+            claim.index,
+            undone(claim.undone_by)
         ));
     }
     if said.licenses_agree() == Some(false) {
@@ -343,16 +345,21 @@ fn details(question: &Question, answer: &DatasetAnswer, dataset: &Dataset, said:
         let relation = used.relation.as_str().unwrap_or_default();
         let model = used.name.clone().or(used.model.map(|model| model.to_hex())).unwrap_or_default();
         text.push_str(&format!(
-            "      model    {} ({relation}), says {}, entry {}\n",
+            "      model    {} ({relation}), says {}, entry {}{}\n",
             shown(&model),
             shown(&used.issuer),
-            used.index
+            used.index,
+            undone(used.undone_by)
         ));
     }
     if said.uses.is_empty() {
         text.push_str("      model    no record names a model that was made with it\n");
     }
     text
+}
+
+fn undone(by: Option<LeafIndex>) -> String {
+    by.map(|by| format!(", taken back or replaced by entry {by}")).unwrap_or_default()
 }
 
 fn to_json(

@@ -24,6 +24,8 @@ pub struct Citation<'a> {
     pub origin: &'a str,
     /// How many entries it had.
     pub size: u64,
+    /// Whether the issuer took the manifest back, or replaced it.
+    pub undone: bool,
     /// When the answer was computed, or the checkpoint cosigned.
     pub date: &'a str,
 }
@@ -45,7 +47,7 @@ impl Citation<'_> {
             Status::NotCovered => "Not covered",
         };
         format!(
-            "'''{word}''': {} in the contents of {}, signed by {}: [{} record {}] of the log {} ({} entries, {}). {}",
+            "'''{word}''': {} in the contents of {}, signed by {}: [{} record {}] of the log {} ({} entries, {}).{} {}",
             plain(self.asked),
             plain(self.dataset),
             plain(self.issuer),
@@ -54,6 +56,7 @@ impl Citation<'_> {
             plain(self.origin),
             self.size,
             plain(self.date),
+            if self.undone { " Its issuer took these contents back or replaced them since." } else { "" },
             self.status.does_not_mean(),
         )
     }
@@ -110,13 +113,16 @@ mod tests {
             permalink: "https://log.example.org/r/17",
             origin: "log.example.org",
             size: 64,
+            undone: false,
             date: "2026-11-23",
         };
         let text = citation.wikitext();
         assert!(text.starts_with("'''Absent''': <nowiki>enwiki:page:12</nowiki> in the contents of "), "{text}");
         assert!(text.contains("[https://log.example.org/r/17 record 17]"), "{text}");
         assert!(text.ends_with("are not covered."), "{text}");
-        assert!(!text.to_lowercase().contains("unused"));
+        assert!(!text.to_lowercase().contains("unused") && !text.contains("took these contents back"));
+        let undone = Citation { undone: true, ..citation }.wikitext();
+        assert!(undone.contains("Its issuer took these contents back or replaced them since."), "{undone}");
     }
 
     #[test]
@@ -131,6 +137,7 @@ mod tests {
             permalink: "https://x.example/r/1] [[evil]]\n",
             origin: hostile,
             size: 1,
+            undone: true,
             date: hostile,
         };
         let text = citation.wikitext();

@@ -319,6 +319,7 @@ fn citation(reading: &Reading<'_>, question: &Question, seen: &Seen, status: Sta
         permalink: &permalink(&reading.site, seen.index),
         origin: reading.pages.app.log.origin().as_str(),
         size: reading.view.size.0,
+        undone: !seen.stands(),
         date: &Moment::new(reading.now, reading.now).day(),
     }
     .wikitext()
