@@ -58,7 +58,8 @@ impl Source {
         let trust = if trust.policy.is_some() {
             trust.for_checkpoint(&fetch_checkpoint(&client)?, session)?
         } else {
-            Trust { genesis: log.genesis()?, ..Trust::new(log.policy().clone()) }
+            let genesis = trust.genesis_hash()?.map_or_else(|| log.genesis(), |said| Ok(Some(said)))?;
+            Trust { genesis, ..Trust::new(log.policy().clone()) }
         };
         Ok(Self { client, trust, running })
     }

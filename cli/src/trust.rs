@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ledger::Code;
+use ledger::merkle::LeafHash;
 use ledger::note::policy::MAX_POLICY_LEN;
 use ledger::note::{Checkpoint, Policy, SignedNote};
 use ledger::verify::Trust;
@@ -18,15 +19,20 @@ pub(crate) struct TrustArgs {
     /// Believe checkpoints that meet this tlog-policy; the pinned one without it
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The leaf hash of entry 0, in hexadecimal; the pinned one without it
+    /// The leaf hash of entry 0, in hexadecimal; without it and without --policy the pinned one
     #[arg(long, value_name = "HEX")]
     pub genesis: Option<String>,
 }
 
 impl TrustArgs {
+    /// The leaf hash of entry 0 that the flags say.
+    pub(crate) fn genesis_hash(&self) -> Result<Option<LeafHash>> {
+        self.genesis.as_deref().map(leaf_hash).transpose().at("--genesis")
+    }
+
     /// The trust for a checkpoint that nobody has checked yet. Its first line only selects among the pins.
     pub(crate) fn for_checkpoint(&self, note: &[u8], session: &Session) -> Result<Trust> {
-        let genesis = self.genesis.as_deref().map(leaf_hash).transpose().at("--genesis")?;
+        let genesis = self.genesis_hash()?;
         if let Some(path) = &self.policy {
             let bytes = files::read(path, MAX_POLICY_LEN)?;
             let policy = Policy::parse(&bytes).at(path.display())?;

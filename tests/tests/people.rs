@@ -274,6 +274,81 @@ fn doctor_ticks_a_log_only_if_a_pinned_policy_accepts_its_checkpoint() {
     assert!(known["ok"] == true && found.contains(&format!("entries at {}, cosigned ", served.url)), "{known}");
 }
 
+/// A flag about trust that is not looked at is worse than none.
+#[test]
+fn every_flag_that_says_whom_to_believe_counts() {
+    let stage = Stage::new();
+    let (log, policy) = (stage.path("D/log"), stage.path("D/policy.txt"));
+    let zeros = "0".repeat(64);
+    for command in
+        [&["record", "list"][..], &["record", "show", "9"], &["ask", "page:harbourwiki/11"], &["log", "stats"]]
+    {
+        stage.fails(&[command, &["--dir", &log, "--genesis", "nonsense"]].concat(), 2);
+        let outcome = stage.program.run(&[command, &["--dir", &log, "--genesis", &zeros]].concat());
+        assert!([12, 14].contains(&outcome.exit), "{command:?}: {outcome:?}");
+    }
+    stage.program.run(&["log", "init", "--dir", &stage.path("other"), "--origin", "other.example"]).passed("log init");
+    let other = std::fs::read_to_string(stage.path("other/log.vkey")).unwrap();
+    let served = stage.program.serve(&stage.dir.path().join("D/log"));
+    stage.fails(&["log", "trust", &served.url, "--policy", &policy, "--vkey", "nonsense"], 2);
+    stage.fails(&["log", "trust", &served.url, "--policy", &policy, "--vkey", other.trim()], 14);
+    let own = std::fs::read_to_string(stage.path("D/log.vkey")).unwrap();
+    stage.program.json(&["log", "trust", &served.url, "--policy", &policy, "--vkey", own.trim()]);
+}
+
+/// What an auditor signs was checked, on all of it, and by nobody's leave.
+#[test]
+fn manifest_check_claims_only_what_it_did() {
+    let stage = Stage::new();
+    let (copy, source) = (stage.path("m"), stage.path("D/documents/river-gauges-en/reports.jsonl"));
+    let manifest = |of: &str| {
+        let _ = std::fs::remove_dir_all(&copy);
+        assert!(Command::new("cp").args(["-r", of, &copy]).status().unwrap().success());
+    };
+    let pages = stage.path("D/manifest");
+    manifest(&pages);
+    // The number in the summary, which nobody signs, does not narrow the draw.
+    let summary = stage.path("m/manifest.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    json["source"]["items"] = json!(0);
+    std::fs::write(&summary, json.to_string()).unwrap();
+    let attest = stage.path("att.json");
+    let signed = ["--record", &stage.path("D/bundles/manifest.colophon.json"), "--attest", &attest];
+    let by = ["--issuer", "tidewater-audit.example", "--key", &stage.path("D/keys/tidewater-audit.pem")];
+    let sampled = [&["manifest", "check", &copy, "--source", &source, "--sample"][..], &signed, &by].concat();
+    // None of its items has a key that the manifest could lack.
+    stage.fails(&sampled, 2);
+    assert!(!Path::new(&attest).exists());
+    // One page fewer than the manifest is of.
+    let dump = std::fs::read_to_string(stage.path("D/documents/wiki/harbourwiki-pages.xml")).unwrap();
+    let (head, tail) = (dump.rfind("<page>").unwrap(), dump.rfind("</page>").unwrap() + "</page>".len());
+    let shorter = stage.path("shorter.xml");
+    std::fs::write(&shorter, format!("{}{}", &dump[..head], &dump[tail..])).unwrap();
+    let sampled = [&["manifest", "check", &copy, "--source", &shorter, "--sample"][..], &signed, &by].concat();
+    stage.fails(&sampled, 12);
+    let said = std::fs::read_to_string(&attest).unwrap();
+    let envelope: Value = serde_json::from_str(&said).unwrap();
+    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(payload["predicate"]["verdict"], "nonConformant", "{payload}");
+    assert_eq!(stage.program.run(&["manifest", "check", &copy, "--source", &source, "--sample", "0"]).exit, 2);
+    // A manifest without bitmaps has none that could be checked.
+    manifest(&pages);
+    stage.fails(&["manifest", "check", &copy, "--universe", &copy], 2);
+    // A folder of the user's beside the manifest is nobody's scratch.
+    let notes = stage.path("m.check/notes.txt");
+    std::fs::create_dir(stage.path("m.check")).unwrap();
+    std::fs::write(&notes, "precious").unwrap();
+    stage.program.run(&["manifest", "check", &copy, "--source", &source]).refused("another source");
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "precious");
+    // Flags that would change nothing are refused.
+    stage.fails(&["manifest", "check", &copy, "--log", "http://127.0.0.1:1"], 2);
+    let rollups = ["manifest", "check", "--rollups", "--dir", &stage.path("D/log")];
+    for flag in [["--source", &source], ["--universe", &copy], ["--record", &signed[1]]] {
+        assert_eq!(stage.program.run(&[&rollups[..], &flag].concat()).exit, 2, "{flag:?}");
+    }
+}
+
 /// An editor pastes what `ask` says into a discussion: that nobody stands by it any more has to be in it.
 #[test]
 fn ask_says_of_a_manifest_that_its_issuer_took_it_back() {

@@ -49,9 +49,17 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             let text = String::from_utf8(files::read(path, MAX_POLICY_LEN)?)
                 .map_err(|_| CliError::new(Code::PolicyInvalid, "the policy is not UTF-8"))
                 .at(path.display())?;
-            Policy::parse(text.as_bytes()).at(path.display())?;
+            let policy = Policy::parse(text.as_bytes()).at(path.display())?;
+            if let Some(vkey) = &args.vkey {
+                let key = verifier_key(vkey)?;
+                if !policy.logs().iter().any(|log| log.key() == &key) {
+                    let found = "the policy is of a log with another key";
+                    return Err(CliError::new(Code::PolicyUnmet, found)
+                        .at("--vkey")
+                        .hint("One of the two is not of this log: ask its operator for both again."));
+                }
+            }
             if let Some(url) = &args.url {
-                let policy = Policy::parse(text.as_bytes())?;
                 let found = introduce(url, policy, genesis.as_deref(), session)?;
                 genesis = Some(found.genesis);
             }
@@ -61,10 +69,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             let (Some(url), Some(vkey)) = (&args.url, &args.vkey) else {
                 return Err(CliError::usage("an address alone is nobody to trust").hint("Pass --vkey or --policy."));
             };
-            let key: VerifierKey = vkey
-                .parse()
-                .map_err(|error: ledger::note::KeyError| CliError::usage(error.to_string()))
-                .at("--vkey")?;
+            let key = verifier_key(vkey)?;
             let found = introduce(url, Policy::of_log(&key, &[])?, genesis.as_deref(), session);
             let found = found.map_err(|error| match error.code() {
                 Code::OriginMismatch => {
@@ -93,6 +98,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         "file": pin.path,
     });
     Ok(Answer::new(text, json))
+}
+
+fn verifier_key(text: &str) -> Result<VerifierKey> {
+    text.parse().map_err(|error: ledger::note::KeyError| CliError::usage(error.to_string())).at("--vkey")
 }
 
 /// What a log says about itself, checked with the key that the user gave.

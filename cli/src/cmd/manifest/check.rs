@@ -50,7 +50,8 @@ pub(crate) struct Args {
     source: Option<PathBuf>,
     /// Look for the keys of K items of the source, drawn at random, in the place of building it again. The 459 that are
     /// drawn without a number find an omission of one item in a hundred with 99 %
-    #[arg(long, value_name = "K", requires = "source", num_args = 0..=1, default_missing_value = "459")]
+    #[arg(long, value_name = "K", requires = "source", num_args = 0..=1, default_missing_value = "459",
+        value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
     /// Draw the sample that another run drew; 64 hexadecimal digits
     #[arg(long, value_name = "HEX", requires = "sample")]
@@ -82,6 +83,8 @@ pub(crate) struct Args {
 #[derive(Debug, Default)]
 struct Findings {
     rows: Vec<Declaration>,
+    /// How many items the source has, by the header of each keyspace.
+    items: BTreeSet<u64>,
     checks: Vec<String>,
     properties: Vec<&'static str>,
     method: Vec<String>,
@@ -90,6 +93,11 @@ struct Findings {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     if args.rollups.rollups {
         return rollups::run(&args.rollups, session);
+    }
+    if let Some(flag) = args.rollups.stray() {
+        return Err(CliError::usage("nothing of a log is checked here").at(flag).hint(
+            "It belongs to --rollups. `colophon verify` checks a record, and --record that the manifest is the one it declares.",
+        ));
     }
     super::present(&args.dir)?;
     let mut found = Findings::default();
@@ -118,6 +126,7 @@ fn examine(args: &Args, found: &mut Findings, session: &Session) -> Result<()> {
     for folder in &folders {
         let files = check(folder)?;
         found.rows.push(files.header().to_declaration(files.keyspace()));
+        found.items.insert(files.header().source().items);
     }
     let recomputed = found.rows.iter().map(|row| format!("{}: {} keys, root recomputed", row.spec, grouped(row.n)));
     found.checks.extend(recomputed.collect::<Vec<_>>());
@@ -154,8 +163,12 @@ fn examine(args: &Args, found: &mut Findings, session: &Session) -> Result<()> {
 }
 
 fn against_source(args: &Args, source: &Path, found: &mut Findings, session: &Session) -> Result<()> {
-    let scratch = files::beside(&args.dir.components().collect::<PathBuf>(), ".check");
-    let _ = std::fs::remove_dir_all(&scratch);
+    // Beside the manifest, where there is room for another one; nothing of the user's has that name.
+    let scratch = files::beside(&args.dir.components().collect::<PathBuf>(), &format!(".{}.check", std::process::id()));
+    if scratch.exists() {
+        return Err(CliError::new(Code::OutputExists, "the folder for building again is there already")
+            .at(scratch.display().to_string()));
+    }
     let rebuilt = build::make(source, &scratch, &args.read, session, &mut read_summary);
     let _ = std::fs::remove_dir_all(&scratch);
     let mut again: Vec<_> = rebuilt?.keyspaces.into_iter().map(|row| row.id).collect();
@@ -199,12 +212,28 @@ fn against_sample(args: &Args, source: &Path, k: u64, found: &mut Findings, sess
         }
     };
     let summary = read_summary(&args.dir).at(args.dir.display())?;
-    let ordinals = drawn(&seed, k, summary.source.items);
+    // manifest.json is signed by nobody. The headers are part of what was, and the source must have as many items as they say.
+    if found.items.len() != 1 {
+        return Err(CliError::new(
+            Code::ManifestInvalid,
+            "the keyspaces are not of one source: no sample speaks of all",
+        )
+        .at(args.dir.display().to_string()));
+    }
+    let items = found.items.first().copied().unwrap_or_default();
+    let ordinals = drawn(&seed, k, items);
     let progress = session.out.progress("reading", Some(summary.source.bytes), Unit::Bytes);
     let options = args.read.options().read;
-    let sampled = sample(source, &options, &args.dir, &ordinals, &mut |bytes| progress.set(bytes));
+    let sampled = sample(source, &options, &args.dir, &ordinals, items, &mut |bytes| progress.set(bytes));
     let sampled = sampled.at(source.display())?;
-    let drawn = format!("{} of {} items drawn by seed {}", sampled.items, summary.source.items, to_hex(&seed));
+    if sampled.keys == 0 {
+        let what =
+            format!("the {} items that were drawn have no keys: nothing was held against the manifest", sampled.items);
+        return Err(CliError::usage(what)
+            .at(source.display().to_string())
+            .hint("Check that this is the source, and give the same --reader and --text-field as the build."));
+    }
+    let drawn = format!("{} of {items} items drawn by seed {}", sampled.items, to_hex(&seed));
     let keys = grouped(sampled.keys);
     found.checks.push(format!("{drawn}: all {keys} keys are in it, {} items dropped by rule", sampled.dropped));
     found.holds("MANIFEST_SAMPLED", &format!("{drawn}; all their {keys} keys were found, each with its proof"));
@@ -212,7 +241,7 @@ fn against_sample(args: &Args, source: &Path, k: u64, found: &mut Findings, sess
 }
 
 fn against_universe(folders: &[PathBuf], universes: &Path, found: &mut Findings) -> Result<()> {
-    let mut known = Vec::new();
+    let (mut known, mut bitmaps) = (Vec::new(), 0);
     for folder in list(universes).at(universes.display())? {
         known.extend(open(&folder)?.universe()?);
     }
@@ -225,8 +254,14 @@ fn against_universe(folders: &[PathBuf], universes: &Path, found: &mut Findings)
                 .at(universes.display().to_string())
         })?;
         files.check_bitmap(universe)?;
+        bitmaps += 1;
         let spec = files.keyspace().spec();
         found.checks.push(format!("{spec}: bitmap of {} numbers says what the keys say", grouped(universe.len())));
+    }
+    if bitmaps == 0 {
+        return Err(
+            CliError::usage("the manifest has no bitmap, so no universe says anything about it").at("--universe")
+        );
     }
     found.holds("MANIFEST_BITMAPS_CHECKED", "every bitmap was held against the keys, number by number");
     Ok(())

@@ -33,12 +33,25 @@ const MEMORY: usize = 256 << 20;
 pub(crate) struct Args {
     /// Rebuild the roll-up runs of a log from the keyspaces, and compare their roots. The keyspaces are those of LOG with
     /// --dir; from an address they are fetched, and each is checked against its signed root
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["source", "sample", "seed", "universe", "record", "attest"])]
     pub(crate) rollups: bool,
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]
     trust: TrustArgs,
+}
+
+impl Args {
+    /// A flag that says something about the roll-ups of a log, where none are asked for.
+    pub(crate) fn stray(&self) -> Option<&'static str> {
+        let given = [
+            ("--log", self.log.log.is_some()),
+            ("--dir", self.log.dir.is_some()),
+            ("--policy", self.trust.policy.is_some()),
+            ("--genesis", self.trust.genesis.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {

@@ -25,15 +25,18 @@ pub struct Sampled {
     pub keys: u64,
 }
 
-/// Reads a source, and looks for the keys of the items at these places in the manifest in `dir`.
+/// Reads a source, and looks for the keys of the items at these places in the manifest in `dir`, which says that the source
+/// has `items` of them.
 ///
 /// # Errors
-/// `binding_mismatch` at the first item of which a key is missing.
+/// `binding_mismatch` at the first item of which a key is missing, and if the source has more items or fewer: places that are
+/// drawn among fewer than there are leave the others out.
 pub fn sample(
     source: &Path,
     options: &ReadOptions,
     dir: &Path,
     ordinals: &BTreeSet<u64>,
+    items: u64,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Sampled> {
     let folders = list(dir)?;
@@ -74,8 +77,8 @@ pub fn sample(
         Ok(())
     };
     read(source, options, &mut take, progress)?;
-    if sampled.items != ordinals.len() as u64 {
-        let detail = format!("the source has {next} items, fewer than the manifest says");
+    if next != items || sampled.items != ordinals.len() as u64 {
+        let detail = format!("the source has {next} items, and not {items} as the manifest says");
         return Err(Error::new(Code::BindingMismatch, detail));
     }
     Ok(sampled)
@@ -101,13 +104,16 @@ mod tests {
         let options = BuildOptions::default();
         let out = dir.path().join("lacking");
         build(&lacking, &out, &options, &|_| {}).unwrap();
-        let check =
-            |ordinals: &[u64]| sample(&whole, &options.read, &out, &ordinals.iter().copied().collect(), &mut |_| {});
-        let fine = check(&[0, 7, 299]).unwrap();
+        let check = |ordinals: &[u64], items| {
+            sample(&whole, &options.read, &out, &ordinals.iter().copied().collect(), items, &mut |_| {})
+        };
+        let fine = check(&[0, 7, 299], 300).unwrap();
         assert_eq!((fine.items, fine.dropped, fine.keys >= 6), (3, 0, true));
-        let error = check(&[0, 7, 123, 299]).unwrap_err();
+        let error = check(&[0, 7, 123, 299], 300).unwrap_err();
         assert_eq!(error.code(), Code::BindingMismatch);
         assert!(error.detail().contains("item 123"), "{error}");
-        assert_eq!(check(&[300]).unwrap_err().code(), Code::BindingMismatch);
+        for (places, items) in [(&[300][..], 300), (&[0, 7], 299), (&[0, 7], 301), (&[], 0)] {
+            assert_eq!(check(places, items).unwrap_err().code(), Code::BindingMismatch, "{items}");
+        }
     }
 }
