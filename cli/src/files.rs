@@ -32,14 +32,23 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>> {
     if bytes.len() > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// Writes a file so that a reader sees the old one or the new one, whole, also after a crash.
+/// Writes a file so that a reader sees the old one or the new one, whole, also after a crash. A link stays a link and the file
+/// that it leads to keeps its permissions; a device or a pipe is written to.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| CliError::io(path, "write", source);
+    let old = fs::metadata(path).ok();
+    if old.as_ref().is_some_and(|old| !old.is_file() && !old.is_dir()) {
+        return OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes)).map_err(failed);
+    }
+    let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = resolved.as_path();
     // Two writers of one file, in two processes or two threads, each have a temporary of their own.
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
     let temporary = beside(path, &format!(".{}-{number}.part", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    let keep_mode = || old.map_or(Ok(()), |old| file.set_permissions(old.permissions()));
+    let written = keep_mode().and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
+    let written = written.and_then(|()| fs::rename(&temporary, path));
     if let Err(source) = written {
         let _ = fs::remove_file(&temporary);
         return Err(failed(source));
@@ -88,6 +97,28 @@ fn sync_folder(path: &Path) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_link_stays_a_link_a_file_keeps_its_mode_and_a_pipe_is_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link, pipe) = (dir.path().join("file"), dir.path().join("link"), dir.path().join("pipe"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(!fs::metadata(&pipe).unwrap().is_file());
+    }
 
     #[test]
     fn a_file_is_read_up_to_its_limit_and_no_further() {

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::failure::{At, CliError, Result};
+use crate::files;
 use crate::passwords::Passwords;
 
 /// RFC 8410: id-Ed25519.
@@ -167,7 +168,11 @@ impl KeyStore {
         let public = key.public_key().clone();
         make_private_dir(&self.dir)?;
         write_new(&private, 0o600, to_pem(key, password)?.as_bytes()).map_err(|error| taken(error, name))?;
-        write_new(&public_path, 0o644, public_pem(&public).as_bytes())?;
+        if let Err(error) = write_new(&public_path, 0o644, public_pem(&public).as_bytes()) {
+            // Half a key is in the way of a whole one.
+            files::remove(&private)?;
+            return Err(error);
+        }
         Ok(StoredKey { name: name.to_owned(), path: private, public, encrypted: password.is_some() })
     }
 
@@ -293,12 +298,13 @@ fn make_private_dir(dir: &Path) -> Result<()> {
 
 /// Writes a file that must not exist yet, with these permissions from the first byte on.
 pub(crate) fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|source| CliError::io(path, "write", source))
+    let failed = |source| CliError::io(path, "write", source);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written.map_err(failed)
 }
 
 fn taken(error: CliError, name: &str) -> CliError {
@@ -315,6 +321,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = KeyStore::at(dir.path().join("keys"));
         (dir, store)
+    }
+
+    #[test]
+    fn a_key_that_could_not_be_written_whole_leaves_nothing_in_its_way() {
+        let (dir, store) = store();
+        let in_the_way = dir.path().join("keys/lab.pub");
+        fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+        fs::write(&in_the_way, "of somebody else").unwrap();
+        let key = crate::keys::generate(Algorithm::Ed25519).unwrap();
+        assert!(store.create("lab", &key, None).is_err());
+        assert!(!dir.path().join("keys/lab.pem").exists());
+        fs::remove_file(&in_the_way).unwrap();
+        store.create("lab", &key, None).unwrap();
+        assert_eq!(store.list().unwrap().len(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the notes, never the document. Escape codes appear only on a terminal, and never say what a word does not say too.
 
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anstyle::{AnsiColor, Style};
@@ -109,6 +110,8 @@ struct Streams {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     input: Box<dyn BufRead + Send>,
+    /// Why the first part of standard output was lost that was.
+    lost: Option<io::Error>,
 }
 
 impl std::fmt::Debug for Streams {
@@ -142,7 +145,7 @@ impl Output {
         let output = Self {
             colour_out: colour(stdout_is_terminal),
             colour_err: colour(stderr_is_terminal),
-            streams: Mutex::new(Streams { out: stdout, err: stderr, input: stdin }),
+            streams: Mutex::new(Streams { out: stdout, err: stderr, input: stdin, lost: None }),
             json,
             quiet,
             unicode,
@@ -274,8 +277,17 @@ impl Output {
 
     fn out_bytes(&self, bytes: &[u8]) {
         let mut streams = self.streams();
-        // A reader that went away (`| head`) is not a failure of the command; there is nobody left to tell.
-        let _ = streams.out.write_all(bytes).and_then(|()| streams.out.flush());
+        if let Err(error) = streams.out.write_all(bytes).and_then(|()| streams.out.flush())
+            // A reader that went away (`| head`) is not a failure of the command; there is nobody left to tell.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            streams.lost.get_or_insert(error);
+        }
+    }
+
+    /// The failure to write to standard output, if there was one: what was asked for is not there then.
+    pub(crate) fn lost(&self) -> Option<CliError> {
+        Some(CliError::io(Path::new("standard output"), "write", self.streams().lost.take()?))
     }
 
     pub(crate) fn err(&self, text: &str) {
@@ -303,6 +315,17 @@ fn paint(colour: bool, mark: Mark, text: &str) -> String {
 
 fn with_newline(text: &str) -> String {
     if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") }
+}
+
+/// A document that somebody else wrote, for a terminal: as [`shown`], and its lines stay lines.
+pub(crate) fn shown_lines(text: &str) -> String {
+    let harmless = |c: char| match c {
+        c if ledger::record::json::is_bidi_control(c) || (c.is_control() && c != '\n') => {
+            format!("\\u{:04x}", u32::from(c))
+        }
+        c => c.to_string(),
+    };
+    text.chars().map(harmless).collect()
 }
 
 /// A text that somebody else wrote, made harmless for a terminal: control characters (and with them every escape

@@ -124,7 +124,8 @@ impl Asked {
     }
 }
 
-/// The files under a folder. Links are not followed: they may lead out of it, or round in it.
+/// The files under a folder. Links are not followed: they may lead out of it, or round in it. That they are left out would look
+/// like an answer about them, so one is refused.
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let failed = |source| CliError::io(folder, "read", source);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -134,6 +135,11 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
             walk(&entry.path(), found)?;
         } else if kind.is_file() {
             found.push(entry.path());
+        } else {
+            let what = if kind.is_symlink() { "a symbolic link" } else { "neither a file nor a folder" };
+            return Err(CliError::new(Code::PathRefused, what)
+                .at(entry.path().display().to_string())
+                .hint("Ask for the folder that the files themselves are in, or for them one by one as @FILE."));
         }
         if found.len() > MAX_FILES {
             return Err(

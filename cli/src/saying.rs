@@ -121,12 +121,15 @@ impl SayArgs {
             return write_statement(&draft.complete(&defaults)?, Some(path));
         }
         if self.dry_run {
+            if defaults.nonce {
+                session.out.note(
+                    "The time, the random nonce and a key made by --fresh-key are others when it is sent. \
+                     --statement FILE keeps these bytes, to be signed and sent as they are.",
+                );
+            }
             return Ok(shown(&draft.complete(&defaults)?, session));
         }
         let bundle = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.colophon.json")));
-        if session.out.can_ask() && !self.yes {
-            agreed(&draft.clone().complete(&defaults)?, session)?;
-        }
         let publication = Publication {
             defaults,
             keys: &keys,
@@ -135,6 +138,7 @@ impl SayArgs {
             log: &self.log,
             trust: &self.trust,
             added: &[],
+            ask: session.out.can_ask() && !self.yes,
         };
         publish(draft, publication, session)
     }
@@ -184,9 +188,9 @@ fn shown(payload: &Payload, session: &Session) -> Answer {
 }
 
 /// Shows the bytes and asks; an answer other than yes is a refusal by the user, who then has sent nothing.
-pub(crate) fn agreed(payload: &Payload, session: &Session) -> Result<()> {
-    let text = crate::output::shown(&String::from_utf8_lossy(&payload.bytes));
-    session.out.note(&format!("These {} bytes become public, for ever:\n\n{text}\n", payload.bytes.len()));
+pub(crate) fn agreed(payload: &[u8], session: &Session) -> Result<()> {
+    let text = crate::output::shown(&String::from_utf8_lossy(payload));
+    session.out.note(&format!("These {} bytes become public, for ever:\n\n{text}\n", payload.len()));
     match session.out.ask("Sign and send them? [y/N]").as_deref() {
         Some("y" | "Y" | "yes") => Ok(()),
         _ => Err(CliError::usage("nothing was sent").hint("Answer y to send it, or pass --yes.")),

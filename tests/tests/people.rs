@@ -344,9 +344,82 @@ fn manifest_check_claims_only_what_it_did() {
     // Flags that would change nothing are refused.
     stage.fails(&["manifest", "check", &copy, "--log", "http://127.0.0.1:1"], 2);
     let rollups = ["manifest", "check", "--rollups", "--dir", &stage.path("D/log")];
-    for flag in [["--source", &source], ["--universe", &copy], ["--record", &signed[1]]] {
+    for flag in [["--source", &source], ["--universe", &copy], ["--record", signed[1]]] {
         assert_eq!(stage.program.run(&[&rollups[..], &flag].concat()).exit, 2, "{flag:?}");
     }
+}
+
+/// A disk that is full under a pipeline's file is no success.
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let stage = Stage::new();
+    let (log, bundle, policy) =
+        (stage.path("D/log"), stage.path("D/model-card.colophon.json"), stage.path("D/policy.txt"));
+    let commands: [&[&str]; 4] = [
+        &["verify", "--policy", &policy, &bundle],
+        &["verify", "--policy", &policy, &bundle, "--json"],
+        &["record", "list", "--dir", &log],
+        &["explain", "not_found"],
+    ];
+    for args in commands {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = stage.program.command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code().is_some_and(|code| code > 0), "{args:?}: {said}");
+        assert!(said.contains("standard output") && said.contains("disk_full"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_folder_is_no_answer_about_it() {
+    let stage = Stage::new();
+    let folder = stage.dir.path().join("snapshot");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a.txt"), "a").unwrap();
+    let question = format!("@{}", text(&folder));
+    stage.program.json(&["ask", &question, "--dir", &stage.path("D/log")]);
+    std::os::unix::fs::symlink(stage.path("D/documents/wiki/harbourwiki-pages.xml"), folder.join("pages.xml")).unwrap();
+    let said = stage.fails(&["ask", &question, "--dir", &stage.path("D/log")], 2);
+    assert_eq!(said["code"], "path_refused", "{said}");
+    assert!(said.to_string().contains("pages.xml"), "{said}");
+}
+
+#[test]
+fn a_servers_words_are_harmless_on_a_terminal() {
+    let stage = Stage::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let body = r#"{"code":"not_found","detail":"d\u001b[2J","hint":"h\u001b[2J\u202e"}"#;
+            let head = format!("HTTP/1.1 404 x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = std::io::Write::write_all(&mut stream, format!("{head}{body}").as_bytes());
+        }
+    });
+    let outcome = stage.program.run(&["doctor", "--log", &url]);
+    assert!(outcome.stdout.contains("h\\u{1b}[2J"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains(['\u{1b}', '\u{202e}']), "{}", outcome.stdout);
+}
+
+#[test]
+fn who_adds_a_signature_to_what_nobody_signed_is_told_so() {
+    let stage = Stage::new();
+    let key = stage.path("D/keys/stewards.pem");
+    let import = ["card", "import", "examples/heron-base-350m", "--issuer", "x", "--out", &stage.path("s")];
+    let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    run(stage.program.command(&import).current_dir(examples)).passed("card import");
+    let statement = stage.path("s/0001-model-card.statement.json");
+    let said = stage.fails(&["record", "sign", "--add", &statement, "--key", &key], 2);
+    assert!(said["hint"].as_str().unwrap().contains("without --add"), "{said}");
+    let signed = stage.path("signed.json");
+    let (sign, other) =
+        (["record", "sign", &statement, "--key", &key, "--out", &signed], stage.path("D/keys/heron-lab.pem"));
+    stage.program.run(&sign).passed("record sign");
+    stage.program.run(&["record", "sign", "--add", &signed, "--key", &other, "--out", &signed]).passed("record sign");
+    let envelope: Value = serde_json::from_slice(&std::fs::read(&signed).unwrap()).unwrap();
+    assert_eq!(envelope["signatures"].as_array().unwrap().len(), 2);
 }
 
 /// An editor pastes what `ask` says into a discussion: that nobody stands by it any more has to be in it.

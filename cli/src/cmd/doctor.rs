@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             Err(error) => {
                 let mark = session.out.mark(Mark::Bad);
                 text.push_str(&format!("{mark} {:<14} {}\n", look.what, shown(&error.to_string())));
-                text.push_str(&format!("  hint: {}\n", error.first_hint()));
+                text.push_str(&format!("  hint: {}\n", shown(error.first_hint())));
                 let mut json = error.to_json();
                 json["what"] = json!(look.what);
                 json["ok"] = json!(false);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::failure::{CliError, Result};
 use crate::follow::View;
 use crate::followed::{Followed, failed, finding_text};
-use crate::output::Answer;
+use crate::output::{Answer, shown};
 use crate::saying::record_id;
 use crate::screen::moment;
 use crate::session::Session;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     found.iter().for_each(|finding| text.push_str(&format!("{}\n", finding_text(finding))));
     text.push_str(&format!("{} found. {}\n", found.len(), log.freshness()));
     for reason in &unchecked {
-        text.push_str(&format!("not checked: {reason}\n"));
+        text.push_str(&format!("not checked: {}\n", shown(reason)));
     }
     let exit = if unchecked.is_empty() { 0 } else { ledger::Code::Unreachable.exit_code() };
     let json = json!({

@@ -30,7 +30,7 @@ use ledger::Code;
 
 use crate::config::Config;
 use crate::failure::{CliError, Result};
-use crate::output::{Answer, ColorChoice, Output};
+use crate::output::{Answer, ColorChoice, Output, shown};
 use crate::session::Session;
 use crate::world::{World, time_of_the_machine};
 
@@ -164,7 +164,13 @@ pub(crate) fn run(args: Vec<OsString>, world: World) -> u8 {
     match outcome {
         Ok(answer) => {
             out.answer(&answer);
-            answer.exit()
+            match out.lost() {
+                Some(error) if answer.exit() == 0 => {
+                    out.err(&format!("error: {}\n", shown(&error.to_string())));
+                    error.exit()
+                }
+                _ => answer.exit(),
+            }
         }
         Err(error) => {
             out.failure(&error);

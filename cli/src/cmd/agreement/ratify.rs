@@ -14,8 +14,9 @@ use crate::session::Session;
 /// The council's threshold signs, after comments were open for as long as the policy says and were closed; the agreement needs a
 /// summary, an impact assessment and a rollback plan.
 ///
-/// Members who are not in one place sign one after the other: `--statement FILE` writes what is signed, each signs it with
-/// `colophon record sign FILE --add --key KEY`, and the last sends it with `colophon record submit FILE`.
+/// Members who are not in one place sign one after the other: `--statement FILE` writes what is signed, the first signs it with
+/// `colophon record sign FILE --key KEY --out SIGNED`, the others with `colophon record sign --add SIGNED --key KEY --out SIGNED`, and
+/// the last sends it with `colophon record submit SIGNED`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  colophon agreement ratify record:<id> --key council-1 --key council-2 --key council-3 --log https://log.example.org"

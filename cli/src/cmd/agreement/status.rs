@@ -54,8 +54,13 @@ fn one(log: &Followed<'_>, id: RecordId, now: UnixMillis, session: &Session) -> 
     let mut json = found.to_json(&moment);
     json["now"] = json!(moment(now));
     json["log"] = log.origin();
-    json["unchecked"] = json!(memberships.unchecked());
-    Ok(Answer::new(text(&found, log, now, session), json))
+    let unchecked = memberships.unchecked();
+    let exit = if unchecked.is_empty() { 0 } else { ledger::Code::Unreachable.exit_code() };
+    json["unchecked"] = json!(unchecked);
+    json["exit"] = json!(exit);
+    let mut text = text(&found, log, now, session);
+    unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {}\n", shown(reason))));
+    Ok(Answer::new(text, json).with_exit(exit))
 }
 
 fn text(view: &AgreementView, log: &Followed<'_>, now: UnixMillis, session: &Session) -> String {

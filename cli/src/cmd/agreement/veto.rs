@@ -13,8 +13,9 @@ use crate::session::Session;
 ///
 /// The council's threshold signs, from the opening of comments until the days after their close that the policy gives.
 ///
-/// Members who are not in one place sign one after the other: `--statement FILE` writes what is signed, each signs it with
-/// `colophon record sign FILE --add --key KEY`, and the last sends it with `colophon record submit FILE`.
+/// Members who are not in one place sign one after the other: `--statement FILE` writes what is signed, the first signs it with
+/// `colophon record sign FILE --key KEY --out SIGNED`, the others with `colophon record sign --add SIGNED --key KEY --out SIGNED`, and
+/// the last sends it with `colophon record submit SIGNED`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  colophon agreement veto record:<id> --key council-1 --key council-2 --key council-3 --log https://log.example.org"

@@ -96,6 +96,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             log: &args.log,
             trust: &args.trust,
             added: &["timeCreated"],
+            ask: false,
         },
         session,
     )

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::draft::Draft;
 use crate::failure::{CliError, Result};
 use crate::files;
-use crate::output::{Answer, Mark, shown};
+use crate::output::{Answer, Mark, shown, shown_lines};
 use crate::session::Session;
 
 /// Say what a card lacks, with line and column, and mend what can be mended
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         } else if looked.fixed {
             text.push_str(&format!("{}: mended\n", path.display()));
         } else if !printed.is_empty() {
-            text.push_str(&format!("\nMended ({}):\n\n{printed}\n", path.display()));
+            text.push_str(&format!("\nMended ({}):\n\n{}\n", path.display(), shown_lines(printed)));
         } else if looked.findings.is_empty() {
             text.push_str(&format!("{}: nothing to say\n", path.display()));
         }

@@ -208,6 +208,7 @@ fn attest(audited: &Audited, args: &Args, session: &Session) -> Result<Answer> {
             log: &args.log,
             trust: &args.trust,
             added: &["timeCreated", "scope", "stateDigest", "target"],
+            ask: false,
         },
         session,
     )

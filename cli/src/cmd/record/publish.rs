@@ -66,13 +66,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         log: &args.log,
         trust: &args.trust,
         added: &[],
-    };
-    let draft = args.draft.read(session)?;
-    if args.draft.from.is_none() {
         // Whoever filled in a form sees the bytes before they are public.
-        agreed(&draft.clone().complete(&publication.defaults)?, session)?;
-    }
-    publish(draft, publication, session).at(args.draft.place())
+        ask: args.draft.from.is_none(),
+    };
+    publish(args.draft.read(session)?, publication, session).at(args.draft.place())
 }
 
 /// How a draft is published.
@@ -91,6 +88,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) trust: &'a TrustArgs,
     /// Members that depend on the time of the run, beside those of [`Defaults`].
     pub(crate) added: &'a [&'a str],
+    /// Whether the user is shown the bytes that become public, and asked.
+    pub(crate) ask: bool,
 }
 
 /// Signs and sends a draft, and writes the bundle. The same draft gets the same index, however often this is run.
@@ -98,9 +97,19 @@ pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> 
     let keys = open_keys(how.keys, how.password, session)?;
     let pending = files::beside(&how.bundle, ".pending");
     let (body, record) = match taken_up(&draft, how.added, &keys, &pending, &how.bundle) {
-        Some(found) => found,
+        Some(found) => {
+            if how.ask {
+                agreed(&found.1.envelope.payload, session)?;
+            }
+            found
+        }
         None => {
-            let signed = sign(&draft.complete(&how.defaults)?.bytes, &keys)?;
+            // What is shown is what is sent: completed once, with the nonce that it has from then on.
+            let payload = draft.complete(&how.defaults)?;
+            if how.ask {
+                agreed(&payload.bytes, session)?;
+            }
+            let signed = sign(&payload.bytes, &keys)?;
             // From here on there is one set of bytes, whatever happens: kept first, then sent.
             files::write(&pending, &signed.0)?;
             signed

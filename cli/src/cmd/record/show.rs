@@ -17,7 +17,7 @@ use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::follow::{View, explained};
 use crate::followed::Followed;
-use crate::output::{Answer, shown as shown_text};
+use crate::output::{Answer, shown as shown_text, shown_lines};
 use crate::screen::{Inputs, Screen, time};
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
@@ -200,7 +200,7 @@ fn shown(record: &Record, verified: Option<&ledger::verify::VerifiedRecord>) -> 
         text.push_str(&format!("signer   {signer}\n"));
     }
     // JSON escapes control characters; bidirectional ones are escaped here, so that the text cannot reorder the screen.
-    text.push_str(&format!("\n{}\n", bidi_escaped(&format!("{:#}", statement))));
+    text.push_str(&format!("\n{}\n", shown_lines(&format!("{:#}", statement))));
     let json = json!({
         "verified": verified.is_some(),
         "record": record.id,
@@ -209,15 +209,4 @@ fn shown(record: &Record, verified: Option<&ledger::verify::VerifiedRecord>) -> 
         "statement": statement,
     });
     Answer::new(text, json)
-}
-
-fn bidi_escaped(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            c if ledger::record::json::is_bidi_control(c) || (c.is_control() && c != '\n') => {
-                format!("\\u{:04x}", u32::from(c))
-            }
-            c => c.to_string(),
-        })
-        .collect()
 }

@@ -110,7 +110,16 @@ pub(crate) fn sign(payload: &[u8], keys: &[PrivateKey]) -> Result<(Vec<u8>, Reco
 }
 
 fn add(body: &[u8], keys: &[PrivateKey]) -> Result<(Vec<u8>, Record)> {
-    let mut envelope = Envelope::parse(body)?;
+    let mut envelope = Envelope::parse(body).map_err(|error| {
+        let error = CliError::from(error);
+        let is_statement = serde_json::from_slice::<Value>(body).is_ok_and(|json| json.get("_type").is_some());
+        match is_statement {
+            true => {
+                error.hint("This is a statement that nobody signed yet: the first signature is made without --add.")
+            }
+            false => error,
+        }
+    })?;
     let keys: Vec<&PrivateKey> = keys.iter().collect();
     let more = Envelope::sign(envelope.payload.clone(), &keys)?;
     for signature in more.signatures {

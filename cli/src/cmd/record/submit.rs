@@ -99,7 +99,11 @@ fn report(envelopes: &[(String, Vec<u8>)], answers: Vec<Result<Accepted>>, sessi
                 if exit == 0 {
                     exit = error.exit();
                 }
-                refused.push_str(&format!("  {} {place}: {error}\n", session.out.mark(Mark::Bad)));
+                refused.push_str(&format!(
+                    "  {} {place}: {}\n",
+                    session.out.mark(Mark::Bad),
+                    shown(&error.to_string())
+                ));
                 let mut json = error.to_json();
                 json["source"] = json!(place);
                 items.push(json);

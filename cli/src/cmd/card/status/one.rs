@@ -55,7 +55,7 @@ pub(super) fn one(log: &Followed<'_>, named: SubjectDigest, kinds: &[Kind], sess
     json["exit"] = json!(exit);
     let screen = Screen { log, view: &view, now, session };
     let mut text = screen.text(&findings)?;
-    unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {reason}\n")));
+    unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {}\n", shown(reason))));
     Ok(Answer::new(text, json).with_exit(exit))
 }
 
