@@ -172,9 +172,13 @@ fn about_the_dataset(seen: &[(String, usize)]) -> Vec<(String, usize)> {
     seen.iter().filter(|(request, _)| request.contains("/manifests/")).map(|(r, n)| (sorted(r), *n)).collect()
 }
 
-/// Everything else that is fetched: the log itself, which is the same for every question.
+/// Everything else that is fetched: the log itself, which is the same for every question. Several files are fetched at once, so
+/// in which order they come is chance.
 fn about_the_log(seen: &[(String, usize)]) -> Vec<String> {
-    seen.iter().filter(|(request, _)| !request.contains("/manifests/")).map(|(request, _)| sorted(request)).collect()
+    let others = seen.iter().filter(|(request, _)| !request.contains("/manifests/"));
+    let mut requests: Vec<String> = others.map(|(request, _)| sorted(request)).collect();
+    requests.sort();
+    requests
 }
 
 fn question(i: u64) -> String {
