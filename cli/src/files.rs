@@ -40,7 +40,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if old.as_ref().is_some_and(|old| !old.is_file() && !old.is_dir()) {
         return OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes)).map_err(failed);
     }
-    let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // A link that leads to nothing yet is followed one step.
+    let led = || fs::read_link(path).ok().map(|to| path.parent().unwrap_or(Path::new("")).join(to));
+    let resolved = fs::canonicalize(path).ok().or_else(led).unwrap_or_else(|| path.to_owned());
     let path = resolved.as_path();
     // Two writers of one file, in two processes or two threads, each have a temporary of their own.
     let number = WRITES.fetch_add(1, Ordering::Relaxed);
@@ -110,6 +112,10 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&file).unwrap();
+        write(&link, b"again").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"again");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let reader = std::thread::spawn({
             let pipe = pipe.clone();

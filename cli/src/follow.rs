@@ -133,8 +133,13 @@ impl<'a> View<'a> {
         let mut first = None;
         let mut missing = Vec::new();
         let mut index = LeafIndex(0);
-        for ids in self.bundle_ids().chunks(AT_ONCE) {
-            for (id, bytes) in ids.iter().zip(self.files.bundles(ids)?) {
+        let mut all = self.bundle_ids();
+        loop {
+            let ids: Vec<EntryBundleId> = all.by_ref().take(AT_ONCE).collect();
+            if ids.is_empty() {
+                break;
+            }
+            for (id, bytes) in ids.iter().zip(self.files.bundles(&ids)?) {
                 let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
                 for entries in entries.chunks(BODIES) {
                     for (bytes, read) in entries.iter().zip(self.read(index, entries, wants)?) {
@@ -189,10 +194,10 @@ impl<'a> View<'a> {
         Ok(read)
     }
 
-    /// Every bundle of the tree, in order.
-    fn bundle_ids(&self) -> Vec<EntryBundleId> {
+    /// Every bundle of the tree, in order. One by one: how many there are is what the log says.
+    fn bundle_ids(&self) -> impl Iterator<Item = EntryBundleId> + use<> {
         let size = self.size();
-        (0..size.0.div_ceil(BUNDLE)).map_while(|number| EntryBundleId::in_tree(number, size)).collect()
+        (0..size.0.div_ceil(BUNDLE)).map_while(move |number| EntryBundleId::in_tree(number, size))
     }
 
     /// Whether the entries are those of the signed tree, extend what was seen, and begin where the pin says.

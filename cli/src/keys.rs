@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::passwords::Passwords;
+use crate::refusal;
 
 /// RFC 8410: id-Ed25519.
 const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -201,6 +202,12 @@ impl KeyStore {
     pub(crate) fn find(&self, name: &str) -> Result<StoredKey> {
         let (path, public_path) = self.resolve(name)?;
         let pem = read_key_file(&path)?;
+        if !public_path.exists() {
+            let (private, public) = (refusal::shell(&path), refusal::shell(&public_path));
+            return Err(CliError::new(Code::KeyUnreadable, "the public half of the key is missing")
+                .at(public_path.display().to_string())
+                .hint(format!("Make it again: `openssl pkey -in {private} -pubout -out {public}`")));
+        }
         let public_text = read_key_file(&public_path)?;
         Ok(StoredKey {
             name: name.to_owned(),
@@ -323,6 +330,30 @@ mod tests {
         (dir, store)
     }
 
+    fn has_openssl() -> bool {
+        let there = Command::new("openssl").arg("version").output().is_ok();
+        if !there {
+            assert_ne!(std::env::var("COLOPHON_REQUIRE").as_deref(), Ok("all"), "openssl is missing");
+            println!("skipped: needs openssl");
+        }
+        there
+    }
+
+    #[test]
+    fn a_public_half_that_is_gone_comes_back_by_the_command_that_is_named() {
+        if !has_openssl() {
+            return;
+        }
+        let (_dir, store) = store();
+        let key = generate(Algorithm::Ed25519).unwrap();
+        let stored = store.create("lab", &key, None).unwrap();
+        fs::remove_file(stored.path.with_extension("pub")).unwrap();
+        let error = store.list().unwrap_err();
+        let command = error.first_hint().split('`').nth(1).unwrap().to_owned();
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
+        assert_eq!(store.list().unwrap()[0].public, stored.public);
+    }
+
     #[test]
     fn a_key_that_could_not_be_written_whole_leaves_nothing_in_its_way() {
         let (dir, store) = store();
@@ -388,9 +419,7 @@ mod tests {
 
     #[test]
     fn openssl_opens_our_keys_and_we_open_those_of_openssl() {
-        if Command::new("openssl").arg("version").output().is_err() {
-            assert_ne!(std::env::var("COLOPHON_REQUIRE").as_deref(), Ok("all"), "openssl is missing");
-            println!("skipped: needs openssl");
+        if !has_openssl() {
             return;
         }
         let (dir, store) = store();

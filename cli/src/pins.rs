@@ -106,7 +106,7 @@ impl Pins {
         paths.iter().map(|path| read(path)).collect()
     }
 
-    /// Writes a pin; one of the same log is replaced.
+    /// Writes a pin; one of the same log is replaced. Entry 0 of a log with the same key stays pinned where nothing is said of it.
     pub(crate) fn save(&self, policy_text: &str, url: Option<&str>, genesis: Option<&str>) -> Result<Pin> {
         let policy = Policy::parse(policy_text.as_bytes())?;
         let Some(log) = policy.logs().first() else {
@@ -117,12 +117,11 @@ impl Pins {
             leaf_hash(hex)?;
         }
         let path = self.dir.join(file_name(&origin));
-        let file = PinFile {
-            origin: origin.clone(),
-            url: url.map(str::to_owned),
-            genesis: genesis.map(str::to_owned),
-            policy: policy_text.to_owned(),
-        };
+        let same = |pin: &Pin| pin.policy.logs().iter().any(|known| known.key() == log.key());
+        let kept = read(&path).ok().filter(same).and_then(|pin| pin.genesis);
+        let genesis = genesis.map(str::to_owned).or(kept);
+        let file =
+            PinFile { origin: origin.clone(), url: url.map(str::to_owned), genesis, policy: policy_text.to_owned() };
         let text = toml::to_string(&file).map_err(|error| CliError::new(Code::Internal, error.to_string()))?;
         files::make_dir(&self.dir)?;
         files::write(&path, text.as_bytes())?;

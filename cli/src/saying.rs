@@ -121,12 +121,11 @@ impl SayArgs {
             return write_statement(&draft.complete(&defaults)?, Some(path));
         }
         if self.dry_run {
-            if defaults.nonce {
-                session.out.note(
-                    "The time, the random nonce and a key made by --fresh-key are others when it is sent. \
-                     --statement FILE keeps these bytes, to be signed and sent as they are.",
-                );
-            }
+            let differs =
+                if defaults.nonce { "The time, the nonce and a key of --fresh-key are" } else { "The time is" };
+            session.out.note(&format!(
+                "{differs} another when it is sent. --statement FILE keeps the bytes, to be signed and sent as they are."
+            ));
             return Ok(shown(&draft.complete(&defaults)?, session));
         }
         let bundle = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.colophon.json")));

@@ -293,7 +293,10 @@ fn every_flag_that_says_whom_to_believe_counts() {
     stage.fails(&["log", "trust", &served.url, "--policy", &policy, "--vkey", "nonsense"], 2);
     stage.fails(&["log", "trust", &served.url, "--policy", &policy, "--vkey", other.trim()], 14);
     let own = std::fs::read_to_string(stage.path("D/log.vkey")).unwrap();
-    stage.program.json(&["log", "trust", &served.url, "--policy", &policy, "--vkey", own.trim()]);
+    let pinned = stage.program.json(&["log", "trust", &served.url, "--policy", &policy, "--vkey", own.trim()]);
+    // Pinned again without a word about entry 0, it stays the pinned one.
+    let again = stage.program.json(&["log", "trust", "--policy", &policy]);
+    assert!(pinned["genesis"].is_string() && again["genesis"] == pinned["genesis"], "{again}");
 }
 
 /// What an auditor signs was checked, on all of it, and by nobody's leave.

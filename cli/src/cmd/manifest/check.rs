@@ -214,11 +214,9 @@ fn against_sample(args: &Args, source: &Path, k: u64, found: &mut Findings, sess
     let summary = read_summary(&args.dir).at(args.dir.display())?;
     // manifest.json is signed by nobody. The headers are part of what was, and the source must have as many items as they say.
     if found.items.len() != 1 {
-        return Err(CliError::new(
-            Code::ManifestInvalid,
-            "the keyspaces are not of one source: no sample speaks of all",
-        )
-        .at(args.dir.display().to_string()));
+        return Err(CliError::usage("the keyspaces are not of one source: no sample speaks of all of them")
+            .at(args.dir.display().to_string())
+            .hint("Build it again from the source, without --sample."));
     }
     let items = found.items.first().copied().unwrap_or_default();
     let ordinals = drawn(&seed, k, items);
