@@ -5,6 +5,7 @@
 //! Reading a body has its own deadline, in [`crate::body`]. There is no timer in this file: whoever serves the
 //! connection asks for a [`Verdict`] now and then.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +55,9 @@ enum Phase {
 struct State {
     phase: Phase,
     since: Instant,
-    in_flight: usize,
+    /// When each request in progress moved last: over HTTP/2 one that stands still hides behind others that do not.
+    requests: BTreeMap<u64, Instant>,
+    begun: u64,
     /// Since when the socket has refused bytes, and how many it took since.
     stalled: Option<(Instant, usize)>,
 }
@@ -80,7 +83,7 @@ pub(crate) struct Activity {
 
 impl Activity {
     pub(crate) fn new(now: Instant) -> Arc<Self> {
-        let state = State { phase: Phase::Head, since: now, in_flight: 0, stalled: None };
+        let state = State { phase: Phase::Head, since: now, requests: BTreeMap::new(), begun: 0, stalled: None };
         Arc::new(Self { state: Mutex::new(state), evict: tokio::sync::Notify::new() })
     }
 
@@ -92,7 +95,11 @@ impl Activity {
         {
             return Verdict::Drop("slow_read");
         }
-        let elapsed = now.saturating_duration_since(state.since);
+        let since = match state.phase {
+            Phase::Serving => state.requests.values().min().copied().unwrap_or(state.since),
+            Phase::Waiting | Phase::Head => state.since,
+        };
+        let elapsed = now.saturating_duration_since(since);
         match state.phase {
             Phase::Head if elapsed >= deadlines.head => Verdict::Drop("slow_head"),
             Phase::Waiting if elapsed >= deadlines.idle => Verdict::Finish,
@@ -104,17 +111,20 @@ impl Activity {
     /// Since when the connection could make room for another one; `None` while it should be left alone.
     pub(crate) fn evictable_since(&self, now: Instant) -> Option<Instant> {
         let state = self.lock();
-        let idle = state.in_flight == 0 && now.saturating_duration_since(state.since) >= EVICTABLE_AFTER;
+        let idle = state.requests.is_empty() && now.saturating_duration_since(state.since) >= EVICTABLE_AFTER;
         idle.then_some(state.since)
     }
 
     /// Notes that a request began. It is in progress until the value is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         let mut state = self.lock();
-        state.in_flight += 1;
+        state.begun += 1;
+        let number = state.begun;
         state.phase = Phase::Serving;
         state.since = Instant::now();
-        InFlight(Arc::clone(self))
+        let now = state.since;
+        state.requests.insert(number, now);
+        InFlight(Arc::clone(self), number)
     }
 
     fn came_in(&self) {
@@ -131,8 +141,11 @@ impl Activity {
     }
 
     /// Notes that a request in progress got further.
-    pub(crate) fn moved(&self) {
-        self.lock().since = Instant::now();
+    pub(crate) fn moved(&self, number: u64) {
+        let mut state = self.lock();
+        if let Some(moved) = state.requests.get_mut(&number) {
+            *moved = Instant::now();
+        }
     }
 
     fn went_out(&self, bytes: usize) {
@@ -164,14 +177,21 @@ impl Activity {
 
 /// A request in progress.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Activity>);
+pub(crate) struct InFlight(Arc<Activity>, u64);
+
+impl InFlight {
+    /// Which one of the connection's requests it is.
+    pub(crate) const fn number(&self) -> u64 {
+        self.1
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.in_flight = state.in_flight.saturating_sub(1);
+        state.requests.remove(&self.1);
         state.since = Instant::now();
-        if state.in_flight == 0 {
+        if state.requests.is_empty() {
             state.phase = Phase::Waiting;
         }
     }
@@ -261,7 +281,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if frame.is_ready() {
-            self.request.0.moved();
+            self.request.0.moved(self.request.1);
         }
         frame
     }
@@ -319,6 +339,22 @@ mod tests {
         assert_eq!(activity.verdict(after(61), &DEADLINES), Verdict::Drop("no_progress"));
         drop(request);
         assert!(activity.evictable_since(after(2)).is_some());
+    }
+
+    #[test]
+    fn l07_a_request_that_stands_still_does_not_hide_behind_others() {
+        let activity = Activity::new(Instant::now());
+        let stuck = activity.begin();
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(61)).unwrap();
+        *activity.lock().requests.get_mut(&stuck.number()).unwrap() = long_ago;
+        let other = activity.begin();
+        activity.moved(other.number());
+        drop(activity.begin());
+        assert_eq!(activity.verdict(Instant::now(), &DEADLINES), Verdict::Drop("no_progress"));
+        activity.moved(stuck.number());
+        assert_eq!(activity.verdict(Instant::now(), &DEADLINES), Verdict::Keep);
+        drop((stuck, other));
+        assert_eq!(activity.verdict(after(61), &DEADLINES), Verdict::Finish);
     }
 
     #[test]

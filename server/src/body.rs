@@ -140,7 +140,8 @@ impl Bodies {
             bytes::BufMut::put(&mut body, chunk);
             peer.moved();
             let earned = Duration::from_micros(taken as u64 * 1_000_000 / BYTES_PER_SECOND);
-            deadline += earned;
+            // A pause lasts no longer than the patience, however much came before it.
+            deadline = (deadline + earned).min(Instant::now() + self.patience);
         }
         if body.len() < length {
             return Err(Problem::new(Code::BadRequest, "the body is shorter than announced"));
@@ -335,6 +336,16 @@ mod tests {
         let problem = bodies.collect(&peer(), trickle, 10_000).await.unwrap_err();
         assert_eq!(problem.code(), Code::RequestTimeout);
         assert_eq!(problem.status(), 408);
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        // Who has sent nearly all at once has earned no pause of minutes.
+        let most = stream::once(async { Ok::<_, ()>(Bytes::from(vec![0; 9 << 20])) });
+        let rest = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            Some((Ok::<_, ()>(Bytes::from_static(b"x")), ()))
+        });
+        let begun = Instant::now();
+        let problem = bodies.collect(&peer(), most.chain(rest), 10 << 20).await.unwrap_err();
+        assert_eq!(problem.code(), Code::RequestTimeout);
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         // 128 KiB a second for two minutes.
         let flow = stream::unfold(0, |sent| async move {

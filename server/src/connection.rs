@@ -8,10 +8,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::{Service, service_fn};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -44,19 +44,20 @@ pub struct Peer {
     /// The other end of the connection.
     pub address: SocketAddr,
     activity: Arc<Activity>,
+    request: u64,
 }
 
 impl Peer {
     /// Notes that a body got further, so that a long upload is not taken for a dead one.
     pub(crate) fn moved(&self) {
-        self.activity.moved();
+        self.activity.moved(self.request);
     }
 }
 
 impl From<SocketAddr> for Peer {
     /// A peer on no connection, for requests that came another way.
     fn from(address: SocketAddr) -> Self {
-        Self { address, activity: Activity::new(Instant::now()) }
+        Self { address, activity: Activity::new(Instant::now()), request: 0 }
     }
 }
 
@@ -65,6 +66,14 @@ pub(crate) struct Shared {
     pub(crate) routes: BoxedFilter<(warp::reply::Response,)>,
     pub(crate) deadlines: Deadlines,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The head of an answer alone. Over HTTP/1 hyper leaves the body out by itself; over HTTP/2 it would send it.
+fn without_body(response: &mut warp::reply::Response) {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    *response.body_mut() = warp::reply::Response::default().into_body();
 }
 
 /// Serves a connection until it ends, is dropped for its slowness, or is asked to end.
@@ -92,12 +101,12 @@ pub(crate) async fn serve(
         .max_header_list_size(MAX_H2_HEAD)
         .max_send_buf_size(READ_AHEAD);
     let routes = TowerToHyperService::new(warp::service(shared.routes.clone()));
-    let peer = Peer { address, activity: Arc::clone(&activity) };
+    let watch = Arc::clone(&activity);
     let metrics = Arc::clone(&shared.metrics);
     let handler = service_fn(move |mut request: Request<Incoming>| {
         let begun = (Instant::now(), request.method().clone(), request.uri().clone());
-        let in_flight = peer.activity.begin();
-        request.extensions_mut().insert(peer.clone());
+        let in_flight = watch.begin();
+        request.extensions_mut().insert(Peer { address, activity: Arc::clone(&watch), request: in_flight.number() });
         let answer = routes.call(request);
         let metrics = Arc::clone(&metrics);
         async move {
@@ -109,6 +118,9 @@ pub(crate) async fn serve(
                 && let Ok(methods) = HeaderValue::from_str(&openapi::allowed(begun.2.path()))
             {
                 response.headers_mut().entry(header::ALLOW).or_insert(methods);
+            }
+            if begun.1 == Method::HEAD {
+                without_body(&mut response);
             }
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
         }

@@ -91,12 +91,18 @@ fn takes_records(app: &App) -> Result<(), Error> {
 /// How old the published checkpoint is, in seconds, by the newest of its cosignatures.
 fn newest_checkpoint(app: &App) -> Result<u64, Error> {
     let stale = |detail: String| Error::new(Code::CheckpointStale, detail);
-    let view = app.log.published().ok_or_else(|| stale("no checkpoint has been published yet".to_owned()))?;
-    let note = SignedNote::parse(&view.note)?;
-    let signed = note.signatures().iter().filter_map(cosigned_at).max();
-    let signed = signed.ok_or_else(|| stale("no cosignature says when it was signed".to_owned()))?;
-    let age = (app.log.now().0 / 1000).saturating_sub(signed);
+    if app.log.published().is_none() {
+        return Err(stale("no checkpoint has been published yet".to_owned()));
+    }
+    let age = checkpoint_age(app).ok_or_else(|| stale("no cosignature says when it was signed".to_owned()))?;
     if age > FRESH_SECONDS { Err(stale(format!("it was cosigned {age} seconds ago"))) } else { Ok(age) }
+}
+
+/// How many seconds ago the published checkpoint was cosigned, fresh or not.
+fn checkpoint_age(app: &App) -> Option<u64> {
+    let note = SignedNote::parse(&app.log.published()?.note).ok()?;
+    let signed = note.signatures().iter().filter_map(cosigned_at).max()?;
+    Some((app.log.now().0 / 1000).saturating_sub(signed))
 }
 
 /// The time in a signature line, if it is a cosignature: key hash (4), time (8), Ed25519 signature (64). The log
@@ -141,7 +147,7 @@ async fn metrics(app: Arc<App>) -> Answer {
     metrics.gauge("colophon_log_waiting", counters.waiting as f64);
     metrics.gauge("colophon_log_read_only", f64::from(u8::from(app.log.is_read_only())));
     metrics.gauge("colophon_log_size", app.log.published().map_or(0.0, |view| view.size.0 as f64));
-    if let Ok(age) = newest_checkpoint(&app) {
+    if let Some(age) = checkpoint_age(&app) {
         metrics.gauge("colophon_checkpoint_age_seconds", age as f64);
     }
     metrics.gauge("colophon_http_body_bytes", app.bodies.held() as f64);
@@ -155,7 +161,7 @@ async fn status(app: Arc<App>) -> Answer {
         json!({
             "size": view.size.to_string(),
             "root": view.root.to_string(),
-            "ageSeconds": newest_checkpoint(&app).ok(),
+            "ageSeconds": checkpoint_age(&app),
         })
     });
     let document = json!({

@@ -13,6 +13,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use ledger::bundle::{MAX_BUNDLE_LEN, MEDIA_TYPE};
 use ledger::ids::{LeafIndex, RecordId, decimal};
 use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
+use ledger::record::body_digest;
 use ledger::record::dsse::Envelope;
 use serde::Serialize;
 use serde_json::json;
@@ -148,7 +149,7 @@ async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     held_body(&app, &view, &entry)?;
     // So may its look-up of the signers' keys, which follows a moment after the root is published.
     let root = app.log.indexed_root().ok().flatten().map_or(0, |root| root.index.0);
-    let tag = format!("{}-{}-{root}", entry.body, view.size);
+    let tag = format!("{}-{}-{root}", entry.body, under(&view));
     let index = entry.index;
     let reserved = app.replies.reserve(MAX_BUNDLE_LEN / 8).await?;
     let made = heavy({
@@ -169,10 +170,17 @@ async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
 async fn receipt(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     let view = app.view()?;
     let entry = find(&app, &view, &name)?;
-    tagged(&format!("{}-{}", entry.index, view.size), &headers, || {
+    tagged(&format!("{}-{}", entry.index, under(&view)), &headers, || {
         let receipt = app.log.receipt(&view, entry.index)?.encode();
         Ok(content("text/plain; charset=utf-8", ASK_AGAIN, receipt))
     })
+}
+
+/// The checkpoint that an answer carries, for its tag: one that is cosigned again is another at the same size.
+fn under(view: &Published) -> String {
+    let mut note = body_digest(&view.note).to_hex();
+    note.truncate(16);
+    format!("{}-{note}", view.size)
 }
 
 /// The entry of an index, or the first one of a record id.

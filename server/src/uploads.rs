@@ -34,7 +34,7 @@ use crate::submit::has_room;
 /// a second for a million.
 const CHECK_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Manifests being checked at this moment, or checked and not asked about since.
+/// Manifests being checked at this moment.
 #[derive(Debug, Default)]
 pub(crate) struct Checks(Mutex<HashMap<KeyspaceId, Check>>);
 
@@ -84,7 +84,10 @@ where
         let number = decimal(&number).ok().and_then(|number| usize::try_from(number).ok());
         Ok((id, number.ok_or_else(|| Problem::not_found("a part is named by its number in the plan"))?))
     });
-    let admits = |_| place.clone().map(drop);
+    let admits = |_| {
+        let (id, _) = place.clone()?;
+        Ok(app.log.manifests().has_begun(&id)?)
+    };
     let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
     let (id, number) = place?;
     heavy(move || app.log.manifests().put_part(&id, number, &held.bytes)).await??;
@@ -96,10 +99,12 @@ async fn complete(name: String, app: Arc<App>) -> Answer {
         return Err(Problem::not_found("there is no such address"));
     };
     let id = keyspace(id)?;
+    if !app.log.manifests().holds(&id) {
+        app.log.manifests().has_begun(&id)?;
+    }
     let check = app.checks.of(&app, id);
     match within(CHECK_PATIENCE, check).await {
         Some(result) => {
-            app.checks.forget(&id);
             result?;
             json("no-store", &json!({ "keyspace": id, "held": true }))
         }
@@ -127,7 +132,13 @@ impl Checks {
         let mut checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let check = checks.entry(id).or_insert_with(|| {
             let app = Arc::clone(app);
-            let running = tokio::task::spawn_blocking(move || app.log.manifests().complete(&id));
+            let running = tokio::spawn(async move {
+                let log = Arc::clone(&app);
+                let checked = tokio::task::spawn_blocking(move || log.log.manifests().complete(&id)).await;
+                // Whoever waits hears of it; who comes later has it checked anew.
+                app.checks.forget(&id);
+                checked.unwrap_or_else(|_| Err(Error::new(Code::Internal, "the check of a manifest failed")))
+            });
             let failed = |_| Err(Error::new(Code::Internal, "the check of a manifest failed"));
             async move { running.await.unwrap_or_else(failed).map_err(|error| in_manifest(error).into()) }
                 .boxed()
@@ -186,6 +197,10 @@ mod tests {
         assert_eq!(server.get(&format!("/manifests/{id}/header.json")).status, 200);
         assert_eq!(server.post(&complete, b"").status, 200);
         assert_eq!(server.post(BEGIN, &signed).json()["held"], true);
+        let other = "00".repeat(32);
+        assert_eq!(server.post(&format!("/api/v1/manifests/{other}:complete"), b"").problem(), "not_found");
+        let unread = format!("/api/v1/manifests/{other}/parts/0");
+        assert_eq!(server.request("PUT", &unread, &[("expect", "100-continue")], b"x").problem(), "not_found");
         for wrong in ["/api/v1/manifests/x:complete".to_owned(), format!("/api/v1/manifests/{id}")] {
             assert_eq!(server.post(&wrong, b"").problem(), "not_found", "{wrong}");
         }

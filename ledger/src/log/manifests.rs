@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
@@ -48,14 +48,22 @@ pub struct Manifests {
     root: PathBuf,
     open: RwLock<HashMap<KeyspaceId, Arc<KeyspaceFiles>>>,
     runs: RwLock<HashMap<KeyspaceId, Arc<RunFiles>>>,
-    /// Uploads as they were signed, by keyspace, with the party that signed. Held while a folder is changed.
+    /// Uploads as they were signed, by keyspace, with the party that signed.
     uploads: Mutex<HashMap<KeyspaceId, (Plan, String)>>,
+    /// Held while a whole keyspace is put together and checked: one at a time.
+    checking: Mutex<()>,
 }
 
 impl Manifests {
     /// The manifests in a folder, which is made when it is needed.
     pub fn new(root: PathBuf) -> Self {
-        Self { root, open: RwLock::default(), runs: RwLock::default(), uploads: Mutex::default() }
+        Self {
+            root,
+            open: RwLock::default(),
+            runs: RwLock::default(),
+            uploads: Mutex::default(),
+            checking: Mutex::default(),
+        }
     }
 
     /// Whether the log holds this keyspace.
@@ -128,7 +136,7 @@ impl Manifests {
         if self.holds(&keyspace) {
             return Ok(Upload { keyspace, missing: Vec::new(), held: true });
         }
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uploads = self.uploads();
         if let Some((running, owner)) = uploads.get(&keyspace)
             && owner != party
             && !is_first
@@ -144,14 +152,27 @@ impl Manifests {
         }
         let parts = self.parts(&keyspace);
         fs::create_dir_all(&parts).map_err(|error| broken(&parts, &error))?;
+        uploads.insert(keyspace, (plan.clone(), party.to_owned()));
+        drop(uploads);
         let missing = (0..plan.parts.len()).filter(|n| !has_part(&parts, *n, &plan)).collect();
-        uploads.insert(keyspace, (plan, party.to_owned()));
         Ok(Upload { keyspace, missing, held: false })
+    }
+
+    /// Whether an upload was begun. Asked before a part is read.
+    ///
+    /// # Errors
+    /// `not_found` if it was not.
+    pub fn has_begun(&self, id: &KeyspaceId) -> Result<()> {
+        if self.uploads().contains_key(id) { Ok(()) } else { Err(not_begun(id)) }
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, HashMap<KeyspaceId, (Plan, String)>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in a part of an upload that was begun. Repeating it is harmless.
     pub fn put_part(&self, id: &KeyspaceId, number: usize, bytes: &[u8]) -> Result<()> {
-        let uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        let uploads = self.uploads();
         let (plan, _) = uploads.get(id).ok_or_else(|| not_begun(id))?;
         let part = plan
             .parts
@@ -180,8 +201,12 @@ impl Manifests {
         if self.holds(id) {
             return Ok(());
         }
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        let (plan, _) = uploads.get(id).ok_or_else(|| not_begun(id))?;
+        // Assembling and checking takes minutes for a large manifest; other uploads go on meanwhile.
+        let (plan, _) = self.uploads().get(id).cloned().ok_or_else(|| not_begun(id))?;
+        let _checking = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.holds(id) {
+            return Ok(());
+        }
         let parts = self.parts(id);
         let has = |n: &usize| plan.parts[*n].len == 0 || parts.join(n.to_string()).is_file();
         if let Some(missing) = (0..plan.parts.len()).find(|n| !has(n)) {
@@ -206,12 +231,16 @@ impl Manifests {
         if let Err(error) = check_as(&whole, *id) {
             // The parts are those of the signed plan, so sending them again cannot help.
             remove(&whole)?;
-            remove(&self.root.join(INCOMING).join(id.to_hex()))?;
-            uploads.remove(id);
+            let mut uploads = self.uploads();
+            // Unless another plan took its place meanwhile.
+            if uploads.get(id).is_some_and(|(running, _)| *running == plan) {
+                remove(&self.root.join(INCOMING).join(id.to_hex()))?;
+                uploads.remove(id);
+            }
             return Err(error);
         }
         self.place(&whole, *id)?;
-        uploads.remove(id);
+        self.uploads().remove(id);
         remove(&self.root.join(INCOMING).join(id.to_hex()))
     }
 
