@@ -19,6 +19,7 @@ EXIT = {"signature_count": 10, "signature_invalid": 10, "threshold": 10, "key_re
         "signer_revoked": 15, "disputed_key": 15, "time_doubtful": 15}  # every other code: 2
 HEX64 = "[0-9a-f]{64}"
 NEVER, KEY_KINDS = float("inf"), ("log-policy", "party", "key-event")
+COUNCIL_PHASES = ("ratified", "vetoed", "suspended", "resumed")
 RECORD_SUBJECTS_ONLY = ("usage-preference", "preference-response", "comment", "dispute")
 
 def number(text):
@@ -27,7 +28,13 @@ def number(text):
 
 def members(pairs):
     need(len(dict(pairs)) == len(pairs), "json_duplicate_key")
+    need(not any(re.search("[\0\ud800-\udfff]", text) for text in texts(pairs)), "text_refused")
     return dict(pairs)
+
+def texts(value):
+    """Every text in a value, names of members apart."""
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [value] if isinstance(value, str) else [text for one in within for text in texts(one)]
 
 # §1: no member twice, and no number that some reader cannot hold.
 STRICT_JSON = json.JSONDecoder(object_pairs_hook=members, parse_int=number, parse_float=number, parse_constant=number)
@@ -37,11 +44,11 @@ class Envelope:
     def __init__(self, body):
         members = STRICT_JSON.decode(body.decode())
         self.type, self.signatures = members["payloadType"].encode(), {}
-        self.payload = unbase64(members["payload"], "base64_refused")
+        self.payload = unbase64(members["payload"], "base64_refused", True)
         need(1 <= len(members["signatures"]) <= 16, "signature_count")
         for item in members["signatures"]:
             need(item["keyid"] not in self.signatures, "threshold", "a second signature by the same key")
-            self.signatures[item["keyid"]] = unbase64(item["sig"], "signature_invalid")
+            self.signatures[item["keyid"]] = unbase64(item["sig"], "signature_invalid", True)
 
     def check(self, keys):
         """Every signature is over PAE(type, payload). A signer without a key here does not pass State.take."""
@@ -59,8 +66,8 @@ class Record:
         need(kind and statement["_type"] == "https://in-toto.io/Statement/v1", "schema", "its type")
         self.id, self.kind, self.predicate = sha256(envelope.payload).hex(), kind[1], statement["predicate"]
         self.issuer, self.brings, self.revokes = self.predicate["issuer"]["id"], {}, None
-        self.for_roots = set()  # keys that sign index-roots and nothing else
-        self.refs = re.findall(f'"record:({HEX64})"(?!:)', json.dumps(list(self.predicate.values())))
+        self.uses = {}  # what a key that it brings is for: sign, manage, roots
+        self.refs = [text[7:] for text in texts(self.predicate) if re.fullmatch(f"record:{HEX64}", text)]
         self.subjects = [(s.get("name") or "", s["digest"].get("sha256")) for s in statement["subject"]]
         named = [name for name, digest in self.subjects if re.match(f"(record|key|keyspace):(?!{digest}$)", name)]
         need(not named, "binding_mismatch", "a name that another digest has")
@@ -84,7 +91,7 @@ class Record:
             key = Key(unbase64(item["publicKey"], "key_refused"))
             need(key.id == item["keyid"], "binding_mismatch", "the id is another key's")
             self.brings.setdefault(key.id, (key, owner))
-            self.for_roots |= {key.id} if item.get("use") == "roots" else set()
+            self.uses.setdefault(key.id, item.get("use") or "sign")
         return {item["keyid"] for item in items}
 
     def header(self, received):
@@ -99,8 +106,7 @@ class Record:
 class State:
     """§8: keys in time, and who may say what."""
     def __init__(self):
-        self.for_roots = set()
-        self.policy, self.roles, self.keys = None, {}, {}  # keyid: (key, owner, registered, revoked, doubtful)
+        self.policy, self.roles, self.uses, self.keys = None, {}, {}, {}  # keyid: (key, owner, registered, revoked, doubtful)
 
     def standing(self, keyid, index):
         _, _, registered, revoked, doubtful = self.keys.get(keyid, (None, None, index, NEVER, NEVER))
@@ -121,8 +127,8 @@ class State:
             self.policy, self.roles = record, {party: roles - {"operator"} for party, roles in self.roles.items()}
         elif record.kind == "party":
             self.roles[record.predicate["id"]] = set(record.predicate["roles"])
-        self.for_roots |= record.for_roots - set(self.keys)
         for keyid, (key, owner) in record.brings.items() if record.kind in KEY_KINDS else ():
+            self.uses.setdefault(keyid, record.uses[keyid])
             self.keys.setdefault(keyid, (key, owner, index, NEVER, NEVER))
         if record.revokes:
             *known, revoked, doubtful = self.keys[record.revokes]
@@ -131,36 +137,53 @@ class State:
 
     def admit(self, record, index, signers):
         """Whether the policy in force lets these signers make the record the entry at `index`."""
-        policy, kind, issuer = self.policy, record.kind, record.issuer
+        policy, kind, issuer, said = self.policy, record.kind, record.issuer, record.predicate
         if policy is None:
             need(kind == "log-policy" and index == 0, "role_refused", "entry 0 must be a log-policy")
-            signing = signers - record.for_roots
+            signing = {keyid for keyid in signers if record.uses.get(keyid) == "sign"}
             return need(all(keys & signing for keys in record.operators.values()), "threshold", "an operator")
-        need(kind in ("index-root", "run-root") or not signers & self.for_roots, "role_refused", "a key for roots alone")
-        in_force = {keyid for keyid in signers if self.standing(keyid, index) == "in force"}
-        speak = {self.keys[keyid][1] for keyid in in_force}
-        council = kind in KEY_KINDS and 0 < policy.threshold <= len(policy.council & in_force)
+        for_roots = kind in ("index-root", "run-root")
+        need(for_roots or "roots" not in map(self.uses.get, signers), "role_refused", "a key for roots alone")
+        in_force = {keyid for keyid in self.keys if self.standing(keyid, index) == "in force"}
+        keys_of = lambda party, use: {keyid for keyid in in_force if (self.keys[keyid][1], self.uses[keyid]) == (party, use)}
+        speaks = lambda party, use="sign": keys_of(party, use) & signers
+        council = 0 < policy.threshold <= len(policy.council & in_force & signers)
         roles = {"anybody"} | self.roles.get(issuer, set()) | ({"operator"} if issuer in policy.operators else set())
         if kind == "log-policy":
-            need(record.predicate["origin"] == policy.predicate["origin"], "wrong_log")
-            return need(council if policy.threshold else set(policy.operators) <= speak, "threshold")
-        if kind in ("index-root", "run-root"):
-            need(issuer in policy.operators and issuer in speak, "role_refused", "not by an operator")
-            return need(record.predicate["to" if kind == "run-root" else "size"] <= index, "schema", "to")
+            need(said["origin"] == policy.predicate["origin"], "wrong_log")
+            return need(council if policy.threshold else all(map(speaks, policy.operators)), "threshold")
+        if for_roots:
+            need(issuer in policy.operators and (speaks(issuer) or speaks(issuer, "roots")), "role_refused", "no operator")
+            return need(said["to" if kind == "run-root" else "size"] <= index, "schema", "to")
         if kind == "party":
-            need(council or (issuer in policy.operators and issuer in speak), "role_refused", "not by an operator")
+            need(said["id"] != "council", "key_taken", "the council's name")
+            need(council or (issuer in policy.operators and speaks(issuer)), "role_refused", "not by an operator")
             roles = {"anybody", "operator"}
         elif record.unvouched:
             need(record.unvouched in signers and record.unvouched not in self.keys, "issuer_mismatch", "not by its key")
+            need(signers - {record.unvouched} <= in_force, "signer_unknown", "beside it")
+        elif kind == "key-event":
+            need(issuer in self.roles or issuer in policy.operators, "signer_unknown", "no such party")
+            managed = said["event"] != "revoke" and keys_of(issuer, "manage")
+            by_party = speaks(issuer, "manage") or (not managed and speaks(issuer))
+            need(council or by_party, "issuer_mismatch", "no older key of the party signed")
         else:
-            need(council or issuer in speak, "issuer_mismatch", "no key in force of the issuer signed")
+            if kind == "governance-event" and (said["phase"] in COUNCIL_PHASES or issuer == "council"):
+                need(council, "threshold", "the council did not sign")
+            if council and (issuer == "council" or (kind == "governance-event" and speaks(issuer))):
+                return
+            need(speaks(issuer), "issuer_mismatch", "no key in force of the issuer signed")
         if record.revokes:
             known = self.keys.get(record.revokes)
             need(known and known[1] == issuer, "issuer_mismatch", "the key is not the party's")
-            theft = record.predicate["event"] == "revoke" and "compromisedFromIndex" in record.predicate
+            theft = said["event"] == "revoke" and "compromisedFromIndex" in said
             need(known[3] == NEVER or theft, "signer_revoked", "revoked already")
+            need(said.get("compromisedFromIndex", 0) <= index, "schema", "compromisedFromIndex")
         allowed = policy.predicate["rules"].get(kind, ["anybody"] if kind in KEY_KINDS else [])
         need(roles & set(allowed), "role_refused", f"{issuer} may not register {kind}")
+        power = "operator" if said.get("redaction") and kind == "retraction" else \
+            "steward" if said.get("outcome") == "vouched" and kind == "resolution" else "anybody"
+        need(power in roles, "role_refused", f"only a {power}")
         for keyid, (_, owner) in record.brings.items():
             known = self.keys.get(keyid, (None, owner, None, NEVER, NEVER))
             need(known[3] == NEVER, "signer_revoked", keyid)
@@ -260,7 +283,8 @@ def key_lookup(v, main, known):
             link(v, under)
         need(int(lookup["indexRoot"]["index"]) == root.main.index, "binding_mismatch", "another root")
         indices = listed(lookup, bytes.fromhex(stated.predicate["root"]))
-        keyid = lookup["term"].removeprefix("key:")
+        need(re.fullmatch(f"key:{HEX64}", lookup["term"]), "proof_invalid", "not about a key")
+        keyid = lookup["term"][4:]
         if indices is not None and keyid in Envelope(main.body).signatures:
             need(set(indices) <= known, "binding_mismatch", "the key history leaves an entry out")
             v.proven[keyid] = stated.predicate["size"]

@@ -27,9 +27,10 @@ def need(holds, code, detail=""):
 def sha256(data):
     return hashlib.sha256(data).digest()
 
-def unbase64(text, code):
-    """Base64 of either alphabet in its one spelling: padded, with zero bits at its end."""
-    text = text.replace("-", "+").replace("_", "/")
+def unbase64(text, code, url=False):
+    """Base64 in its one spelling: padded, with zero bits at its end; where DSSE has it, the URL alphabet alone too."""
+    if url and not re.search("[+/]", text):
+        text = text.replace("-", "+").replace("_", "/")
     data = base64.b64decode(text) if re.fullmatch("[A-Za-z0-9+/]*={0,2}", text) and len(text) % 4 == 0 else b""
     need(base64.b64encode(data).decode() == text, code, "not base64")
     return data
