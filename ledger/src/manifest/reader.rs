@@ -84,6 +84,8 @@ pub enum Skip {
     NotText,
     /// Its text is larger than [`MAX_ITEM`](super::MAX_ITEM).
     TooLarge,
+    /// Its bytes are compressed in a way that is not read here, or were cut off.
+    Undecoded,
     /// Its title is none that a page can have.
     Title,
     /// Its address is no http or https URL.
@@ -102,6 +104,7 @@ impl Skip {
             Self::NoText => "noText",
             Self::NotText => "notText",
             Self::TooLarge => "tooLarge",
+            Self::Undecoded => "undecoded",
             Self::Title => "title",
             Self::Url => "url",
             Self::Name => "name",

@@ -36,8 +36,11 @@ pub(super) struct Found {
     pub(super) licenses: Vec<String>,
     /// Items that were keyed.
     pub(super) items: u64,
-    /// Items whose text was too large to be read.
+    /// Items whose text was not read: it is too large, or cannot be decoded.
     pub(super) unread: u64,
+    /// Those among them of whose bytes no digest was made either.
+    #[serde(default)]
+    pub(super) undigested: u64,
     pub(super) dropped: BTreeMap<String, u64>,
     pub(super) without: BTreeMap<String, u64>,
     pub(super) unassigned: u64,
@@ -341,6 +344,10 @@ impl<'t, 's> Thread<'t, 's> {
             read.push(part);
             Ok(())
         })?;
+        let unread = read.iter().filter(|part| matches!(part, Read::Without(Skip::TooLarge | Skip::Undecoded))).count();
+        let bare = read.iter().filter(|part| matches!(part, Read::Item(item) if item.digest.is_none())).count();
+        self.found.unread += unread as u64;
+        self.found.undigested += unread.min(bare) as u64;
         for part in read {
             match part {
                 Read::Item(item) => {
@@ -352,7 +359,6 @@ impl<'t, 's> Thread<'t, 's> {
                 }
                 Read::Dropped(skip) => *self.found.dropped.entry(skip.as_str().into()).or_default() += 1,
                 Read::Without(skip) => {
-                    self.found.unread += u64::from(skip == Skip::TooLarge);
                     *self.found.without.entry(skip.as_str().into()).or_default() += 1;
                 }
             }
@@ -482,13 +488,14 @@ impl Tables {
 impl Found {
     /// Adds what a thread counted; it leaves the tables to [`Tables`].
     fn add(&mut self, other: Self) {
-        let Self { specs: _, pushed, licenses: _, items, unread, dropped, without, unassigned } = other;
+        let Self { specs: _, pushed, licenses: _, items, unread, undigested, dropped, without, unassigned } = other;
         if self.pushed.len() < pushed.len() {
             self.pushed.resize(pushed.len(), 0);
         }
         self.pushed.iter_mut().zip(pushed).for_each(|(sum, more)| *sum += more);
         self.items += items;
         self.unread += unread;
+        self.undigested += undigested;
         dropped.into_iter().for_each(|(why, n)| *self.dropped.entry(why).or_default() += n);
         without.into_iter().for_each(|(why, n)| *self.without.entry(why).or_default() += n);
         self.unassigned += unassigned;

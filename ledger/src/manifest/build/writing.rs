@@ -10,7 +10,7 @@ use crate::manifest::builder::{Columns, Merge, Space, place, sorted_table};
 use crate::manifest::disk::{io_error, sync_folder};
 use crate::manifest::file::{self, KeyspaceFiles};
 use crate::manifest::header::{About, Source};
-use crate::manifest::kind::Spec;
+use crate::manifest::kind::{Kind, Spec};
 
 /// After so many keys the journal says how far a keyspace's columns are: a second's work.
 const STEP_KEYS: u64 = 1 << 21;
@@ -68,7 +68,9 @@ pub(super) fn write(
         let files = keyspace(&merge, spec, pushed, about, work, state, &told)?;
         done += pushed;
         let mut row = files.header().to_declaration(files.keyspace());
-        if spec.kind().is_text() && found.unread > 0 {
+        // What was not read cannot be shown to be absent.
+        let of_bytes = matches!(spec.kind(), Kind::RawSha256 | Kind::Swhid | Kind::MediaSha1 | Kind::MwSha1);
+        if (spec.kind().is_text() && found.unread > 0) || (of_bytes && found.undigested > 0) {
             row.disclosure = "partial".into();
         }
         report.keys.push(KeyCount {

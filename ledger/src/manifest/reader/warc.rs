@@ -132,7 +132,7 @@ impl Feed for Records {
         } else {
             Some(Body { bytes: content, media: header.media.clone() })
         };
-        let Some(body) = body else { return Ok(Some(Raw::ItemWithout(Box::new(item), Skip::NotText))) };
+        let Some(body) = body else { return Ok(Some(Raw::ItemWithout(Box::new(item), Skip::Undecoded))) };
         let form = body.form(&header.kind);
         let mut names = ByteNames::new(self.kinds, body.bytes.len() as u64);
         names.update(&body.bytes);

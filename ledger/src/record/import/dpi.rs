@@ -119,6 +119,12 @@ fn claim(claimant: &str, licenses: &[Named<'_>], evidence: &Value) -> Imported {
     }
     let mut members = Members::new();
     members.add("licenseDeclared", declared.join("; "));
+    // AND binds before OR: a choice among others keeps its parentheses.
+    if concluded.len() > 1 {
+        for choice in concluded.iter_mut().filter(|expression| expression.contains(" OR ")) {
+            *choice = format!("({choice})");
+        }
+    }
     members
         .add("licenseConcluded", if concluded.is_empty() { NO_ASSERTION.to_owned() } else { concluded.join(" AND ") });
     members.add("acknowledgement", "declared");
@@ -177,6 +183,14 @@ mod tests {
         {"claimant":"Data Provenance Initiative","license":"OpenAI","evidence":"https://example.org/terms"},
         {"claimant":"GitHub repository","license":"MIT License","evidence":null},
         {"claimant":"Papers with Code","license":"Unspecified","evidence":null}]}"#;
+
+    #[test]
+    fn a_choice_among_other_licences_stays_a_choice() {
+        let line = LINE.replace('\n', " ").replace("CC BY-SA 4.0", "MIT OR Apache-2.0").replace("OpenAI", "CC BY 4.0");
+        let rows = import(line.as_bytes()).unwrap();
+        let concluded = &rows[0].claims[0].predicate["licenseConcluded"];
+        assert_eq!(concluded, "(MIT OR Apache-2.0) AND CC-BY-4.0");
+    }
 
     #[test]
     fn a_line_is_a_card_and_a_claim_for_each_claimant() {

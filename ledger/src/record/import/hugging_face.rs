@@ -222,14 +222,20 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
 pub fn license_claim(bytes: &[u8], file_name: &str, of: Licensed, subjects: Vec<Subject>) -> Result<Option<Imported>> {
     let card = read(bytes)?;
     let Some(license) = card.metadata.get("license").filter(|license| !license.is_null()) else { return Ok(None) };
-    let declared: Vec<&str> = license.items().iter().filter_map(Node::text).collect();
-    if declared.is_empty() {
+    // What is no text is declared as it is written, so that nothing is concluded from the rest alone.
+    let items = license.items();
+    let declared: Vec<String> =
+        items.iter().map(|item| item.text().map_or_else(|| item.to_json().to_string(), str::to_owned)).collect();
+    let is_text = |item: &Node| item.text().is_some();
+    if !items.iter().any(is_text) {
         return Ok(None);
     }
     let own = |name: &str| card.metadata.get(name).and_then(Node::text).map(str::to_owned);
     let conclusion = match declared.as_slice() {
+        // One part that cannot be read makes all of it unreadable.
+        _ if !items.iter().all(is_text) => conclude_all([]),
         [other] if other.eq_ignore_ascii_case("other") => conclude_other(own("license_name").as_deref()),
-        declared => conclude_all(declared.iter().copied()),
+        declared => conclude_all(declared.iter().map(String::as_str)),
     };
     let found = Found {
         declared: declared.join(", "),
@@ -312,6 +318,21 @@ mod tests {
     const CARD: &str = "---\nlanguage:\n- en\n- no\nlicense: apache-2.0\nversion: 1.10\nissued: 2024-01-01\ntags: {a: b}\n\
                         eval: 0.25\nmodel-index:\n- name: heron\n  results:\n  - metrics:\n    - value: 0.90\n---\n# Heron base\n\nWrites reports.\n\n\
                         ## Limitations\n\nKnows no floods.\n";
+
+    #[test]
+    fn a_licence_that_is_no_text_is_not_left_out_of_a_list() {
+        let claim = |list: &str| {
+            let card = format!("---\nlicense:\n{list}---\n# T\n");
+            license_claim(card.as_bytes(), "README.md", Licensed::Weights, Vec::new()).unwrap().unwrap().predicate
+        };
+        let fine = claim("- mit\n- cc-by-nc-4.0\n");
+        assert_eq!(fine["licenseConcluded"], "MIT AND CC-BY-NC-4.0");
+        for list in ["- mit\n- cc-by-nc-4.0: data only\n", "- mit\n- [cc-by-nc-4.0]\n"] {
+            let claim = claim(list);
+            assert!(claim["licenseDeclared"].as_str().unwrap().contains("cc-by-nc-4.0"), "{claim:?}");
+            assert_eq!(claim["licenseConcluded"], "noAssertion", "{claim:?}");
+        }
+    }
 
     #[test]
     fn a_card_becomes_a_predicate_with_the_digest_of_its_file() {

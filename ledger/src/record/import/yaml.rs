@@ -274,7 +274,8 @@ impl<'a> Composer<'a> {
 
 fn size(node: &Node) -> usize {
     match &node.content {
-        Content::Scalar { .. } => 1,
+        // An alias copies a text as well: 16 MiB of them are as many as there may be values.
+        Content::Scalar { text, .. } => 1 + text.len() / 160,
         Content::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Content::Map { entries, .. } => 1 + entries.iter().map(|(key, value)| size(key) + size(value)).sum::<usize>(),
     }
@@ -285,6 +286,15 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn aliases_of_a_long_text_are_counted_by_what_they_copy() {
+        let long = "x".repeat(1 << 20);
+        let aliases = |count: usize| format!("a: &x \"{long}\"\nb: [{}]\n", vec!["*x"; count].join(", "));
+        assert!(parse(&aliases(3)).is_ok());
+        assert!(parse(&aliases(1_000)).is_err());
+        assert!(parse(&format!("a: \"{long}\"\nb: \"{long}\"\n")).is_ok());
+    }
 
     #[test]
     fn scalars_keep_what_was_typed() {

@@ -4,7 +4,7 @@
 //! blanks for tabs, the list's own spelling of a licence, the earlier of two equal names removed (the later is the one that
 //! counts today). What is missing is added as a comment, for its author to fill in. The prose is never touched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::dataset::line_and_column;
 use super::mend::{self, Edits, Repaired};
@@ -13,7 +13,7 @@ use super::{Finding, Level, MAX_FINDINGS, MAX_LOOKED_UP, Rule, code, hugging_fac
 use crate::error::Code;
 use crate::record::import::front_matter::{self, Block, Quirk};
 use crate::record::import::hugging_face::{CardKind, TEXT_LISTS, TEXTS, guess};
-use crate::record::import::yaml::{Content, Node, Place};
+use crate::record::import::yaml::{self, Content, Node, Place};
 use crate::record::import::{self, MAX_DOCUMENT};
 use crate::record::license::{Basis, HfId, Standing, conclude, on_hugging_face};
 
@@ -109,7 +109,9 @@ fn look(bytes: &[u8], kind: Option<CardKind>) -> CardLint {
             let missing = look.metadata(node, kind, &repaired);
             let edited = core::mem::take(&mut look.edits).apply(&repaired.text);
             let changed = edited != source || !missing.is_empty() || block.quirk.is_some();
-            (kind, changed.then(|| assemble(&edited, &missing, text)))
+            // What was mended says no less than before.
+            let sound = yaml::parse(&edited).is_ok_and(|mended| names(&mended) == names(node));
+            (kind, (changed && sound).then(|| assemble(&edited, &missing, text)))
         }
     };
     let mut findings = look.findings;
@@ -118,6 +120,11 @@ fn look(bytes: &[u8], kind: Option<CardKind>) -> CardLint {
     findings.dedup();
     findings.truncate(MAX_FINDINGS);
     CardLint { kind, findings, mended }
+}
+
+/// The names of a mapping's members.
+fn names(node: &Node) -> BTreeSet<&str> {
+    node.entries().unwrap_or_default().iter().filter_map(|(name, _)| name.text()).collect()
 }
 
 /// `12:3` as a pair, to sort by.
@@ -296,7 +303,9 @@ impl Look {
             }
         }
         for license in root.get("license").map(Node::items).unwrap_or_default().iter().take(MAX_LOOKED_UP) {
-            if let Some(id) = license.text().and_then(listed_id) {
+            // A block scalar's bytes reach into the next member.
+            let written = repaired.text.get(license.bytes.clone()).map(|slice| slice.trim_matches(['"', '\'']));
+            if let Some(id) = license.text().filter(|text| written == Some(*text)).and_then(listed_id) {
                 self.edits.replace(license.bytes.clone(), id);
             }
         }

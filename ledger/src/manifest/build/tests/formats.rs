@@ -74,6 +74,21 @@ fn record(kind: &str, url: &str, media: &str, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn what_could_not_be_decoded_is_not_shown_to_be_absent() {
+    let http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\nnobody reads this";
+    let packed = record("response", "https://example.org/a", "application/http; msgtype=response", http);
+    let read = record("conversion", "https://example.org/b", "text/plain", LONG.as_bytes());
+    for (bytes, expected) in [(read.clone(), "complete"), ([read, packed].concat(), "partial")] {
+        let built = Built::of_bytes("crawl.warc", &bytes, &reader(None));
+        for row in &built.summary.keyspaces {
+            let by_name = matches!(row.kind.as_str(), "url-c1" | "host");
+            assert_eq!(row.disclosure, if by_name { "complete" } else { expected }, "{}", row.spec);
+        }
+        assert!(built.summary.keyspaces.iter().any(|row| row.kind == "raw-sha256"));
+    }
+}
+
+#[test]
 fn archives_of_the_web_are_read_plain_and_with_a_member_a_record() {
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -179,3 +179,19 @@ proptest::proptest! {
         assert_eq!(without_comments(&again.mended.unwrap()), without_comments(&mended));
     }
 }
+
+#[test]
+fn what_is_mended_keeps_every_member() {
+    for (license, name) in [("|\n  apache-2.0", "apache-2.0\n"), (">-\n  Apache-2.0", "Apache-2.0")] {
+        let lint = lint_card(format!("---\nlicense: {license}\nlanguage: en\ntags: [a]\n---\n# T\n").as_bytes());
+        if let Some(mended) = lint.mended {
+            let block = front_matter::find(&mended).unwrap();
+            let node = yaml::parse(&mended[block.yaml]).unwrap();
+            assert_eq!(node.get("language").and_then(Node::text), Some("en"), "{mended}");
+            assert_eq!(node.get("license").and_then(Node::text), Some(name), "{mended}");
+        }
+    }
+    // The earlier of two members is the one that an alias leads to.
+    let lint = lint_card(b"---\nlicense: mit\ntags: &t [a]\ntags: [b]\ndatasets: *t\n---\n# T\n");
+    assert!(lint.mended.is_none_or(|mended| !mended.contains("*t") || mended.contains("&t")));
+}
