@@ -8,18 +8,19 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use ledger::Error;
 use ledger::ids::{BodyDigest, ContentKey, KeyspaceId, LeafIndex};
 use ledger::manifest::{Answer, Declaration, Keyspace, MetaMode, VerifiedRange};
 use ledger::record::kind::Kind;
 use ledger::record::kinds::{Disclosure, Predicate};
 use ledger::state::findings::{Asked, Finding, Membership};
 use ledger::state::{Edge, Graph, Item, Records, State};
+use ledger::{Code, Error};
 use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::failure::{CliError, Result};
 use crate::follow::{View, explained};
+use crate::output::shown;
 use crate::screen::time;
 use crate::session::Session;
 
@@ -188,8 +189,18 @@ impl Memberships<'_> {
         }
     }
 
+    /// Says in an answer what could not be checked; what the command exits with for it.
+    pub(crate) fn say_unchecked(&self, text: &mut String, json: &mut Value) -> u8 {
+        let unchecked = self.unchecked();
+        let exit = if unchecked.is_empty() { 0 } else { Code::Unreachable.exit_code() };
+        unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {}\n", shown(reason))));
+        json["unchecked"] = json!(unchecked);
+        json["exit"] = json!(exit);
+        exit
+    }
+
     /// Why memberships could not be checked, one line each.
-    pub(crate) fn unchecked(&self) -> Vec<String> {
+    fn unchecked(&self) -> Vec<String> {
         let known = self.known.borrow();
         let reasons = known.iter().filter_map(|((id, key), (_, why))| Some((id, key, why.as_ref()?)));
         reasons.map(|(id, key, why)| format!("key {key} in keyspace {id}: {why}")).collect()
@@ -203,7 +214,7 @@ pub(crate) fn finding_text(finding: &Finding) -> String {
     let mut text = format!(
         "{}{since}\n  {}\n  follows from entries {}\n",
         finding.rule.as_str(),
-        crate::output::shown(&finding.detail),
+        shown(&finding.detail),
         entries.join(", ")
     );
     for proof in &finding.proofs {
@@ -216,4 +227,26 @@ pub(crate) fn finding_text(finding: &Finding) -> String {
     }
     text.push_str(&format!("  id {}\n", finding.id));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn what_could_not_be_checked_is_said_and_is_no_success() {
+        let config = Config::load(BTreeMap::from([("HOME".to_owned(), "/nonexistent".to_owned())]), None).unwrap();
+        let client = Client::new("http://127.0.0.1:1", &config).unwrap();
+        let memberships = Memberships { client: &client, keyspaces: BTreeMap::new(), known: RefCell::default() };
+        let (mut text, mut json) = (String::new(), json!({}));
+        assert_eq!(memberships.say_unchecked(&mut text, &mut json), 0);
+        assert_eq!((text.as_str(), &json), ("", &json!({ "unchecked": [], "exit": 0 })));
+        let key = ContentKey::from_bytes([1; 32]);
+        assert_eq!(memberships.contains(KeyspaceId::from_bytes([2; 32]), &key), Membership::Unknown);
+        assert_eq!(memberships.say_unchecked(&mut text, &mut json), 20);
+        assert!(text.starts_with("not checked: key 0101") && text.ends_with('\n'), "{text}");
+        assert_eq!((json["unchecked"].as_array().unwrap().len(), &json["exit"]), (1, &json!(20)));
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::failure::{CliError, Result};
 use crate::follow::View;
 use crate::followed::{Followed, failed, finding_text};
-use crate::output::{Answer, shown};
+use crate::output::Answer;
 use crate::saying::record_id;
 use crate::screen::moment;
 use crate::session::Session;
@@ -57,22 +57,16 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let wanted =
         |finding: &&Finding| args.rules.is_empty() || args.rules.iter().any(|rule| rule == finding.rule.as_str());
     let found: Vec<&Finding> = found.iter().filter(wanted).collect();
-    let unchecked = memberships.unchecked();
     let mut text = String::new();
     found.iter().for_each(|finding| text.push_str(&format!("{}\n", finding_text(finding))));
     text.push_str(&format!("{} found. {}\n", found.len(), log.freshness()));
-    for reason in &unchecked {
-        text.push_str(&format!("not checked: {}\n", shown(reason)));
-    }
-    let exit = if unchecked.is_empty() { 0 } else { ledger::Code::Unreachable.exit_code() };
-    let json = json!({
+    let mut json = json!({
         "now": moment(session.now()),
         "log": log.origin(),
         "count": found.len(),
         "findings": found.iter().map(|finding| finding.to_json(&moment)).collect::<Vec<Value>>(),
-        "unchecked": unchecked,
-        "exit": exit,
     });
+    let exit = memberships.say_unchecked(&mut text, &mut json);
     Ok(Answer::new(text, json).with_exit(exit))
 }
 

@@ -54,12 +54,8 @@ fn one(log: &Followed<'_>, id: RecordId, now: UnixMillis, session: &Session) -> 
     let mut json = found.to_json(&moment);
     json["now"] = json!(moment(now));
     json["log"] = log.origin();
-    let unchecked = memberships.unchecked();
-    let exit = if unchecked.is_empty() { 0 } else { ledger::Code::Unreachable.exit_code() };
-    json["unchecked"] = json!(unchecked);
-    json["exit"] = json!(exit);
     let mut text = text(&found, log, now, session);
-    unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {}\n", shown(reason))));
+    let exit = memberships.say_unchecked(&mut text, &mut json);
     Ok(Answer::new(text, json).with_exit(exit))
 }
 

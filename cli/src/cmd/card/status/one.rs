@@ -45,17 +45,13 @@ pub(super) fn one(log: &Followed<'_>, named: SubjectDigest, kinds: &[Kind], sess
     let Some((view, findings)) = found else {
         return Err(CliError::new(Code::NotFound, "the card cannot be read").at(record.to_reference()));
     };
-    let unchecked = memberships.unchecked();
-    let exit = if unchecked.is_empty() { 0 } else { Code::Unreachable.exit_code() };
     let mut json = view.to_json(record, &moment);
     json["findings"] = json!(findings.iter().map(|finding| finding.to_json(&moment)).collect::<Vec<Value>>());
     json["now"] = json!(moment(now));
     json["log"] = log.origin();
-    json["unchecked"] = json!(unchecked);
-    json["exit"] = json!(exit);
     let screen = Screen { log, view: &view, now, session };
     let mut text = screen.text(&findings)?;
-    unchecked.iter().for_each(|reason| text.push_str(&format!("not checked: {}\n", shown(reason))));
+    let exit = memberships.say_unchecked(&mut text, &mut json);
     Ok(Answer::new(text, json).with_exit(exit))
 }
 
