@@ -19,6 +19,7 @@ mod index;
 
 mod manifests;
 mod open;
+mod overlap;
 mod publisher;
 mod queue;
 mod reader;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::Term;
 use super::open::refused;
 use super::tail::TileTree;
-use super::{Log, Published, Shared};
+use super::{Log, Published, Shared, overlap};
 use crate::engine::Places;
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
@@ -26,7 +26,7 @@ const CACHED_TILES: usize = 512;
 /// The largest page: at 600 bytes an entry, 300 KiB of journal.
 pub const MAX_PAGE: usize = 500;
 
-/// How many entries one page may look at when the other terms match few of the first one's. The page then ends early
+/// How many places of the index one page may look at when the terms have few entries in common. The page then ends early
 /// and says where to go on, so that no question costs a scan of the log.
 const MAX_LOOKED_AT: usize = 5_000;
 
@@ -75,6 +75,24 @@ pub enum Order {
     From(LeafIndex),
     /// Descending, below this index.
     Below(LeafIndex),
+}
+
+impl Order {
+    /// Whether one index comes before another one.
+    pub(super) fn is_before(self, one: LeafIndex, other: LeafIndex) -> bool {
+        match self {
+            Self::From(_) => one < other,
+            Self::Below(_) => one > other,
+        }
+    }
+
+    /// The same order, beginning with this index.
+    pub(super) fn starting_at(self, index: LeafIndex) -> Self {
+        match self {
+            Self::From(_) => Self::From(index),
+            Self::Below(_) => Self::Below(LeafIndex(index.0.saturating_add(1))),
+        }
+    }
 }
 
 /// Some of the entries asked for.
@@ -273,22 +291,12 @@ impl Log {
     /// that the others do not match cost a read each.
     pub fn page(&self, view: &Published, filter: &Filter, order: Order, limit: usize) -> Result<Page> {
         let limit = limit.clamp(1, MAX_PAGE);
-        let index = &self.shared.index;
-        let candidates: Box<dyn Iterator<Item = Result<LeafIndex>>> = match (filter.terms.first(), order) {
-            (Some(term), Order::From(from)) => Box::new(index.ascending(term, from)),
-            (Some(term), Order::Below(before)) => Box::new(index.descending(term, before)),
-            (None, Order::From(from)) => Box::new((from.0..view.size.0).map(|i| Ok(LeafIndex(i)))),
-            (None, Order::Below(before)) => Box::new((0..before.0.min(view.size.0)).rev().map(|i| Ok(LeafIndex(i)))),
-        };
         let mut entries = Vec::new();
         let mut next = None;
-        for (looked_at, candidate) in candidates.enumerate() {
-            let candidate = candidate?;
+        for (looked_at, candidate) in self.candidates(view, &filter.terms, order).enumerate() {
+            let (candidate, met) = candidate?;
             if looked_at == MAX_LOOKED_AT {
-                next = Some(match order {
-                    Order::From(_) => Order::From(candidate),
-                    Order::Below(_) => Order::Below(LeafIndex(candidate.0 + 1)),
-                });
+                next = Some(order.starting_at(candidate));
                 break;
             }
             if !view.size.covers(candidate) {
@@ -296,6 +304,9 @@ impl Log {
                 if matches!(order, Order::From(_)) {
                     break;
                 }
+                continue;
+            }
+            if !met {
                 continue;
             }
             let entry = self.shared.entry(candidate)?;
@@ -312,5 +323,22 @@ impl Log {
             }
         }
         Ok(Page { entries, next })
+    }
+
+    /// What the index says may be under all of the terms, in order.
+    fn candidates<'a>(
+        &'a self,
+        view: &Published,
+        terms: &'a [Term],
+        order: Order,
+    ) -> Box<dyn Iterator<Item = overlap::Met> + 'a> {
+        let index = &self.shared.index;
+        let met = |index: LeafIndex| Ok((index, true));
+        match (terms, order) {
+            ([one, other, ..], _) => Box::new(overlap::in_both(index, [one, other], order)),
+            ([term], _) => Box::new(overlap::postings(index, term, order).map(move |index| index.and_then(met))),
+            ([], Order::From(from)) => Box::new((from.0..view.size.0).map(LeafIndex).map(met)),
+            ([], Order::Below(before)) => Box::new((0..before.0.min(view.size.0)).rev().map(LeafIndex).map(met)),
+        }
     }
 }

@@ -26,13 +26,14 @@ impl Log {
 
 impl Records for ViewRecords<'_> {
     fn along(&self, edge: &Edge, from: LeafIndex, limit: usize) -> Result<Vec<LeafIndex>> {
-        let term = match edge {
-            Edge::Record(id) => Term::Record(*id),
-            Edge::Subject(digest) => Term::Subject(*digest),
-            Edge::Ref(id) => Term::Ref(*id),
-            Edge::Kind(kind) => Term::Kind(kind.clone()),
+        let terms = match edge {
+            Edge::Record(id) => vec![Term::Record(*id)],
+            Edge::Subject(digest) => vec![Term::Subject(*digest)],
+            Edge::Ref(id) => vec![Term::Ref(*id)],
+            Edge::RefBy(id, issuer) => vec![Term::Ref(*id), Term::Issuer(issuer.clone())],
+            Edge::Kind(kind) => vec![Term::Kind(kind.clone())],
         };
-        let filter = Filter { terms: vec![term] };
+        let filter = Filter { terms };
         let mut found = Vec::new();
         let mut next = Some(Order::From(from));
         while let Some(order) = next.filter(|_| found.len() < limit) {

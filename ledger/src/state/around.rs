@@ -76,11 +76,9 @@ impl Fate {
         let mut fate = Self { redacted_by: state.redaction(&id), ..Self::default() };
         let valid_until = item.record.as_ref().and_then(|record| record.common.valid_until.as_ref());
         fate.expired = valid_until.is_some_and(|until| until.millis() <= now);
-        for index in records.along(&Edge::Ref(id), LeafIndex(item.index.0 + 1), usize::MAX)? {
-            let Some(later) = records.item(index)?.filter(|later| later.header.issuer == item.header.issuer) else {
-                continue;
-            };
-            let Some(record) = &later.record else { continue };
+        let its_issuers = Edge::RefBy(id, item.header.issuer.clone());
+        for index in records.along(&its_issuers, LeafIndex(item.index.0 + 1), usize::MAX)? {
+            let Some(record) = records.item(index)?.and_then(|later| later.record) else { continue };
             let names = |list: &[crate::record::terms::RecordRef]| list.iter().any(|named| named.id() == id);
             if names(&record.common.supersedes) {
                 fate.superseded_by.get_or_insert(index);

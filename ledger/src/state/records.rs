@@ -23,6 +23,8 @@ pub enum Edge {
     Subject(SubjectDigest),
     /// Entries whose predicate names this record.
     Ref(RecordId),
+    /// Those of them that this party issued: few, where half the world may name the record.
+    RefBy(RecordId, String),
     /// Entries of this kind.
     Kind(String),
 }
@@ -126,9 +128,15 @@ impl Graph {
 
 impl Records for Graph {
     fn along(&self, edge: &Edge, from: LeafIndex, limit: usize) -> Result<Vec<LeafIndex>> {
-        let list = self.edges.get(edge).map_or(&[][..], Vec::as_slice);
-        let start = list.partition_point(|index| *index < from);
-        Ok(list[start..].iter().take(limit).copied().collect())
+        let after = |edge: &Edge| {
+            let list = self.edges.get(edge).map_or(&[][..], Vec::as_slice);
+            &list[list.partition_point(|index| *index < from)..]
+        };
+        let Edge::RefBy(id, issuer) = edge else { return Ok(after(edge).iter().take(limit).copied().collect()) };
+        let issued = |index: &&LeafIndex| {
+            self.places.get(index).is_some_and(|place| self.items[*place].header.issuer == *issuer)
+        };
+        Ok(after(&Edge::Ref(*id)).iter().filter(issued).take(limit).copied().collect())
     }
 
     fn item(&self, index: LeafIndex) -> Result<Option<Item>> {

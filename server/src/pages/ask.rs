@@ -110,12 +110,15 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let question = &read.question;
     let newest = Order::Below(LeafIndex(u64::MAX));
     let (manifests, next) = reading.list(vec![Term::Kind("manifest".to_owned())], newest, MAX_DATASETS)?;
-    let redacted = manifests.iter().filter(|seen| seen.content.is_none()).count();
+    let redacted: BTreeSet<RecordId> =
+        manifests.iter().filter(|seen| seen.content.is_none()).map(|seen| seen.record).collect();
     let mut budget = MAX_LOOKS;
     let mut counts = Counts::default();
     let mut asked = Vec::new();
     let mut committed: BTreeSet<RecordId> = BTreeSet::new();
-    for seen in manifests.iter().filter(|seen| seen.content.is_some()) {
+    // A manifest that others signed as well is one.
+    let mut known = BTreeSet::new();
+    for seen in manifests.iter().filter(|seen| seen.content.is_some() && known.insert(seen.record)) {
         committed.extend(seen.reference(&["dataset", "record"]));
         let judged = ask(reading, question, seen, &mut budget);
         counts.add(judged.status);
@@ -132,6 +135,7 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let parts: Vec<Said> = parts.map(|part| allowance.said(&part.to_string(), 120)).collect();
     let command: Vec<String> = read.command.iter().map(|argument| quoted(argument)).collect();
     let command = allowance.said(&command.join(" "), 2_000);
+    let (without_manifest, more_without) = without_manifest(reading, &committed)?;
     let mut datasets = Vec::new();
     for asked in asked {
         datasets.push(shown(reading, question, asked, &mut allowance)?);
@@ -146,19 +150,20 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
         datasets,
         more,
         counts,
-        without_manifest: without_manifest(reading, &committed)?,
-        redacted,
+        without_manifest,
+        more_without: more_without || next.is_some(),
+        redacted: redacted.len(),
         capped: next.is_some(),
         needs_file: read.command.iter().any(|argument| argument.starts_with('@')),
         command,
     })
 }
 
-/// Dataset cards whose contents nobody committed to.
-fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Result<usize, Problem> {
+/// Dataset cards whose contents nobody committed to, among the newest, and whether there are more cards.
+fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Result<(usize, bool), Problem> {
     let newest = Order::Below(LeafIndex(u64::MAX));
     let cards = reading.page(vec![Term::Kind("dataset-card".to_owned())], newest, MAX_DATASETS)?;
-    let mut without = 0;
+    let mut without = BTreeSet::new();
     for card in cards.entries {
         let named = committed.contains(&card.header.record);
         // A card may name its manifest instead; then the manifest is among its references.
@@ -168,9 +173,11 @@ fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Re
                 .and_then(|at| reading.entry(at).ok().flatten())
                 .is_some_and(|e| e.header.kind == "manifest")
         });
-        without += usize::from(!named && !names);
+        if !named && !names {
+            without.insert(card.header.record);
+        }
     }
-    Ok(without)
+    Ok((without.len(), cards.next.is_some()))
 }
 
 /// What one dataset answers.
@@ -340,22 +347,21 @@ fn shown(
     let card = seen.reference(&["dataset", "record"]).filter(|id| reading.index_of(*id).is_some());
     let present = judged.status == Status::Present;
     let citation = citation(reading, question, &seen, judged.status);
-    let (mut licences, mut models, mut models_more) = (Vec::new(), Vec::new(), 0);
+    let (mut licences, mut licences_more, mut models, mut models_more) = (Vec::new(), false, Vec::new(), false);
     if present {
         let mut terms = vec![Term::Ref(seen.record), Term::Subject(SubjectDigest::from_bytes(*seen.record.as_bytes()))];
         if let Some(card) = card {
             terms.extend([Term::Ref(card), Term::Subject(SubjectDigest::from_bytes(*card.as_bytes()))]);
         }
-        let (entries, _) = reading.under(&terms)?;
-        let claims = reading.newest_of(&entries, "license-claim", MAX_LISTED)?;
-        for claim in claims.iter().filter(|claim| claim.fate.is_live()) {
+        let (claims, more) = reading.still_made(&terms, "license-claim", MAX_LISTED)?;
+        licences_more = more;
+        for claim in &claims {
             let text = claim.licence().map_or("nothing is asserted", |(text, _)| text).to_owned();
             licences.push((claim.speaker(allowance), allowance.said(&text, 120), claim.index));
         }
-        let uses = reading.newest_of(&entries, "training-source", MAX_LISTED)?;
-        models_more =
-            entries.iter().filter(|entry| entry.header.kind == "training-source").count().saturating_sub(MAX_LISTED);
-        for source in uses.iter().filter(|source| source.content.is_some() && source.stands()) {
+        let (uses, more) = reading.still_made(&terms, "training-source", MAX_LISTED)?;
+        models_more = more;
+        for source in &uses {
             let (href, name) = model_of(reading, source);
             let name = allowance.said(&name, 120);
             models.push(Used { name, href, speaker: source.speaker(allowance), index: source.index });
@@ -382,6 +388,7 @@ fn shown(
         citation: allowance.said(&citation, 1_200),
         reason: allowance.said(&judged.reason, 200),
         licences,
+        licences_more,
         models,
         models_more,
         proof: judged.missed.map(|(keyspace, key)| (keyspace.to_hex(), key.to_hex())),

@@ -23,7 +23,6 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
     let mut known = Known {
         manifests: reading.newest(manifests.iter().collect(), MAX_SHOWN)?,
         capped: uses.len() > MAX_LISTED,
-        left_out: false,
         uses: reading.newest(uses.iter().collect(), MAX_LISTED)?,
         claims: claims(reading, &card)?,
         licenses: card.view.licenses.clone(),
@@ -35,7 +34,7 @@ pub(super) fn dataset(reading: &Reading<'_>, name: &str, request: Request<'_>) -
         cards,
     };
     known.capped |= reading.looking.is_capped();
-    known.left_out = reading.left_out();
+    reading.leave_out(usize::from(known.capped));
     let path = format!("/d/{name}");
     let cut = Cut { from, path: &path, capped: known.capped };
     let lookup = Lookup { model: &|source| model_of(reading, source), held: &|id| held(reading, id) };

@@ -36,7 +36,6 @@ pub(super) fn model(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
         shown: Some(card.record),
         newer: newer(&card),
         capped: sources.len() > MAX_LISTED,
-        left_out: false,
         sources: reading.newest(sources, MAX_LISTED)?,
         claims: claims(reading, &card)?,
         licenses: card.view.licenses.clone(),
@@ -45,7 +44,7 @@ pub(super) fn model(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
         others: others(reading, &card, &shown)?,
     };
     known.capped |= reading.looking.is_capped();
-    known.left_out = reading.left_out();
+    reading.leave_out(usize::from(known.capped));
     let (shell, site, path) = (reading.shell(""), reading.site.clone(), format!("/m/{name}"));
     let page = reading.around(|around| ModelPage::new(shell, site, &known, &path, from, around));
     // Every card was redacted: the record's own page says so.

@@ -14,6 +14,9 @@ use crate::query::decode;
 /// Records listed; the rest is a list of its own.
 const MAX_RECORDS: usize = 15;
 
+/// Keys listed, the newest.
+const MAX_KEYS: usize = 20;
+
 pub(super) fn party(reading: &Reading<'_>, name: &str, request: Request<'_>) -> Answer {
     let id = decode(name, false).ok_or_else(|| not_found("the address is not percent-encoded UTF-8"))?;
     let newest = Order::Below(LeafIndex(u64::MAX));
@@ -29,7 +32,8 @@ pub(super) fn party(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
     let (profile, _) = reading.list(terms, newest, 1)?;
     let mut keys: Vec<(&KeyId, &ledger::state::KeyState)> = state.keys_of(&id).collect();
     keys.sort_by_key(|(_, key)| key.registered);
-    let keys = keys.into_iter().rev().take(20).map(|(key, known)| KeyLine {
+    reading.leave_out(keys.len().saturating_sub(MAX_KEYS));
+    let keys = keys.into_iter().rev().take(MAX_KEYS).map(|(key, known)| KeyLine {
         key: Hash::new(key),
         hex: key.to_hex(),
         registered: known.registered,

@@ -25,12 +25,6 @@ use super::view::shell::{Head, Shell, Site};
 use crate::looking::Looking;
 use crate::problem::Problem;
 
-/// Entries that one page looks at to gather what is about a thing. Only headers are read of most of them.
-const MAX_LOOKED_AT: usize = 5_000;
-
-/// A page of the index at a time.
-const CHUNK: usize = 500;
-
 /// One request's look at the log.
 pub(super) struct Reading<'a> {
     pub(super) pages: &'a Pages,
@@ -58,8 +52,8 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// The newest `limit` of some records, oldest first, with what became of each. What is older is left out, which
-    /// [`Reading::left_out`] then says.
+    /// The newest `limit` of some records, oldest first, with what became of each. What is older is left out, which the
+    /// frame of the page then says.
     pub(super) fn newest(&self, items: Vec<&Item>, limit: usize) -> ledger::Result<Vec<Seen>> {
         let skip = items.len().saturating_sub(limit);
         self.leave_out(skip);
@@ -71,14 +65,10 @@ impl<'a> Reading<'a> {
         self.left_out.set(self.left_out.get() || count > 0);
     }
 
-    /// Whether a list of this page has more than the page was given.
-    pub(super) fn left_out(&self) -> bool {
-        self.left_out.get()
-    }
-
-    /// The frame of a page.
+    /// The frame of a page, once everything for the page was read.
     pub(super) fn shell(&self, part: &'static str) -> Shell {
-        Shell::new("", part, Some(self.head()))
+        let partial = self.left_out.get() || self.looking.is_capped();
+        Shell { partial, ..Shell::new("", part, Some(self.head())) }
     }
 
     /// The checkpoint that the page is made under.
@@ -174,39 +164,24 @@ impl<'a> Reading<'a> {
         Ok((seen, page.next))
     }
 
-    /// Every entry under any of the terms, by index, and whether there are more than were looked at.
-    pub(super) fn under(&self, terms: &[Term]) -> ledger::Result<(Vec<EntryView>, bool)> {
-        let mut found = BTreeMap::new();
-        let mut capped = false;
+    /// The newest `limit` records of a kind under any of the terms that their issuers still make, newest first, and whether
+    /// there may be more.
+    pub(super) fn still_made(&self, terms: &[Term], kind: &str, limit: usize) -> Result<(Vec<Seen>, bool), Problem> {
+        let newest = Order::Below(LeafIndex(u64::MAX));
+        let (mut found, mut more) = (BTreeMap::new(), false);
         for term in terms {
-            let mut order = Order::From(LeafIndex(0));
-            let mut looked_at = 0;
-            loop {
-                let page = self.page(vec![term.clone()], order, CHUNK)?;
-                looked_at += page.entries.len();
-                found.extend(page.entries.into_iter().map(|entry| (entry.index, entry)));
-                let Some(next) = page.next else { break };
-                if looked_at >= MAX_LOOKED_AT {
-                    capped = true;
-                    break;
-                }
-                order = next;
-            }
+            // Some of them will have been taken back.
+            let (records, next) = self.list(vec![term.clone(), Term::Kind(kind.to_owned())], newest, 4 * limit)?;
+            more |= next.is_some();
+            found.extend(records.into_iter().map(|seen| (seen.record, seen)));
         }
-        Ok((found.into_values().collect(), capped))
-    }
-
-    /// Reads the records of some entries: those of `kind`, the newest `limit` of them, oldest first, with what became of
-    /// each.
-    pub(super) fn newest_of(&self, entries: &[EntryView], kind: &str, limit: usize) -> ledger::Result<Vec<Seen>> {
-        let matching: Vec<LeafIndex> =
-            entries.iter().filter(|entry| entry.header.kind == kind).map(|entry| entry.index).collect();
-        let skip = matching.len().saturating_sub(limit);
-        let mut found = Vec::new();
-        for index in matching.into_iter().skip(skip) {
-            found.extend(self.looking.item(index)?);
-        }
-        found.into_iter().map(|item| self.settled(item)).collect()
+        let mut found: Vec<Seen> = found.into_values().collect();
+        found.sort_by_key(|seen| std::cmp::Reverse(seen.index));
+        self.settle(&mut found)?;
+        found.retain(|seen| seen.content.is_some() && seen.fate.is_live());
+        more |= found.len() > limit;
+        found.truncate(limit);
+        Ok((found, more))
     }
 
     /// A record with what became of it.

@@ -147,9 +147,9 @@ fn a_redacted_audit_is_listed_and_a_list_that_leaves_older_ones_out_says_so() {
     for item in 1..MAX_SHOWN {
         attest(item);
     }
-    assert!(!page(&server, &path).contains("more about it than one page reads"));
+    assert!(!page(&server, &path).contains("more about this in the log than one page reads"));
     attest(MAX_SHOWN);
-    assert!(page(&server, &path).contains("more about it than one page reads"));
+    assert!(page(&server, &path).contains("more about this in the log than one page reads"));
 }
 
 #[test]
@@ -250,4 +250,31 @@ fn a_search_says_what_became_of_each_card_that_it_finds() {
     let by = retract(&server, "lab", old, "error");
     let html = page(&server, "/search?q=heron");
     assert!(html.contains("heron-new") && html.matches(&tag(by)).count() == 1, "{html}");
+}
+
+#[test]
+fn what_was_taken_back_is_marked_whatever_half_the_world_says_about_it() {
+    let server = stage();
+    let old = card(&server, "heron-crowded");
+    let log = &server.app.log;
+    let mut last = None;
+    for i in 0..5_200 {
+        let text = format!("remark {i}");
+        let target = old.to_reference();
+        let comment = json!({"issuer": {"id": "packager"}, "issued": cast::ISSUED, "target": target, "text": text});
+        let body = cast::sign(Kind::Comment, vec![Subject::record(old)], comment, &[&cast::key("packager")]);
+        last = Some(log.submit(log.validate(body.into()).unwrap(), ledger::log::Wait::Published).unwrap());
+    }
+    last.unwrap().wait_blocking().unwrap();
+    let by = retract(&server, "lab", old, "error");
+    let index = log.find_record(&log.published().unwrap(), old).unwrap().unwrap().index;
+    let marked = format!("href=\"/r/{by}\"");
+    for path in [format!("/r/{index}"), "/search?q=heron-crowded".to_owned(), "/p/lab".to_owned()] {
+        let html = page(&server, &path);
+        assert!(html.contains(&marked) && html.to_lowercase().contains("taken back"), "{path}: {html}");
+    }
+    // What the page cannot hold it says so.
+    let partial = "more about this in the log than one page reads";
+    assert!(page(&server, &format!("/m/{old}")).contains(partial));
+    assert!(!page(&server, "/p/lab").contains(partial));
 }

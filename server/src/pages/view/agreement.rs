@@ -142,9 +142,9 @@ impl AgreementPage {
             disputed: !step.disputed.is_empty(),
             refused: step.refused.as_ref().map(|error| (error.code().as_str(), Said::whole(error.detail()))),
         };
-        let steps = view.steps.iter().take(MAX_LISTED).map(step).collect();
+        let steps = newest(&view.steps).iter().map(step).collect();
         let mut comments = Vec::new();
-        for voice in view.comments.iter().take(MAX_LISTED) {
+        for voice in newest(&view.comments) {
             let text = voice.item.record.as_ref().and_then(|record| match &record.predicate {
                 ledger::record::kinds::Predicate::Comment(comment) => Some(comment.text.as_str()),
                 _ => None,
@@ -157,13 +157,16 @@ impl AgreementPage {
             });
         }
         let mut records: Vec<EntryLine> = Vec::new();
-        let plain = view.corrections.iter().chain(&view.uses).chain(&view.reports);
-        records.extend(plain.take(MAX_LISTED).map(|item| entry(item, "", now, &mut allowance)));
-        for quarrel in view.disputes.iter().take(MAX_LISTED) {
+        let mut plain: Vec<&Item> = view.corrections.iter().chain(&view.uses).chain(&view.reports).collect();
+        plain.sort_by_key(|item| item.index);
+        records.extend(newest(&plain).iter().map(|item| entry(item, "", now, &mut allowance)));
+        for quarrel in newest(&view.disputes) {
             let note = if quarrel.is_open() { "open" } else { "closed" };
             records.push(entry(&quarrel.dispute, note, now, &mut allowance));
         }
         records.sort_by_key(|line| line.index);
+        let longest = [view.steps.len(), view.comments.len(), plain.len(), view.disputes.len()].into_iter().max();
+        shell.partial |= longest > Some(MAX_LISTED);
         Self {
             status: view.status.as_str(),
             meaning: meaning(view.status),
@@ -187,6 +190,11 @@ impl AgreementPage {
             site,
         }
     }
+}
+
+/// The last so many of a list, whose newest comes last.
+fn newest<T>(list: &[T]) -> &[T] {
+    &list[list.len().saturating_sub(MAX_LISTED)..]
 }
 
 impl AgreementsPage {

@@ -85,6 +85,8 @@ pub struct Answered {
     pub counts: Counts,
     /// Dataset cards of this log without any committed contents.
     pub without_manifest: usize,
+    /// Whether there are more cards or manifests than that was counted of.
+    pub more_without: bool,
     /// Manifests whose body was redacted.
     pub redacted: usize,
     /// Whether there are more manifests than were asked.
@@ -165,10 +167,12 @@ pub struct DatasetAnswer {
     pub found_more: usize,
     /// Licences that parties claim for the dataset: who, which, which record.
     pub licences: Vec<(Speaker, Said, LeafIndex)>,
+    /// Whether there may be more claims.
+    pub licences_more: bool,
     /// Models that say they used the dataset: who says so, how, name, page, record.
     pub models: Vec<Used>,
-    /// How many more models.
-    pub models_more: usize,
+    /// Whether there may be more models.
+    pub models_more: bool,
     /// A proof to download: which keyspace, which key, both in hexadecimal.
     pub proof: Option<(String, String)>,
 }

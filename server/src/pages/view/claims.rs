@@ -58,13 +58,13 @@ struct Claim {
 /// Claims by what they are about, with how those that are still made stand to one another.
 ///
 /// `licenses` is what [`CardView`](ledger::state::CardView) computed; `claims` are all of them, also those that were taken
-/// back.
+/// back. With whether there are parts that no group is shown of.
 pub fn licence_claims(
     claims: &[Seen],
     licenses: &[LicenseView],
     now: UnixMillis,
     allowance: &mut Allowance,
-) -> Vec<ClaimGroup> {
+) -> (Vec<ClaimGroup>, bool) {
     let mut scopes: Vec<(&str, Option<&str>)> = Vec::new();
     for claim in claims {
         let scope = scope(claim);
@@ -77,8 +77,9 @@ pub fn licence_claims(
         licenses.iter().find(|view| (name_of(view.of).as_str(), view.part.as_deref()) == *scope)
     };
     scopes.sort_by_key(|scope| std::cmp::Reverse(view(scope).map(|view| view.agreement)));
+    let more = scopes.len() > MAX_GROUPS;
     scopes.truncate(MAX_GROUPS);
-    scopes.into_iter().map(|scope| group(scope, view(&scope), claims, now, allowance)).collect()
+    (scopes.into_iter().map(|scope| group(scope, view(&scope), claims, now, allowance)).collect(), more)
 }
 
 fn scope(claim: &Seen) -> (&str, Option<&str>) {
@@ -246,7 +247,7 @@ mod tests {
         let claimed = claims.iter().map(|claim| claim.record).collect();
         let view =
             LicenseView { of: Licensed::Weights, part: None, agreement, reading: Some(reading), claims: claimed };
-        let groups = licence_claims(claims, &[view], NOW, &mut Allowance::default());
+        let (groups, _) = licence_claims(claims, &[view], NOW, &mut Allowance::default());
         groups.iter().map(ToString::to_string).collect()
     }
 

@@ -38,8 +38,6 @@ pub struct Known {
     pub uses: Vec<Seen>,
     /// Whether there is more about it than was read, so that sources may be missing.
     pub capped: bool,
-    /// Whether there are more of what is listed here than are in these lists.
-    pub left_out: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
     /// How the claims that are still made stand.
@@ -81,7 +79,6 @@ pub struct DatasetPage {
     manifests_more: usize,
     uses: Sources,
     newer: Option<RecordId>,
-    capped: bool,
     claims: Vec<ClaimGroup>,
     together: (&'static str, &'static str, &'static str),
     standing: Standing,
@@ -139,7 +136,8 @@ impl DatasetPage {
         let manifests = known.manifests.iter().rev().take(MAX_MANIFESTS);
         let manifests: Vec<ManifestCard> =
             manifests.map(|seen| manifest(seen, card, lookup, now, &mut allowance)).collect();
-        let claims = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        let (claims, more) = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        shell.partial |= more;
         let worst = known.licenses.iter().map(|view| view.agreement).max();
         let together = meaning(worst.unwrap_or(Agreement::None));
         let standing = Standing::new(&known.around, now, &mut allowance);
@@ -167,7 +165,6 @@ impl DatasetPage {
             manifests,
             uses,
             newer: known.newer,
-            capped: known.capped || known.left_out,
             claims,
             together,
             standing,

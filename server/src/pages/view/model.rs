@@ -35,8 +35,6 @@ pub struct Known {
     pub sources: Vec<Seen>,
     /// Whether there is more about it than was read, so that sources may be missing.
     pub capped: bool,
-    /// Whether there are more of what is listed here than are in these lists.
-    pub left_out: bool,
     /// `license-claim` records about it, oldest first.
     pub claims: Vec<Seen>,
     /// How the claims that are still made stand.
@@ -68,7 +66,6 @@ pub struct ModelPage {
     facts: Facts,
     sources: Sources,
     newer: Option<RecordId>,
-    capped: bool,
     claims: Vec<ClaimGroup>,
     together: (&'static str, &'static str, &'static str),
     standing: Standing,
@@ -105,7 +102,8 @@ impl ModelPage {
             (allowance.said(name, 160), file.sha256.map(Hash::new))
         });
         let files: Vec<(Said, Option<Hash>)> = files.collect();
-        let claims = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        let (claims, more) = licence_claims(&known.claims, &known.licenses, now, &mut allowance);
+        shell.partial |= more;
         let worst = known.licenses.iter().map(|view| view.agreement).max();
         let together = meaning(worst.unwrap_or(Agreement::None));
         let standing = Standing::new(&known.around, now, &mut allowance);
@@ -138,7 +136,6 @@ impl ModelPage {
             facts,
             sources,
             newer: known.newer,
-            capped: known.capped || known.left_out,
             claims,
             together,
             standing,

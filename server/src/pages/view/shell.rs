@@ -15,12 +15,14 @@ pub struct Shell {
     pub part: &'static str,
     /// The checkpoint that the page was made under, once there is one.
     pub head: Option<Head>,
+    /// Whether there is more about the page's thing than was read or is shown, so that its silence says nothing.
+    pub partial: bool,
 }
 
 impl Shell {
     /// The frame of the page with this title.
     pub fn new(title: impl Into<String>, part: &'static str, head: Option<Head>) -> Self {
-        Self { title: title.into(), part, head }
+        Self { title: title.into(), part, head, partial: false }
     }
 
     /// ` aria-current="page"` for the part that the reader is in.
