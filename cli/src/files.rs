@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger::Code;
+use ledger::bundle::MAX_BUNDLE_LEN;
+use serde_json::Value;
 
 use crate::failure::{CliError, Result};
+
+/// The largest file that is looked at before another takes its place: a bundle.
+const MAX_REPLACED: usize = MAX_BUNDLE_LEN;
 
 /// How many files this process has written: what tells their temporaries apart.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -57,6 +62,26 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     sync_folder(path);
     Ok(())
+}
+
+/// Whether a file may be written here: nothing is there yet, or something of the same sort. A mistyped name must not cost
+/// a model or a key.
+///
+/// # Errors
+/// `usage`, if something else is there.
+pub(crate) fn may_replace(path: &Path, what: &str, is_one: impl FnOnce(&[u8]) -> bool) -> Result<()> {
+    let there = fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0);
+    if !there || read(path, MAX_REPLACED).is_ok_and(|old| is_one(&old)) {
+        return Ok(());
+    }
+    Err(CliError::usage(format!("there is a file of this name already, and it is not {what}"))
+        .at(path.display().to_string())
+        .hint("Name another file, or move this one away first."))
+}
+
+/// A path for programs. What is no Unicode in it is shown as it can be.
+pub(crate) fn to_json(path: &Path) -> Value {
+    Value::String(path.to_string_lossy().into_owned())
 }
 
 /// Makes a folder and what is above it.

@@ -11,13 +11,15 @@
 use std::path::{Path, PathBuf};
 
 use ledger::Code;
-use ledger::ids::RecordId;
+use ledger::ids::{KeyId, RecordId};
+use ledger::record::body_digest;
 use ledger::record::key::{Algorithm, PublicKey};
 use ledger::record::kind::Kind;
 use ledger::record::terms::{PartyId, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::cmd::record::publish::{Publication, publish};
+use crate::artifact::BUNDLE_ENDING;
+use crate::cmd::record::publish::{Publication, earlier_signer, publish};
 use crate::cmd::record::write_statement;
 use crate::draft::{Defaults, Draft, MAX_DRAFT, Payload};
 use crate::failure::{At, CliError, Result};
@@ -105,8 +107,9 @@ impl SayArgs {
         session: &Session,
     ) -> Result<Answer> {
         let mut keys = keys.to_vec();
+        let bundle = self.out.clone().unwrap_or_else(|| bundle_name(name, &draft, issuer.as_ref()));
         if self.unvouched || self.fresh_key {
-            let own = self.own_key(&mut keys, session)?;
+            let own = self.own_key(&mut keys, &bundle, session)?;
             draft.predicate.insert("issuer".to_owned(), json!({ "id": PartyId::of_key(&own.key_id()) }));
             draft.predicate.insert("publicKey".to_owned(), json!(own.to_base64()));
         }
@@ -128,7 +131,6 @@ impl SayArgs {
             ));
             return Ok(shown(&draft.complete(&defaults)?, session));
         }
-        let bundle = self.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.colophon.json")));
         let publication = Publication {
             defaults,
             keys: &keys,
@@ -143,12 +145,18 @@ impl SayArgs {
     }
 
     /// The key that speaks for itself: a new one, or the only one that is named.
-    fn own_key(&self, keys: &mut Vec<String>, session: &Session) -> Result<PublicKey> {
+    fn own_key(&self, keys: &mut Vec<String>, bundle: &Path, session: &Session) -> Result<PublicKey> {
         if self.fresh_key {
+            // The same statement again, after its run was cut off, is by the key that was made for it.
+            let made = earlier_signer(bundle).map(|key| once(&key));
+            if let Some(key) = made.and_then(|name| session.keys().find(&name).ok()) {
+                *keys = vec![key.name];
+                return Ok(key.public);
+            }
             let key = generate(Algorithm::Ed25519)?;
             let public = key.public_key().clone();
             if !self.dry_run {
-                let name = format!("once-{}", &public.key_id().to_hex()[..12]);
+                let name = once(&public.key_id());
                 session.keys().create(&name, &key, None)?;
                 session.out.note(&format!(
                     "Key {name} was made for this statement. Keep it: whoever has it, and nobody else, can take the \
@@ -172,6 +180,18 @@ impl SayArgs {
                 .hint("Pass --key NAME, or --fresh-key for a key that is used for this statement alone.")),
         }
     }
+}
+
+/// The name of a key that was made for one statement.
+fn once(key: &KeyId) -> String {
+    format!("once-{}", &key.to_hex()[..12])
+}
+
+/// The bundle's file, named by what is said: the same statement again finds it, and another one has another.
+pub(crate) fn bundle_name(name: &str, draft: &Draft, issuer: Option<&PartyId>) -> PathBuf {
+    let said = json!([draft.kind.as_str(), draft.subjects, draft.predicate, issuer.map(PartyId::as_str)]);
+    let digest = body_digest(said.to_string().as_bytes()).to_hex();
+    PathBuf::from(format!("{name}-{}{BUNDLE_ENDING}", &digest[..12]))
 }
 
 /// The bytes that become public, without sending them.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::demo::{Stage, tell};
 use crate::failure::Result;
+use crate::files;
 use crate::output::Answer;
 use crate::session::Session;
 
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut stage = Stage::set(&args.dir, session.out, session.config.env())?;
     tell(&mut stage)?;
     let passed = stage.passed();
-    let json = json!({ "passed": passed, "checks": stage.checks(), "dir": stage.dir(), "url": stage.url() });
+    let json = json!({ "passed": passed, "checks": stage.checks(), "dir": files::to_json(stage.dir()), "url": stage.url() });
     let done = format!("demo: {passed} checks passed");
     if args.once {
         stage.stop()?;

@@ -13,6 +13,7 @@ use crate::serving::{ANY_LOOPBACK, Running};
 use crate::world::World;
 
 mod cards;
+mod kept;
 
 /// A folder with a user's settings and a log.
 struct Place {

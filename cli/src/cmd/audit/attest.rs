@@ -14,6 +14,7 @@ use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::output::Answer;
 use crate::passwords::PasswordArgs;
+use crate::saying::bundle_name;
 use crate::session::Session;
 use crate::source::LogArgs;
 use crate::trust::TrustArgs;
@@ -63,9 +64,9 @@ pub(crate) struct Args {
     /// Only write the statement, to be signed elsewhere
     #[arg(long, value_name = "FILE")]
     statement: Option<PathBuf>,
-    /// Where to write the bundle; without it attestation.colophon.json
-    #[arg(short, long, value_name = "FILE", default_value = "attestation.colophon.json")]
-    out: PathBuf,
+    /// Where to write the bundle; without it a file in this folder, named by what is said
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]
@@ -86,13 +87,20 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     if let Some(path) = &args.statement {
         return write_statement(&draft.complete(&defaults)?, Some(path));
     }
+    let named = || {
+        // The time is that of the run, and the same attestation again is the same.
+        let mut said = draft.clone();
+        said.predicate.remove("timeCreated");
+        bundle_name("attestation", &said, defaults.issuer.as_ref())
+    };
+    let bundle = args.out.clone().unwrap_or_else(named);
     publish(
         draft,
         Publication {
             defaults,
             keys: &args.keys,
             password: &args.password,
-            bundle: args.out.clone(),
+            bundle,
             log: &args.log,
             trust: &args.trust,
             added: &["timeCreated"],

@@ -297,7 +297,7 @@ fn write(made: &[Made], out: Option<&Path>) -> Result<Answer> {
         Some(file) if is_many(file) => {
             files::write(file, &lines)?;
             let text = format!("{summary}: {}", file.display());
-            Ok(Answer::new(text, json_list("statements", items(&|_, _| json!(file)))))
+            Ok(Answer::new(text, json_list("statements", items(&|_, _| files::to_json(file)))))
         }
         Some(folder) => {
             files::make_dir(folder)?;
@@ -306,7 +306,7 @@ fn write(made: &[Made], out: Option<&Path>) -> Result<Answer> {
                 files::write(&path(i, made), &made.payload.bytes)?;
             }
             let text = format!("{summary}: {}", folder.display());
-            Ok(Answer::new(text, json_list("statements", items(&|i, made| json!(path(i, made))))))
+            Ok(Answer::new(text, json_list("statements", items(&|i, made| files::to_json(&path(i, made))))))
         }
     }
 }

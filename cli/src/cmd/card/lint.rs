@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             text.push_str(&format!("{}: nothing to say\n", path.display()));
         }
         reports.push(json!({
-            "file": path,
+            "file": files::to_json(path),
             "findings": looked.findings,
             "mended": looked.mended,
             "fixed": looked.fixed,

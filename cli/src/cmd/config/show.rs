@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::failure::Result;
+use crate::files;
 use crate::output::Answer;
 use crate::pins::Pins;
 use crate::session::Session;
@@ -41,7 +42,7 @@ pub(crate) fn run(_: &Args, session: &Session) -> Result<Answer> {
         .collect();
     let pins: Vec<Value> = pins
         .iter()
-        .map(|pin| json!({ "origin": pin.origin, "url": pin.url, "genesis": pin.genesis, "file": pin.path }))
+        .map(|pin| json!({ "origin": pin.origin, "url": pin.url, "genesis": pin.genesis, "file": files::to_json(&pin.path) }))
         .collect();
     Ok(Answer::new(text, json!({ "settings": settings, "pins": pins })))
 }

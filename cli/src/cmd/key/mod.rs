@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::draft::Draft;
 use crate::failure::Result;
+use crate::files;
 use crate::keys::StoredKey;
 use crate::output::Answer;
 use crate::saying::{public_key, word};
@@ -62,7 +63,7 @@ fn to_json(key: &StoredKey) -> Value {
         "algorithm": algorithm_name(key.public.algorithm()),
         "encrypted": key.encrypted,
         "publicKey": key.public.to_base64(),
-        "file": key.path,
+        "file": files::to_json(&key.path),
     })
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         "policy": made.dir.config().policy,
         "genesis": made.genesis,
         "operator": { "id": args.operator, "keyid": operator.key_id() },
-        "dir": path,
+        "dir": files::to_json(path),
     });
     Ok(Answer::new(text, json))
 }

@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         "url": pin.url,
         "policy": pin.policy_text,
         "genesis": pin.genesis,
-        "file": pin.path,
+        "file": files::to_json(&pin.path),
     });
     Ok(Answer::new(text, json))
 }

@@ -199,7 +199,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         args.out.display()
     ));
     let mut json = json!(summary);
-    json["dir"] = json!(args.out);
+    json["dir"] = files::to_json(&args.out);
     Ok(Answer::new(text, json))
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::table;
 use crate::failure::{At, Result};
+use crate::files;
 use crate::output::{Answer, grouped, shown};
 use crate::session::Session;
 
@@ -37,6 +38,6 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         }
     }
     let mut json = json!(summary);
-    json["dir"] = json!(args.dir);
+    json["dir"] = files::to_json(&args.dir);
     Ok(Answer::new(text, json))
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             ));
             proofs.push(json!({
                 "keyspace": parameters.id(), "spec": parameters.spec().to_string(), "what": part.to_string(),
-                "key": key, "status": word, "license": license, "bytes": reply.len(), "file": file,
+                "key": key, "status": word, "license": license, "bytes": reply.len(), "file": file.as_deref().map(files::to_json),
             }));
         }
     }

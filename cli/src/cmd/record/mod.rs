@@ -50,10 +50,11 @@ impl Command {
 /// Answers with a statement: into a file, or as the document of the command.
 pub(crate) fn write_statement(payload: &Payload, path: Option<&Path>) -> Result<Answer> {
     let statement = String::from_utf8_lossy(&payload.bytes);
-    let json = json!({ "record": payload.id, "statement": statement, "file": path });
+    let json = json!({ "record": payload.id, "statement": statement, "file": path.map(files::to_json) });
     match path {
         None => Ok(Answer::document(payload.bytes.clone(), json)),
         Some(path) => {
+            files::may_replace(path, "a statement", |old| old.starts_with(b"{"))?;
             files::write(path, &payload.bytes)?;
             Ok(Answer::new(format!("record     {}\nstatement  {}", payload.id, path.display()), json))
         }

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ledger::Code;
-use ledger::bundle::Bundle;
-use ledger::record::Record;
+use ledger::bundle::{Bundle, MAX_BUNDLE_LEN};
+use ledger::ids::KeyId;
+use ledger::record::{Record, body_digest};
 use ledger::record::dsse::Envelope;
 use ledger::record::key::PrivateKey;
 use serde_json::json;
@@ -72,6 +73,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     publish(args.draft.read(session)?, publication, session).at(args.draft.place())
 }
 
+/// What follows the bundle's name while its envelope has no receipt.
+const PENDING_ENDING: &str = ".pending";
+
 /// How a draft is published.
 pub(crate) struct Publication<'a> {
     /// What is added to the draft.
@@ -94,8 +98,10 @@ pub(crate) struct Publication<'a> {
 
 /// Signs and sends a draft, and writes the bundle. The same draft gets the same index, however often this is run.
 pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> Result<Answer> {
+    // Asked before anything is sent.
+    files::may_replace(&how.bundle, "a bundle", |old| Bundle::parse(old).is_ok())?;
     let keys = open_keys(how.keys, how.password, session)?;
-    let pending = files::beside(&how.bundle, ".pending");
+    let pending = files::beside(&how.bundle, PENDING_ENDING);
     let (body, record) = match taken_up(&draft, how.added, &keys, &pending, &how.bundle) {
         Some(found) => {
             if how.ask {
@@ -110,6 +116,7 @@ pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> 
                 agreed(&payload.bytes, session)?;
             }
             let signed = sign(&payload.bytes, &keys)?;
+            keep_aside(&pending, session)?;
             // From here on there is one set of bytes, whatever happens: kept first, then sent.
             files::write(&pending, &signed.0)?;
             signed
@@ -124,7 +131,7 @@ pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> 
     let verdict = if verified { "verified" } else { "not verified: no log is pinned" };
     let text = format!("{}\nbundle  {} ({verdict})", line(&accepted), how.bundle.display());
     let mut json = accepted.to_json();
-    json["bundle"] = json!(how.bundle);
+    json["bundle"] = files::to_json(&how.bundle);
     json["verified"] = json!(verified);
     Ok(Answer::new(text, json))
 }
@@ -160,6 +167,26 @@ fn default_out(draft: &DraftArgs) -> PathBuf {
     }
 }
 
+/// Whatever else waits under this name goes to a name of its own: it was signed, and may not have been sent.
+fn keep_aside(pending: &Path, session: &Session) -> Result<()> {
+    let Ok(waiting) = files::read(pending, MAX_BODY) else { return Ok(()) };
+    let kept = files::beside(pending, &format!(".{}", &body_digest(&waiting).to_hex()[..12]));
+    files::write(&kept, &waiting)?;
+    session.out.warn(&format!(
+        "{} says something else and may never have been sent. It is kept: `colophon record submit {}` sends it.",
+        pending.display(),
+        kept.display()
+    ));
+    Ok(())
+}
+
+/// The key of an earlier run that said something by a key made for it, if it was cut off or has its bundle already.
+pub(crate) fn earlier_signer(bundle: &Path) -> Option<KeyId> {
+    let pending = files::read(&files::beside(bundle, PENDING_ENDING), MAX_BODY).ok();
+    let body = pending.or_else(|| Some(Bundle::parse(&files::read(bundle, MAX_BUNDLE_LEN).ok()?).ok()?.record.envelope))?;
+    Record::parse(&body).ok()?.signers().into_iter().next()
+}
+
 /// The envelope of an earlier run, if it says the same and is signed by the same keys.
 fn taken_up(
     draft: &Draft,
@@ -170,7 +197,7 @@ fn taken_up(
 ) -> Option<(Vec<u8>, Record)> {
     let of_pending = || files::read(pending, MAX_BODY).ok();
     let of_bundle = || {
-        let bytes = files::read(bundle, ledger::bundle::MAX_BUNDLE_LEN).ok()?;
+        let bytes = files::read(bundle, MAX_BUNDLE_LEN).ok()?;
         Some(Bundle::parse(&bytes).ok()?.record.envelope)
     };
     [of_pending(), of_bundle()].into_iter().flatten().find_map(|body| {

@@ -74,10 +74,11 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         document.pop();
     }
     let mut json = json_list("envelopes", items);
-    json["file"] = json!(args.out);
+    json["file"] = args.out.as_deref().map_or(Value::Null, files::to_json);
     match &args.out {
         None => Ok(Answer::document(document, json)),
         Some(path) => {
+            files::may_replace(path, "an envelope", |old| old.starts_with(b"{"))?;
             files::write(path, &document)?;
             let text = format!("{} signed with {}: {}", count(envelopes.len()), key_count(&keys), path.display());
             Ok(Answer::new(text, json))
