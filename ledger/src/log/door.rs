@@ -81,6 +81,11 @@ impl Validated {
         &self.header.signers
     }
 
+    /// Adds what only the log can see.
+    pub(super) fn warn(&mut self, finding: Finding) {
+        self.warnings.push(finding);
+    }
+
     /// Takes what lint has to say, for whoever submitted. Warnings never block.
     pub fn take_warnings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.warnings)

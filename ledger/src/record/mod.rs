@@ -31,10 +31,11 @@ use sha2::{Digest as _, Sha256};
 use self::dsse::{Envelope, PAYLOAD_TYPE};
 use self::key::PublicKey;
 use self::kind::Kind;
-use self::kinds::{Contents, Keys, Predicate};
+use self::kinds::{Contents, Keys, Predicate, Retraction};
 use self::limits::{MAX_ENVELOPE, MAX_REFS, MAX_STATEMENT};
 use self::members::Common;
 use self::statement::{Statement, Subject};
+use self::terms::RecordRef;
 use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, RecordId, SubjectDigest};
 
@@ -119,6 +120,34 @@ impl Record {
     /// What the record is about.
     pub fn subjects(&self) -> &[Subject] {
         &self.statement.subjects
+    }
+
+    /// The records that this one is said of, or that it changes, each with its place: it says nothing where they are not.
+    pub fn targets(&self) -> Vec<(String, RecordId)> {
+        let one = |target: &RecordRef| vec![("/predicate/target".to_owned(), target.id())];
+        let mut targets = match &self.predicate {
+            Predicate::Retraction(said) => one(&said.target),
+            Predicate::Correction(said) => one(&said.target),
+            Predicate::Comment(said) => one(&said.target),
+            Predicate::Dispute(said) => one(&said.target),
+            Predicate::Resolution(said) => one(&said.target),
+            Predicate::AuditAttestation(said) => listed("target", &said.target),
+            _ => Vec::new(),
+        };
+        let common = &self.common;
+        for (name, list) in [("supersedes", &common.supersedes), ("revokes", &common.revokes), ("corrects", &common.corrects)]
+        {
+            targets.extend(listed(name, list));
+        }
+        targets
+    }
+
+    /// Whether it takes something back or puts itself in its place, which only the issuer of that may.
+    pub fn undoes(&self, target: RecordId) -> bool {
+        let common = &self.common;
+        let named = common.supersedes.iter().chain(&common.revokes).any(|named| named.id() == target);
+        let is_plain = |said: &Retraction| said.redaction.is_none() && said.target.id() == target;
+        named || matches!(&self.predicate, Predicate::Retraction(said) if is_plain(said))
     }
 
     /// The records that the subjects are.
@@ -214,6 +243,11 @@ fn refuse_unsigned(envelope: &Value) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The records of a list in the predicate, each with its place.
+fn listed(name: &str, list: &[RecordRef]) -> Vec<(String, RecordId)> {
+    list.iter().enumerate().map(|(at, named)| (format!("/predicate/{name}/{at}"), named.id())).collect()
 }
 
 #[cfg(test)]

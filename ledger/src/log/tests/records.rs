@@ -73,3 +73,26 @@ fn models_datasets_and_findings_are_the_same_from_the_index_as_from_memory() {
     assert_eq!(log.records(&earlier).along(&Edge::Ref(dataset), LeafIndex(0), 9).unwrap(), []);
     assert_eq!(log.records(&earlier).item(LeafIndex(5)).unwrap(), None);
 }
+
+#[test]
+fn whoever_takes_back_what_is_not_there_or_anothers_is_warned() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    submit(&log, testing::party("rival", &["partner"])).unwrap();
+    let card = testing::record_id(&testing::model_card("lab", 1));
+    submit(&log, testing::model_card("lab", 1)).unwrap();
+    let revoking = |issuer: &str, target: RecordId| {
+        let mut said = Record::parse(&testing::model_card(issuer, 2)).unwrap().statement;
+        said.predicate.insert("revokes".to_owned(), json!([target.to_reference()]));
+        testing::sign(Kind::ModelCard, said.subjects, Value::Object(said.predicate), &[&testing::key(issuer)])
+    };
+    let warned = |body: Vec<u8>| -> Vec<(&str, String)> {
+        let mut validated = log.validate(Bytes::from(body)).unwrap();
+        let found = validated.take_warnings().into_iter().map(|found| (found.code, found.place));
+        found.filter(|(_, place)| place.contains("revokes")).collect()
+    };
+    let place = || "/predicate/revokes/0".to_owned();
+    assert_eq!(warned(revoking("lab", card)), []);
+    assert_eq!(warned(revoking("lab", RecordId::from_bytes([7; 32]))), [("target_unknown", place())]);
+    assert_eq!(warned(revoking("rival", card)), [("issuer_mismatch", place())]);
+}
