@@ -166,11 +166,24 @@ impl DatasetAnswer {
         })
     }
 
+    /// The parts of the question that were found.
+    pub(crate) fn hits(&self) -> BTreeSet<usize> {
+        self.looks.iter().filter(|look| look.status == Status::Present).map(|look| look.part).collect()
+    }
+
     /// The parts of the question that were looked for where their absence says something, and are not there.
     pub(crate) fn missed(&self) -> BTreeSet<usize> {
-        let hit = |part: usize| self.looks.iter().any(|look| look.part == part && look.status == Status::Present);
+        let hits = self.hits();
         let absent = self.looks.iter().filter(|l| l.status == Status::Absent && l.bearing == Bearing::Decides);
-        absent.map(|look| look.part).filter(|part| !hit(*part)).collect()
+        absent.map(|look| look.part).filter(|part| !hits.contains(part)).collect()
+    }
+
+    /// The answer's question, as a citation puts it: what was found of it, or all of it.
+    pub(crate) fn cited(&self, question: &Question) -> String {
+        match self.status {
+            Status::Present => question.found_in_words(&self.hits(), &self.missed()),
+            _ => question.in_words(),
+        }
     }
 
     /// The licences that the manifest states for what was found.
@@ -349,9 +362,23 @@ impl<'a> Asker<'a> {
                 look.told = told;
                 look.license = self.license(keyspace, meta.as_ref())?;
             }
-            Ok((told, false, _)) => look.miss(told, row),
+            Ok((told, false, _)) => {
+                look.miss(told, row);
+                self.of_another_wiki(&mut look, keyspace, part)?;
+            }
         }
         Ok(look)
+    }
+
+    /// Pages of another wiki than the one that the contents are of are no part of what is complete about them.
+    fn of_another_wiki(&mut self, look: &mut Look, keyspace: &Keyspace, part: &Part) -> Result<()> {
+        let Some(asked) = part.wiki() else { return Ok(()) };
+        let of = self.header(keyspace)?.and_then(|header| header.source().wiki.clone());
+        if let Some(of) = of.filter(|of| look.status == Status::Absent && of != asked.as_str()) {
+            look.status = Status::NotCovered;
+            look.reason = Some(format!("its pages are those of {of}, not of {asked}"));
+        }
+        Ok(())
     }
 
     /// How a keyspace is asked, or why it cannot be.

@@ -74,7 +74,8 @@ impl Asked {
         let question = Question::of_file(&bytes, hints).map_err(CliError::from).at(path.display())?;
         let mut notes = Vec::new();
         if question.form().is_none() {
-            notes.push("The file is not text in UTF-8; only its bytes are asked for.".to_owned());
+            let why = if bytes.is_empty() { "The file is empty" } else { "The file is not text in UTF-8" };
+            notes.push(format!("{why}; only its bytes are asked for."));
             return Ok(Self { question, shown, notes });
         }
         Ok(Self::new(question, shown, notes))

@@ -179,7 +179,7 @@ impl Coverage {
     fn citation(&self, question: &Question, answer: &DatasetAnswer, dataset: &Dataset) -> String {
         Citation {
             status: answer.status,
-            asked: &question.in_words(),
+            asked: &answer.cited(question),
             dataset: dataset.name(),
             issuer: &dataset.issuer,
             index: dataset.index.0,
@@ -272,7 +272,7 @@ fn to_text(
             let more = grouped((listed - MAX_LISTED) as u64);
             text.push_str(&format!("  … and {more} more that are absent or not covered; --json lists each\n"));
         }
-        for note in &a.asked.notes {
+        for note in notes(a) {
             text.push_str(&format!("  note: {note}\n"));
         }
         if let Some(best) = best {
@@ -302,6 +302,13 @@ fn to_text(
     text.push_str(&coverage.freshness());
     text.push_str("\nAn answer speaks of what was declared. It does not show that a declaration is complete.");
     text
+}
+
+/// What the asker should know.
+fn notes(a: &Answered) -> impl Iterator<Item = &str> {
+    let found = a.answers.iter().any(|answer| answer.status == Status::Present);
+    let whole = a.asked.question.whole_paragraphs().filter(|_| !found && !a.answers.is_empty());
+    a.asked.notes.iter().map(String::as_str).chain(whole)
 }
 
 fn details(question: &Question, answer: &DatasetAnswer, said: Option<&Said>) -> String {
@@ -406,7 +413,7 @@ fn to_json(
                 "question": a.asked.shown,
                 "form": a.asked.question.form().map(Form::as_str),
                 "parts": keys,
-                "notes": a.asked.notes,
+                "notes": notes(a).collect::<Vec<_>>(),
                 "status": best.map_or("not-covered", Status::as_str),
                 "doesNotMean": best.unwrap_or(Status::NotCovered).does_not_mean(),
                 "answers": answers,

@@ -14,10 +14,12 @@
 //! enwiki:title:Tea    title:enwiki/Tea             a title; a short line alone, if a wiki is named
 //! swh:1:cnt:…   Q42   ISCC:…   host:example.org    a name in others' catalogues, or all that a host serves
 //! 40 hexadecimal digits, sha1:<them>               a revision's text or a media file, by MediaWiki's SHA-1
+//! [[Tea]]                                          a title, if a wiki is named
 //! anything else                                    the text: the whole, and each paragraph
 //! ```
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use crate::ids::ContentKey;
 use crate::manifest::kind::{Form, Kind, Spec};
@@ -33,6 +35,9 @@ pub const MAX_SINGLE: usize = 3;
 
 /// The longest prefix for a question in bulk, in bits.
 pub const MAX_BULK_DEPTH: u8 = 12;
+
+/// Parts that are named one by one in a sentence.
+const MAX_NAMED: usize = 3;
 
 /// How a question is to be understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub struct Part {
     decides: bool,
     /// The file that it was read from, where there are several.
     within: Option<String>,
+    /// The wiki whose pages its keys are of.
+    wiki: Option<Wiki>,
 }
 
 /// What a part asks for, in words that hold nothing of a text.
@@ -137,6 +144,11 @@ impl Part {
         &self.keys
     }
 
+    /// The wiki whose pages its keys are of: contents that are another wiki's do not cover it.
+    pub const fn wiki(&self) -> Option<&Wiki> {
+        self.wiki.as_ref()
+    }
+
     fn new(asked: Asked, kind: Kind, keys: impl IntoIterator<Item = ContentKey>) -> Self {
         let mut distinct = Vec::new();
         for key in keys {
@@ -144,7 +156,12 @@ impl Part {
                 distinct.push(key);
             }
         }
-        Self { asked, kind, keys: distinct, decides: true, within: None }
+        Self { asked, kind, keys: distinct, decides: true, within: None, wiki: None }
+    }
+
+    /// A part that can only be among the pages of one wiki.
+    fn on(self, wiki: &Wiki) -> Self {
+        Self { wiki: Some(wiki.clone()), ..self }
     }
 
     /// A part of which only a hit says anything.
@@ -220,6 +237,36 @@ impl Question {
         }
     }
 
+    /// What of it was found, in a few words that hold nothing of a text. `missed` are parts whose absence was shown: who
+    /// cites an answer says with it what the answer is not about.
+    pub fn found_in_words(&self, found: &BTreeSet<usize>, missed: &BTreeSet<usize>) -> String {
+        let among = |kind: Option<Kind>| {
+            let of_kind = self.parts.iter().enumerate().filter(|(_, part)| kind.is_none_or(|kind| part.kind == kind));
+            of_kind.fold((0, 0), |(hits, all), (at, _)| (hits + usize::from(found.contains(&at)), all + 1))
+        };
+        if self.local_only {
+            let (hits, all) = among(None);
+            return format!("{hits} of {all} pages and revisions");
+        }
+        let list = |places: &BTreeSet<usize>| {
+            let lines = self.list(places.iter().copied());
+            let more = lines.len().saturating_sub(MAX_NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{more}", lines[..lines.len().min(MAX_NAMED)].join(", "))
+        };
+        if self.form.is_some() {
+            return match among(Some(Kind::ParaN1)) {
+                (hits, all) if hits == all => self.in_words(),
+                (0, _) => format!("{} of a text", list(found)),
+                (hits, all) => format!("{hits} of {all} paragraphs of a text"),
+            };
+        }
+        match missed.is_empty() {
+            true => list(found),
+            false => format!("{}, but not {}", list(found), list(missed)),
+        }
+    }
+
     /// The form of the text, where it is one.
     pub const fn form(&self) -> Option<Form> {
         self.form
@@ -233,6 +280,14 @@ impl Question {
     /// Whether a text is asked for by its paragraphs.
     pub fn has_paragraphs(&self) -> bool {
         self.parts.iter().any(|part| part.kind == Kind::ParaN1)
+    }
+
+    /// What an asker should know of an answer that found nothing, where it was asked for a text.
+    pub fn whole_paragraphs(&self) -> Option<&'static str> {
+        self.has_paragraphs().then_some(
+            "Paragraphs are looked for whole and word by word: a sentence out of one is not found. Ask for the whole \
+             paragraph as well, or for the title of its page.",
+        )
     }
 
     /// Leaves all but the first parts out.
@@ -302,6 +357,26 @@ mod tests {
         let lines = both.list(0..both.parts().len());
         let of_runs: Vec<&String> = lines.iter().filter(|line| line.contains(" runs ")).collect();
         assert!(of_runs.len() == 2 && of_runs[1].ends_with(" of b.txt"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_was_found_is_said_and_what_was_not() {
+        let words = |question: &Question, found: &[usize], missed: &[usize]| {
+            let set = |places: &[usize]| places.iter().copied().collect::<BTreeSet<usize>>();
+            question.found_in_words(&set(found), &set(missed))
+        };
+        let page = parse("https://en.wikipedia.org/w/index.php?title=Tea&oldid=7", None).unwrap();
+        assert_eq!(words(&page, &[2], &[1]), "enwiki:title:Tea, but not enwiki:rev:7");
+        assert_eq!(words(&page, &[1, 2], &[]), "enwiki:rev:7, enwiki:title:Tea");
+        let line = |i: usize| format!("Line number {i} is long enough to count as a paragraph of its own here.");
+        let text = parse(&(0..4).map(line).collect::<Vec<_>>().join("\n\n"), None).unwrap();
+        assert_eq!(words(&text, &[0], &[1, 2, 3]), "1 of 4 paragraphs of a text");
+        assert_eq!(words(&text, &[0, 1, 2, 3], &[]), "a text of 4 paragraphs");
+        let bytes = text.parts().len() - 1;
+        assert_eq!(words(&text, &[bytes], &[0, 1]), "the exact bytes of a text");
+        assert_eq!(words(&parse(&line(1), None).unwrap(), &[0], &[]), "a paragraph");
+        let list = Contributions::parse(b"rev_id,page_id\n7,12\n8,12\n", &enwiki()).unwrap();
+        assert_eq!(words(&Question::of_contributions(&list), &[0], &[1]), "1 of 3 pages and revisions");
     }
 
     #[test]

@@ -121,6 +121,14 @@ impl FromStr for CanonicalUrl {
     type Err = UrlRefused;
 
     fn from_str(text: &str) -> Result<Self, UrlRefused> {
+        let url = Self::read(text)?;
+        if url.names_account() { Err(UrlRefused::Account) } else { Ok(url) }
+    }
+}
+
+impl CanonicalUrl {
+    /// The address, whatever it is of. It is in no keyspace if it names an account.
+    pub(super) fn read(text: &str) -> Result<Self, UrlRefused> {
         let text: String =
             text.trim_matches(|c: char| c <= ' ').chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
         let (scheme, rest) = text.split_once(':').ok_or(UrlRefused::Scheme)?;
@@ -156,8 +164,7 @@ impl FromStr for CanonicalUrl {
         if canonical.len() > MAX_URL {
             return Err(UrlRefused::TooLong);
         }
-        let url = Self { text: canonical, host };
-        if url.names_account() { Err(UrlRefused::Account) } else { Ok(url) }
+        Ok(Self { text: canonical, host })
     }
 }
 

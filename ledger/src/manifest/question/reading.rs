@@ -16,6 +16,12 @@ use crate::manifest::url::{CanonicalUrl, UrlRefused};
 use crate::manifest::wikidata::Qid;
 use crate::manifest::{key, shown};
 
+/// Words of an address with the spaces of a title in it; more are a sentence.
+const MAX_WORDS: usize = 16;
+
+/// Digits of a page's or a revision's number.
+const MAX_NUMBER: usize = 12;
+
 impl Question {
     /// Reads a question as it was typed or pasted.
     pub fn parse(text: &str, hints: &Hints) -> Result<Self> {
@@ -32,8 +38,17 @@ impl Question {
         if line.starts_with("sha256:") {
             return Err(Error::new(Code::Usage, "expected 64 hexadecimal digits").at("sha256:"));
         }
-        if !line.contains(char::is_whitespace) && is_web_address(line) {
-            return Self::of_url(line);
+        if let Some(address) = address(line)? {
+            return Self::of_url(&address);
+        }
+        let link = line.strip_prefix("[[").and_then(|rest| rest.strip_suffix("]]"));
+        if let Some(title) = link.filter(|title| !title.contains(['[', ']'])) {
+            let wiki = hints.wiki.as_ref().ok_or_else(|| without_wiki(line))?;
+            return Self::of_title(wiki, title.split('|').next().unwrap_or(title));
+        }
+        if line.len() <= MAX_NUMBER && line.bytes().all(|b| b.is_ascii_digit()) {
+            let detail = format!("a number alone does not say of what: write enwiki:page:{line} or enwiki:rev:{line}");
+            return Err(Error::new(Code::Usage, detail).at(line));
         }
         if let Some(question) = Self::of_name(line)? {
             return Ok(question);
@@ -97,12 +112,12 @@ impl Question {
 
     /// A page of a wiki, by its number.
     pub fn of_page(wiki: &Wiki, id: u64) -> Self {
-        Self::of(Part::new(Asked::Page(wiki.clone(), id), Kind::MwPage, [key::mw_page(wiki, id)]))
+        Self::of(Part::new(Asked::Page(wiki.clone(), id), Kind::MwPage, [key::mw_page(wiki, id)]).on(wiki))
     }
 
     /// A revision of a page of a wiki, by its number.
     pub fn of_revision(wiki: &Wiki, id: u64) -> Self {
-        Self::of(Part::new(Asked::Revision(wiki.clone(), id), Kind::MwRev, [key::mw_rev(wiki, id)]))
+        Self::of(Part::new(Asked::Revision(wiki.clone(), id), Kind::MwRev, [key::mw_rev(wiki, id)]).on(wiki))
     }
 
     /// A page of a wiki, by its title, in every spelling that may mean it.
@@ -112,7 +127,7 @@ impl Question {
             other => Error::new(Code::Usage, format!("{} is not a title: {other}", shown(title))),
         })?;
         let keys: Vec<ContentKey> = parsed.spellings().iter().map(|title| key::mw_title(&home, title)).collect();
-        let part = Part::new(Asked::Title(wiki.clone(), title.trim().to_owned()), Kind::MwTitle, keys);
+        let part = Part::new(Asked::Title(wiki.clone(), title.trim().to_owned()), Kind::MwTitle, keys).on(&home);
         Ok(Self { near: near::of_title(parsed.text()), ..Self::of(part) })
     }
 
@@ -131,6 +146,9 @@ impl Question {
 
     /// An address, and on a known wiki the revision, page or title that it shows.
     pub fn of_url(text: &str) -> Result<Self> {
+        if let Some(shown) = CanonicalUrl::read(text).ok().and_then(|url| Self::of_special(&url)) {
+            return Ok(shown);
+        }
         let url: CanonicalUrl = text.parse().map_err(|refused| match refused {
             UrlRefused::Account => account(),
             other => Error::new(Code::Usage, format!("{} cannot be asked for: {other}", shown(text))),
@@ -141,7 +159,7 @@ impl Question {
         }
         if let Some(wiki) = Wiki::of_host(url.host()) {
             let number = |name: &str| url.parameter(name).and_then(|value| value.parse().ok());
-            if let Some(id) = number("oldid") {
+            for id in ["diff", "oldid"].into_iter().filter_map(number) {
                 question = question.and(Self::of_revision(&wiki, id));
             }
             if let Some(id) = number("curid") {
@@ -161,11 +179,33 @@ impl Question {
         Ok(question)
     }
 
+    /// What a special page of a known wiki only leads to: `Special:Permalink/7`, `Special:Diff/6/7`,
+    /// `Special:Redirect/page/12`. The English names work on every wiki. `None` for any other page.
+    fn of_special(url: &CanonicalUrl) -> Option<Self> {
+        let wiki = Wiki::of_host(url.host())?;
+        let path = url.decoded_path()?;
+        let title = path.strip_prefix("/wiki/").map(str::to_owned).or_else(|| url.parameter("title"))?;
+        let (name, rest) = title.split_once(':')?.1.split_once('/')?;
+        let revision = |text: &str| Some(Self::of_revision(&wiki, text.parse().ok()?));
+        match (name.to_ascii_lowercase().as_str(), rest.split_once('/')) {
+            ("permalink" | "permanentlink", None) => revision(rest),
+            ("diff", None) => revision(rest),
+            ("diff", Some((older, newer))) => revision(newer).or_else(|| revision(older)),
+            ("redirect", Some(("revision", id))) => revision(id),
+            ("redirect", Some(("page", id))) => Some(Self::of_page(&wiki, id.parse().ok()?)),
+            _ => None,
+        }
+    }
+
     /// `WIKI:page:ID`, `page:WIKI/ID`, and with a wiki among the hints `page:ID`; the same for `rev` and `title`. `None` for
     /// anything else.
     fn of_wiki_id(line: &str, hints: &Hints) -> Result<Option<Self>> {
         let Some((first, rest)) = line.split_once(':') else { return Ok(None) };
-        let known = |word: &str| matches!(word, "page" | "rev" | "revision" | "title" | "user" | "contributor");
+        const PAGES: [&str; 3] = ["page", "pageid", "curid"];
+        const REVISIONS: [&str; 4] = ["rev", "revision", "revid", "oldid"];
+        let known = |word: &str| {
+            PAGES.contains(&word) || REVISIONS.contains(&word) || matches!(word, "title" | "user" | "contributor")
+        };
         let (wiki, what, name) = match rest.split_once(':') {
             Some((what, name)) if known(what) && first.parse::<Wiki>().is_ok() => (first.parse().ok(), what, name),
             _ if known(first) => {
@@ -177,33 +217,66 @@ impl Question {
                     None => (hints.wiki.clone(), first, rest),
                 }
             }
+            _ if is_public_wiki(first) => {
+                let detail = format!("what of {first} is not said: write {first}:title:Tea, or page or rev and a number");
+                return Err(Error::new(Code::Usage, detail).at(shown(line)));
+            }
             _ => return Ok(None),
         };
         if matches!(what, "user" | "contributor") {
             return Err(account());
         }
         let Some(wiki) = wiki else {
-            return Err(Error::new(Code::Usage, "of which wiki is not said: write enwiki:title:Tea").at(shown(line)));
+            return Err(without_wiki(line));
         };
         let number = || {
             crate::ids::decimal(name.trim())
                 .map_err(|_| Error::new(Code::Usage, format!("{} is not the number of a {what}", shown(name))))
         };
         Ok(Some(match what {
-            "page" => Self::of_page(&wiki, number()?),
             "title" => Self::of_title(&wiki, name)?,
+            page if PAGES.contains(&page) => Self::of_page(&wiki, number()?),
             _ => Self::of_revision(&wiki, number()?),
         }))
     }
 }
 
-fn is_web_address(line: &str) -> bool {
+/// The address that a line is, as people write one: in angle brackets, without its scheme, with the spaces of a title.
+fn address(line: &str) -> Result<Option<String>> {
+    let line = line.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).unwrap_or(line).trim();
+    let schemes = |text: &str| text.to_ascii_lowercase().matches("://").count();
     let starts = |scheme: &str| line.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    starts("http://") || starts("https://")
+    let words = line.split_whitespace().count();
+    if starts("http://") || starts("https://") {
+        let second = || line.split_whitespace().skip(1).any(|word| schemes(word) > 0);
+        if words > 1 && words <= MAX_WORDS && second() {
+            let detail = "more than one address: ask for each by itself";
+            return Err(Error::new(Code::Usage, detail).at(shown(line)));
+        }
+        let of_wiki = || CanonicalUrl::read(line).is_ok_and(|url| Wiki::of_host(url.host()).is_some());
+        return Ok((words == 1 || (words <= MAX_WORDS && of_wiki())).then(|| line.to_owned()));
+    }
+    let host = line.trim_start_matches("//").split(['/', '?']).next().unwrap_or_default();
+    let is_host = host.len() < line.len()
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+        && host.rsplit_once('.').is_some_and(|(_, top)| top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic()));
+    Ok((words == 1 && is_host).then(|| format!("https://{}", line.trim_start_matches("//"))))
+}
+
+/// Whether a word is the name of a public wiki's database, such as `enwiki`.
+fn is_public_wiki(word: &str) -> bool {
+    const ENDINGS: [&str; 8] =
+        ["wiki", "wiktionary", "wikiquote", "wikibooks", "wikisource", "wikinews", "wikiversity", "wikivoyage"];
+    let is_name = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    is_name && ENDINGS.iter().any(|ending| word.len() > ending.len() && word.ends_with(ending))
+}
+
+fn without_wiki(line: &str) -> Error {
+    Error::new(Code::Usage, "of which wiki is not said: write enwiki:title:Tea").at(shown(line))
 }
 
 fn account() -> Error {
-    Error::new(Code::AccountRefused, "accounts are in no keyspace")
+    Error::new(Code::AccountRefused, "pages of accounts, and special pages, are in no keyspace")
 }
 
 #[cfg(test)]
@@ -307,5 +380,48 @@ mod tests {
         ] {
             assert_eq!(parse(text, None).unwrap_err().code(), Code::Usage, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_one_however_it_is_written() {
+        let title = |text: &str| {
+            let question = parse(text, None).unwrap();
+            let part = question.parts().iter().find(|part| part.kind() == Kind::MwTitle).cloned();
+            part.unwrap_or_else(|| panic!("{text}: {question:?}")).keys().to_vec()
+        };
+        let lincoln = title("enwiki:title:Abraham Lincoln");
+        for text in [
+            "https://en.wikipedia.org/wiki/Abraham_Lincoln",
+            "https://en.wikipedia.org/wiki/Abraham Lincoln",
+            "<https://en.wikipedia.org/wiki/Abraham_Lincoln>",
+            "//en.wikipedia.org/wiki/Abraham_Lincoln",
+            "en.wikipedia.org/wiki/Abraham_Lincoln",
+        ] {
+            assert_eq!(title(text), lincoln, "{text}");
+        }
+        assert_eq!(asked("[[Tea|a drink]]", Some(&enwiki())), [row("enwiki:title:Tea", Kind::MwTitle, 1)]);
+        // A text that begins with one is a text.
+        let text = "https://example.org/a is where the people of the valley put down what they heard of the river.";
+        assert!(parse(text, None).unwrap().has_paragraphs());
+        for text in ["https://a.example/x https://b.example/y", "[[Tea]]", "12", "enwiki:Tea"] {
+            assert_eq!(parse(text, None).unwrap_err().code(), Code::Usage, "{text}");
+        }
+    }
+
+    #[test]
+    fn links_of_a_page_s_history_are_its_revisions() {
+        let wiki = enwiki();
+        let rev = |id: u64| row(&format!("enwiki:rev:{id}"), Kind::MwRev, 1);
+        for (text, id) in [("Special:Permalink/7", 7), ("Special:PermanentLink/7", 7), ("Special:Diff/6/7", 7)] {
+            assert_eq!(asked(&format!("https://en.wikipedia.org/wiki/{text}"), None), [rev(id)], "{text}");
+        }
+        let page = "https://en.m.wikipedia.org/w/index.php?title=Special:Redirect/page/12";
+        assert_eq!(asked(page, None), [row("enwiki:page:12", Kind::MwPage, 1)]);
+        let diff = asked("https://en.wikipedia.org/w/index.php?title=Tea&diff=9&oldid=8", None);
+        assert_eq!(diff[1..3], [rev(9), rev(8)]);
+        assert_eq!(asked("enwiki:oldid:7", None), asked("rev:7", Some(&wiki)));
+        assert_eq!(asked("enwiki:curid:12", None), asked("page:12", Some(&wiki)));
+        let special = parse("https://en.wikipedia.org/wiki/Special:Search", None);
+        assert_eq!(special.unwrap_err().code(), Code::AccountRefused);
     }
 }

@@ -50,7 +50,7 @@ impl Question {
         let mut number = 0;
         let mut seen = HashSet::new();
         let mut ask = |text: &str| {
-            let keys = [paragraph(text), paragraph(&without_footnotes(text))];
+            let keys = [text, &without_footnotes(text), &as_in_a_source(text)].map(paragraph);
             let part = Part::new(Asked::Paragraph(number + 1), Kind::ParaN1, keys.iter().flatten().map(key::para_n1));
             if !part.keys.is_empty() && seen.insert(part.keys.clone()) {
                 number += 1;
@@ -135,6 +135,49 @@ fn without_footnotes(text: &str) -> String {
     out
 }
 
+/// The text as its source may have it, where a page or a mail shows more: without whatever short thing stands in brackets and
+/// looks like a mark, and the page number behind it (`[1]: 211`); with straight quotation marks; without a list's dot or
+/// quotation marks around it. Only ever asked beside the text as it is.
+fn as_in_a_source(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let is_mark = |inside: &str| {
+        let count = inside.chars().count();
+        let digits = inside.bytes().all(|b| b.is_ascii_digit()) && count <= 4;
+        let letters = inside.chars().all(char::is_alphabetic) && count <= 5;
+        let words = ["needed", "words", "?", "discuss"].iter().any(|end| inside.ends_with(end));
+        let numbered = inside.split_once([' ', '\u{a0}']).is_some_and(|(word, number)| {
+            word.chars().all(char::is_alphabetic) && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())
+        });
+        count > 0 && (digits || letters || words || numbered)
+    };
+    let text = text.trim().trim_start_matches(['•', '*', '–', '·']).trim();
+    let text = text.strip_prefix(['“', '"']).and_then(|rest| rest.strip_suffix(['”', '"'])).unwrap_or(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('[') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let end = rest.char_indices().take(LONGEST + 1).find(|(_, c)| *c == ']').map(|(end, _)| end);
+        match end.filter(|end| is_mark(&rest[..*end])) {
+            Some(end) => rest = without_page_numbers(&rest[end + 1..]),
+            None => out.push('['),
+        }
+    }
+    out.push_str(rest);
+    out.replace(['’', '‘'], "'").replace(['“', '”'], "\"")
+}
+
+/// What follows a mark, without the pages that `: 211`, `:45` or `:12–15, 20` name.
+fn without_page_numbers(rest: &str) -> &str {
+    let Some(after) = rest.trim_start().strip_prefix(':').map(str::trim_start) else { return rest };
+    let is_number = |c: char| c.is_ascii_digit();
+    let end = after.find(|c: char| !(is_number(c) || "–—-,; ".contains(c))).unwrap_or(after.len());
+    match after[..end].rfind(is_number) {
+        Some(last) if after.starts_with(is_number) => &after[last + 1..],
+        _ => rest,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -150,6 +193,20 @@ mod tests {
             ("x[sic] y[when?]", "x y"),
         ] {
             assert_eq!(without_footnotes(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_shows_more_than_its_source_has() {
+        for (text, expected) in [
+            ("word.[1]: 211 Next", "word. Next"),
+            ("word.[1]:45[A] Next[note 3]:12–15, 20; it", "word. Next; it"),
+            ("word[α] and[iv] more[non-primary source needed]: yes", "word and more: yes"),
+            ("• It’s the “end”[1234]", "It's the \"end\""),
+            ("“It is said.”", "It is said."),
+            ("a[citation] list[...] of [things", "a[citation] list[...] of [things"),
+        ] {
+            assert_eq!(as_in_a_source(text), expected);
         }
     }
 
