@@ -1,68 +1,41 @@
 //! What a preference is about, as somebody types it.
 //!
 //! ```text
-//! https://example.org/essay                   one address
+//! https://example.org/essay                   one address; of a known wiki also the page behind it
 //! prefix:https://example.org/blog/            every address that begins so
-//! page:enwiki/12   rev:enwiki/5012            a wiki's page or revision, by number
-//! title:enwiki/Tea                            a wiki's page, by title
+//! page:enwiki/12   rev:enwiki/5012            a wiki's page or revision, by number; also enwiki:page:12
+//! title:enwiki/Tea                            a wiki's page, by title; also enwiki:title:Tea
 //! sha256:<64 hex>                             an item, by the digest of its bytes
 //! KIND=<64 hex>                               a content key of any kind, as `colophon ask --json` prints it
 //! ```
 
 use ledger::ids::ContentKey;
-use ledger::manifest::mediawiki::{Namespaces, Title, Wiki};
-use ledger::manifest::{CanonicalUrl, Kind, key};
+use ledger::manifest::{CanonicalUrl, Hints, Kind, Question};
 use ledger::record::kinds::Scope;
 
-/// Some content of the command line.
-pub(crate) fn scope(text: &str) -> std::result::Result<Scope, String> {
+/// Some content of the command line, by every key that stands for it: an address of a wiki is also the page that it shows.
+pub(crate) fn scopes(text: &str) -> std::result::Result<Vec<Scope>, String> {
     let text = text.trim();
-    let not = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
     if let Some((kind, hex)) = text.rsplit_once('=')
         && let Ok(key) = hex.parse::<ContentKey>()
     {
-        return Ok(Scope::of_key(kind, key));
+        return Ok(vec![Scope::of_key(kind, key)]);
     }
-    let (word, rest) =
-        text.split_once(':').ok_or("expected an address, page:WIKI/ID, title:WIKI/TITLE or sha256:HEX")?;
-    let of = |kind: Kind, key: ContentKey| Ok(Scope::of_key(kind.as_str(), key));
-    match word {
-        "http" | "https" => {
-            let url: CanonicalUrl =
-                text.parse().map_err(|error| not("this address cannot be a content key", &error))?;
-            of(Kind::UrlC1, key::url_c1(&url))
-        }
-        "prefix" => {
-            let url: CanonicalUrl =
-                rest.parse().map_err(|error| not("this is not the beginning of an address", &error))?;
-            Ok(Scope::of_prefix(url.as_str()))
-        }
-        "page" | "rev" => {
-            let (wiki, number) = wiki_and(rest)?;
-            let number: u64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
-            match word {
-                "page" => of(Kind::MwPage, key::mw_page(&wiki, number)),
-                _ => of(Kind::MwRev, key::mw_rev(&wiki, number)),
-            }
-        }
-        "title" => {
-            let (wiki, title) = wiki_and(rest)?;
-            let title = Title::parse(title, &Namespaces::common()).map_err(|error| not("this is no title", &error))?;
-            of(Kind::MwTitle, key::mw_title(&wiki, &title))
-        }
-        "sha256" => {
-            let digest: ContentKey = rest.parse().map_err(|error| not("this is no digest", &error))?;
-            let key = key::of_digest(Kind::RawSha256, digest.as_bytes()).ok_or("a digest has a key")?;
-            of(Kind::RawSha256, key)
-        }
-        _ => Err("expected an address, prefix:, page:, rev:, title: or sha256:".to_owned()),
+    if let Some(rest) = text.strip_prefix("prefix:") {
+        let url: CanonicalUrl =
+            rest.parse().map_err(|error| format!("this is not the beginning of an address: {error}"))?;
+        return Ok(vec![Scope::of_prefix(url.as_str())]);
     }
-}
-
-fn wiki_and(text: &str) -> std::result::Result<(Wiki, &str), String> {
-    let (wiki, rest) = text.split_once('/').ok_or("expected the wiki before a slash, as in page:enwiki/12")?;
-    let wiki = wiki.trim().parse::<Wiki>().map_err(|_| format!("{wiki:?} is no wiki; enwiki is one"))?;
-    Ok((wiki, rest.trim()))
+    let question = Question::parse(text, &Hints::default()).map_err(|error| error.detail().to_owned())?;
+    if question.form().is_some() {
+        return Err("expected an address, prefix:ADDRESS, page:WIKI/ID, rev:WIKI/ID, title:WIKI/TITLE, sha256:HEX or \
+                    KIND=KEY"
+            .to_owned());
+    }
+    // Whoever names a revision does not speak of every other one of the page.
+    let one_revision = question.parts().iter().any(|part| part.kind() == Kind::MwRev);
+    let parts = question.parts().iter().filter(|part| !(one_revision && part.kind() == Kind::MwTitle));
+    Ok(parts.flat_map(|part| part.keys().iter().map(|key| Scope::of_key(part.kind().as_str(), *key))).collect())
 }
 
 #[cfg(test)]
@@ -72,16 +45,30 @@ mod tests {
 
     #[test]
     fn each_way_of_naming_content_has_its_kind_and_an_account_has_none() {
-        let kind = |text: &str| scope(text).unwrap().kind;
+        let kind = |text: &str| scopes(text).unwrap().remove(0).kind;
         assert_eq!(kind("page:enwiki/12"), "mw-page");
         assert_eq!(kind("rev:enwiki/5012"), "mw-rev");
         assert_eq!(kind("title:enwiki/Tea"), "mw-title");
         assert_eq!(kind("https://example.org/essay"), "url-c1");
         assert_eq!(kind(&format!("sha256:{}", "ab".repeat(32))), "raw-sha256");
         assert_eq!(kind(&format!("para-n1={}", "ab".repeat(32))), "para-n1");
-        assert!(scope("prefix:https://example.org/blog/").unwrap().prefix.is_some());
+        assert!(scopes("prefix:https://example.org/blog/").unwrap()[0].prefix.is_some());
         for none in ["title:enwiki/User:Somebody", "page:12", "tea", "page:enwiki/x"] {
-            assert!(scope(none).is_err(), "{none}");
+            assert!(scopes(none).is_err(), "{none}");
         }
+    }
+
+    #[test]
+    fn an_address_of_a_wiki_is_about_its_page_in_every_spelling() {
+        let title = scopes("enwiki:title:Aikido").unwrap().remove(0);
+        for address in [
+            "https://en.wikipedia.org/wiki/Aikido",
+            "https://en.m.wikipedia.org/wiki/Aikido",
+            "en.wikipedia.org/wiki/Aikido",
+        ] {
+            assert!(scopes(address).unwrap().contains(&title), "{address}");
+        }
+        let kinds = |text: &str| scopes(text).unwrap().into_iter().map(|scope| scope.kind).collect::<Vec<String>>();
+        assert_eq!(kinds("https://en.wikipedia.org/w/index.php?title=Tea&oldid=7"), ["url-c1", "mw-rev"]);
     }
 }

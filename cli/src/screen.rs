@@ -8,7 +8,11 @@ mod page;
 use std::path::Path;
 
 use ledger::Code;
+use ledger::bundle::Bundle;
 use ledger::ids::{UnixMillis, to_hex};
+use ledger::record::Record;
+use ledger::record::kind::Kind;
+use ledger::record::kinds::Predicate;
 use ledger::record::terms::Timestamp;
 use ledger::verify::{LinkName, Report, Status, Trust, Verdict, VerifiedRecord};
 use serde_json::{Value, json};
@@ -26,6 +30,8 @@ pub(crate) struct Inputs {
     policy: String,
     policy_from: String,
     genesis: Option<String>,
+    /// Whether the bundle is of a `manifest`, whose files have a command of their own. Only a hint rests on it.
+    of_manifest: bool,
 }
 
 impl Inputs {
@@ -45,6 +51,9 @@ impl Inputs {
             policy: String::from_utf8_lossy(&trust.policy.encode()).into_owned(),
             policy_from: policy.map_or_else(|| "the pinned policy".to_owned(), |path| path.display().to_string()),
             genesis: trust.genesis.map(|hash| to_hex(hash.as_bytes())),
+            of_manifest: Bundle::parse(bytes)
+                .and_then(|bundle| Record::parse(&bundle.record.envelope))
+                .is_ok_and(|record| record.kind == Kind::Manifest),
         }
     }
 }
@@ -102,6 +111,12 @@ impl Screen<'_> {
 
     fn hint(&self) -> Option<String> {
         if let Some(line) = self.report.failed() {
+            if self.inputs.of_manifest && line.link == LinkName::Artifact {
+                let bundle = shown(&self.inputs.bundle);
+                return Some(format!(
+                    "A manifest's files are checked by `colophon manifest check DIR --record {bundle}`."
+                ));
+            }
             return line.hint.map(str::to_owned);
         }
         self.report.warnings.first().map(|warning| warning.code.hint().to_owned())
@@ -139,7 +154,7 @@ impl Screen<'_> {
         }
         if let Some(verified) = &self.report.verified {
             text.push('\n');
-            for (name, value) in about(verified) {
+            for (name, value) in about(verified, SHOWN_SUBJECTS) {
                 text.push_str(&format!("  {name:<9} {}\n", shown(&value)));
             }
             text.push_str(&format!("  {MEANING}\n"));
@@ -217,8 +232,11 @@ const fn mark_of(status: Status) -> Mark {
     }
 }
 
-/// What a verified record says about itself.
-fn about(verified: &VerifiedRecord) -> Vec<(&'static str, String)> {
+/// Subjects on the screen; the report has all.
+const SHOWN_SUBJECTS: usize = 8;
+
+/// What a verified record says about itself: who, when, about what, and of an audit what came of it.
+fn about(verified: &VerifiedRecord, subjects: usize) -> Vec<(&'static str, String)> {
     let record = verified.record();
     let name = record.common.issuer.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
     let mut rows = vec![
@@ -226,14 +244,27 @@ fn about(verified: &VerifiedRecord) -> Vec<(&'static str, String)> {
         ("who", format!("{}{name}", record.issuer())),
         ("when", format!("issued {}, received {}", record.common.issued, time(verified.header().received))),
     ];
-    for subject in record.subjects().iter().take(8) {
+    if let Predicate::AuditAttestation(audit) = &record.predicate {
+        let word = |value: Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        rows.push(("verdict", word(json!(audit.verdict))));
+        let said = [("scope", &audit.scope), ("method", &audit.method), ("assurance", &audit.assurance_level)];
+        rows.extend(said.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    }
+    for subject in record.subjects().iter().take(subjects) {
         let digest = subject.sha256().map(|digest| format!(" sha256 {digest}")).unwrap_or_default();
         rows.push(("about", format!("{}{digest}", subject.name.as_deref().unwrap_or("(no name)"))));
     }
-    if record.subjects().len() > 8 {
-        rows.push(("about", format!("and {} more", record.subjects().len() - 8)));
+    if let Some(more @ 1..) = record.subjects().len().checked_sub(subjects) {
+        rows.push(("about", format!("and {more} more")));
     }
     rows
+}
+
+/// Every member of a verified record's predicate, as it was signed.
+fn says(verified: &VerifiedRecord) -> Vec<(String, String)> {
+    let members = verified.record().statement.predicate.iter();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    members.map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 fn record_json(verified: &VerifiedRecord) -> Value {

@@ -30,7 +30,8 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut stage = Stage::set(&args.dir, session.out, session.config.env())?;
     tell(&mut stage)?;
     let passed = stage.passed();
-    let json = json!({ "passed": passed, "checks": stage.checks(), "dir": files::to_json(stage.dir()), "url": stage.url() });
+    let json =
+        json!({ "passed": passed, "checks": stage.checks(), "dir": files::to_json(stage.dir()), "url": stage.url() });
     let done = format!("demo: {passed} checks passed");
     if args.once {
         stage.stop()?;

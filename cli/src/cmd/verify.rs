@@ -56,7 +56,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     if let Some(file) = &args.report {
         let html = file.extension().is_some_and(|extension| extension == "html" || extension == "htm");
         let page = if html { screen.to_html() } else { screen.to_text() };
-        let is_report = |old: &[u8]| ["<!doctype html", "Verification report"].iter().any(|start| old.starts_with(start.as_bytes()));
+        let is_report = |old: &[u8]| {
+            ["<!doctype html", "Verification report"].iter().any(|start| old.starts_with(start.as_bytes()))
+        };
         files::may_replace(file, "a report", is_report)?;
         files::write(file, page.as_bytes())?;
         session.out.note(&format!("report: {}", file.display()));

@@ -4,7 +4,7 @@ use ledger::ids::to_hex;
 use ledger::verify::Status;
 use sha2::{Digest as _, Sha256};
 
-use super::{MEANING, Screen, about};
+use super::{MEANING, Screen, about, says};
 use crate::output::{Mark, shown};
 
 impl Screen<'_> {
@@ -37,13 +37,15 @@ impl Screen<'_> {
         }
         if let Some(verified) = &self.report.verified {
             let mut rows: Vec<(String, String)> =
-                about(verified).into_iter().map(|(name, value)| (name.to_owned(), shown(&value))).collect();
+                about(verified, usize::MAX).into_iter().map(|(name, value)| (name.to_owned(), shown(&value))).collect();
             rows.push(pair("record id", &verified.record().id.to_hex()));
             rows.push(pair("body sha256", &verified.record().body.to_hex()));
             rows.push(pair("leaf hash", &to_hex(verified.leaf().as_bytes())));
             let checkpoint = verified.checkpoint().checkpoint();
             rows.push(pair("tree", &format!("{} entries, root {}", checkpoint.size(), checkpoint.root())));
             sections.push(("Record", rows));
+            let said = says(verified).into_iter().map(|(name, value)| (shown(&name), shown(&value)));
+            sections.push(("What it says, as it was signed", said.collect()));
         }
         sections.push(("Inputs", inputs));
         sections.push((

@@ -64,6 +64,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize};
 use crate::merkle::RootHash;
 use crate::note::Origin;
+use crate::record::kinds::Predicate;
 use crate::record::lint::{Finding, Level};
 use crate::state::State;
 
@@ -246,6 +247,17 @@ impl Log {
             };
             validated.warn(Finding { code: code.as_str(), level: Level::Warn, place, message, hint: hint.into() });
         }
+        let Predicate::UsagePreference(preference) = &validated.record.predicate else { return Ok(()) };
+        let (_, state) = self.shared.committed();
+        let asked = preference.addressees.iter().enumerate().filter(|(_, party)| state.party(party.as_str()).is_none());
+        let unknown = asked.map(|(at, party)| Finding {
+            code: Code::TargetUnknown.as_str(),
+            level: Level::Warn,
+            place: format!("/predicate/addressees/{at}"),
+            message: format!("no party {party} is registered in this log, so nobody has to answer"),
+            hint: "Check the id; `colophon party show ID` looks one up.".into(),
+        });
+        unknown.collect::<Vec<Finding>>().into_iter().for_each(|finding| validated.warn(finding));
         Ok(())
     }
 

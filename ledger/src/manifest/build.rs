@@ -200,6 +200,10 @@ fn plan(source: &Path, options: &BuildOptions) -> Result<String> {
         }
         _ => io_error(source, &e),
     })?;
+    if about.is_file() && about.len() == 0 {
+        // What a download leaves that failed is not a dataset that holds nothing.
+        return Err(Error::new(Code::Usage, "the file is empty").at(source.display().to_string()));
+    }
     let bytes = if about.is_dir() { 0 } else { about.len() };
     Ok(format!("{BUILDER}; {} {}; {bytes} bytes; {read:?}; {key_len:?}; {has_meta}", FORMAT, env!("CARGO_PKG_VERSION")))
 }

@@ -135,7 +135,8 @@ impl Record {
             _ => Vec::new(),
         };
         let common = &self.common;
-        for (name, list) in [("supersedes", &common.supersedes), ("revokes", &common.revokes), ("corrects", &common.corrects)]
+        for (name, list) in
+            [("supersedes", &common.supersedes), ("revokes", &common.revokes), ("corrects", &common.corrects)]
         {
             targets.extend(listed(name, list));
         }

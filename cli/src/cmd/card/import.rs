@@ -148,6 +148,8 @@ pub(crate) fn statements(path: &Path, wanted: &Wanted, defaults: &Defaults, sess
     let bytes = files::read(path, MAX_DOCUMENT)?;
     match what(&name, &bytes) {
         What::Card => card(&bytes, &name, wanted, defaults),
+        What::Nothing => Err(CliError::usage("this JSON is neither an object nor a list, so it describes nothing")
+            .hint("Name a README.md, a Croissant description, or the model's folder.")),
         What::Croissant => {
             let imported = croissant::import(&bytes, &name)?;
             let imported = match wanted.subjects.as_slice() {
@@ -176,12 +178,17 @@ pub(crate) fn statements(path: &Path, wanted: &Wanted, defaults: &Defaults, sess
 }
 
 enum What {
+    /// JSON that describes nothing.
+    Nothing,
     Card,
     Croissant,
     Claims,
     Sources,
     Wheel,
 }
+
+/// How the names of statements end.
+const STATEMENT_ENDING: &str = ".statement.json";
 
 /// What a document is, by its name and its first bytes.
 fn what(name: &str, bytes: &[u8]) -> What {
@@ -194,6 +201,8 @@ fn what(name: &str, bytes: &[u8]) -> What {
         What::Claims
     } else if starts("{") {
         What::Croissant
+    } else if [".json", ".jsonl", ".ndjson"].iter().any(|end| name.ends_with(end)) {
+        What::Nothing
     } else {
         What::Card
     }
@@ -301,7 +310,9 @@ fn write(made: &[Made], out: Option<&Path>) -> Result<Answer> {
         }
         Some(folder) => {
             files::make_dir(folder)?;
-            let path = |i: usize, made: &Made| folder.join(format!("{:04}-{}.statement.json", i + 1, made.kind));
+            let path = |i: usize, made: &Made| folder.join(format!("{:04}-{}{STATEMENT_ENDING}", i + 1, made.kind));
+            let written: Vec<PathBuf> = made.iter().enumerate().map(|(i, made)| path(i, made)).collect();
+            others(folder, &written)?;
             for (i, made) in made.iter().enumerate() {
                 files::write(&path(i, made), &made.payload.bytes)?;
             }
@@ -309,6 +320,20 @@ fn write(made: &[Made], out: Option<&Path>) -> Result<Answer> {
             Ok(Answer::new(text, json_list("statements", items(&|i, made| files::to_json(&path(i, made))))))
         }
     }
+}
+
+/// Refuses a folder that holds statements of another import: whoever signs all that is in it would sign those as well.
+fn others(folder: &Path, written: &[PathBuf]) -> Result<()> {
+    let read = |source| CliError::io(folder, "read", source);
+    for entry in std::fs::read_dir(folder).map_err(read)? {
+        let path = entry.map_err(read)?.path();
+        if path.to_string_lossy().ends_with(STATEMENT_ENDING) && !written.contains(&path) {
+            return Err(CliError::usage("the folder holds a statement that this import did not make")
+                .at(path.display().to_string())
+                .hint("Name another folder, or remove it."));
+        }
+    }
+    Ok(())
 }
 
 /// `1 model-card, 1 license-claim, 290 training-source`

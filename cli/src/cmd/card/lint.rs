@@ -16,8 +16,9 @@ use crate::session::Session;
 
 /// Say what a card lacks, with line and column, and mend what can be mended
 ///
-/// Reads a Hugging Face README.md, a Croissant description, or a draft or statement of any kind. Nothing that is found
-/// keeps a record out of the log; with --strict errors make the command fail.
+/// Reads a Hugging Face README.md, a Croissant description, a statement, or a JSON draft that names its predicateType; any
+/// other draft is looked at by `record new`. Nothing that is found keeps a record out of the log; with --strict errors make
+/// the command fail.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  colophon card lint README.md\n  colophon card lint README.md --print   # the metadata, mended\n  colophon card lint README.md --fix --strict"

@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::failure::{CliError, Result};
 use crate::output::Answer;
 use crate::saying::{SayArgs, moment, needs, record_id, set, word};
-use crate::scope::scope;
+use crate::scope::scopes;
 use crate::session::Session;
 
 /// Say how some content may be used: an opt-out or an opt-in
@@ -25,8 +25,8 @@ use crate::session::Session;
 )]
 pub(crate) struct Args {
     /// What it is about: an address, prefix:ADDRESS, page:WIKI/ID, rev:WIKI/ID, title:WIKI/TITLE, sha256:HEX or KIND=KEY
-    #[arg(value_name = "CONTENT", value_parser = scope)]
-    scope: Vec<Scope>,
+    #[arg(value_name = "CONTENT", value_parser = about)]
+    scope: Vec<About>,
     /// A use that is disallowed: train-ai or search; may be repeated
     #[arg(long, value_name = "USE", value_parser = category)]
     disallow: Vec<Category>,
@@ -52,6 +52,14 @@ pub(crate) struct Args {
     say: SayArgs,
 }
 
+/// What one argument is about.
+#[derive(Debug, Clone)]
+struct About(Vec<Scope>);
+
+fn about(text: &str) -> std::result::Result<About, String> {
+    scopes(text).map(About)
+}
+
 pub(super) fn category(text: &str) -> std::result::Result<Category, String> {
     let known = Category::ALL.into_iter().find(|category| category.as_str() == text);
     known.ok_or_else(|| "expected train-ai or search".to_owned())
@@ -64,7 +72,8 @@ fn authority(text: &str) -> std::result::Result<Authority, String> {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut draft = args.say.members(&Kind::UsagePreference, session)?;
     preferences(args, &mut draft)?;
-    set(&mut draft, "scope", (!args.scope.is_empty()).then(|| json!(args.scope)));
+    let scope: Vec<&Scope> = args.scope.iter().flat_map(|about| &about.0).collect();
+    set(&mut draft, "scope", (!scope.is_empty()).then(|| json!(scope)));
     set(&mut draft, "raw", args.raw.clone());
     set(&mut draft, "authority", args.authority.map(|authority| json!(authority)));
     set(&mut draft, "addressees", (!args.addressees.is_empty()).then(|| json!(args.addressees)));
@@ -91,6 +100,10 @@ fn preferences(args: &Args, draft: &mut Draft) -> Result<()> {
                 Preference::Unknown => {}
             }
         }
+    }
+    if let Some(both) = args.allow.iter().find(|allowed| args.disallow.contains(allowed)) {
+        return Err(CliError::usage(format!("{} is both allowed and disallowed", both.as_str()))
+            .hint("Say one of them; where statements of several parties differ, a disallow wins."));
     }
     let flags = args.allow.iter().map(|category| (category, Allowance::Allow));
     for (category, allowance) in flags.chain(args.disallow.iter().map(|category| (category, Allowance::Disallow))) {

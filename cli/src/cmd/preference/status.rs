@@ -12,7 +12,7 @@ use crate::follow::View;
 use crate::followed::Followed;
 use crate::output::{Answer, clipped, short, shown};
 use crate::saying::record_id;
-use crate::scope::scope;
+use crate::scope::scopes;
 use crate::screen::{moment, time};
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
@@ -40,7 +40,7 @@ pub(crate) struct Args {
 #[derive(Debug, Clone)]
 enum Asked {
     Record(RecordId),
-    Content(Box<Scope>, Option<String>),
+    Content(Vec<Scope>, Option<String>),
 }
 
 fn asked(text: &str) -> std::result::Result<Asked, String> {
@@ -48,7 +48,7 @@ fn asked(text: &str) -> std::result::Result<Asked, String> {
         return Ok(Asked::Record(id));
     }
     let url = text.parse::<ledger::manifest::CanonicalUrl>().ok().map(|url| url.as_str().to_owned());
-    scope(text).map(|scope| Asked::Content(Box::new(scope), url))
+    scopes(text).map(|scopes| Asked::Content(scopes, url))
 }
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let now = session.now();
     let (text, mut json) = match &args.what {
         Some(Asked::Record(id)) => one(&log.state, *id, now)?,
-        Some(Asked::Content(scope, url)) => content(&log.state, scope, url.as_deref(), now)?,
+        Some(Asked::Content(scopes, url)) => content(&log.state, scopes, url.as_deref(), now)?,
         None => all(&log.state, now, session),
     };
     json["now"] = json!(moment(now));
@@ -99,11 +99,16 @@ fn one(state: &State, id: RecordId, now: UnixMillis) -> Result<(String, Value)> 
     Ok((text, json))
 }
 
-fn content(state: &State, scope: &Scope, url: Option<&str>, now: UnixMillis) -> Result<(String, Value)> {
-    let keys: Vec<_> = scope.key.into_iter().collect();
-    let content = Content { keys: &keys, url: url.or(scope.prefix.as_deref()) };
+fn content(state: &State, scopes: &[Scope], url: Option<&str>, now: UnixMillis) -> Result<(String, Value)> {
+    let keys: Vec<_> = scopes.iter().filter_map(|scope| scope.key).collect();
+    let prefix = scopes.iter().find_map(|scope| scope.prefix.as_deref());
+    let content = Content { keys: &keys, url: url.or(prefix) };
     let mut text = String::new();
-    let mut json = json!({ "kind": scope.kind, "key": scope.key, "prefix": scope.prefix, "preferences": {} });
+    let first = scopes.first();
+    let mut json = json!({
+        "kind": first.map(|scope| &scope.kind), "key": first.and_then(|scope| scope.key), "prefix": prefix,
+        "keys": keys, "preferences": {},
+    });
     for category in Category::ALL {
         let effective: Effective<'_> = state.effective(&content, category, now);
         text.push_str(&format!("{:<12} {}\n", category.as_str(), effective.preference.as_str()));

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use ledger::Code;
 use ledger::bundle::{Bundle, MAX_BUNDLE_LEN};
 use ledger::ids::KeyId;
-use ledger::record::{Record, body_digest};
 use ledger::record::dsse::Envelope;
 use ledger::record::key::PrivateKey;
+use ledger::record::{Record, body_digest};
 use serde_json::json;
 
 use super::new::DraftArgs;
@@ -183,7 +183,8 @@ fn keep_aside(pending: &Path, session: &Session) -> Result<()> {
 /// The key of an earlier run that said something by a key made for it, if it was cut off or has its bundle already.
 pub(crate) fn earlier_signer(bundle: &Path) -> Option<KeyId> {
     let pending = files::read(&files::beside(bundle, PENDING_ENDING), MAX_BODY).ok();
-    let body = pending.or_else(|| Some(Bundle::parse(&files::read(bundle, MAX_BUNDLE_LEN).ok()?).ok()?.record.envelope))?;
+    let body =
+        pending.or_else(|| Some(Bundle::parse(&files::read(bundle, MAX_BUNDLE_LEN).ok()?).ok()?.record.envelope))?;
     Record::parse(&body).ok()?.signers().into_iter().next()
 }
 

@@ -60,6 +60,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
             envelopes.push(envelope.at(format!("{place}: line {number}"))?);
         }
     }
+    if envelopes.is_empty() {
+        return Err(CliError::usage("there is no statement in these files"));
+    }
     let mut document = Vec::new();
     let mut items: Vec<Value> = Vec::with_capacity(envelopes.len());
     for (body, record) in &envelopes {

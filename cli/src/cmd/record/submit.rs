@@ -61,7 +61,9 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
     for path in paths {
         let place = path.display();
         if !is_many(path) {
-            envelopes.push((place.to_string(), files::read(path, MAX_BODY)?));
+            let bytes = files::read(path, MAX_BODY)?;
+            is_an_envelope(&bytes).at(&place)?;
+            envelopes.push((place.to_string(), bytes));
             continue;
         }
         let bytes = files::read(path, MAX_LINES_FILE)?;
@@ -77,6 +79,19 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
         return Err(CliError::usage("there is no envelope in these files"));
     }
     Ok(envelopes)
+}
+
+/// Names what a file is that somebody may take for an envelope. Anything else is the log's to judge.
+fn is_an_envelope(bytes: &[u8]) -> Result<()> {
+    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
+    let (what, hint) = if members.contains_key("predicateType") {
+        ("a statement that nobody has signed", "`colophon record sign FILE --key NAME --out ENVELOPE` signs it.")
+    } else if members.contains_key("keyHistory") {
+        ("a bundle: what it holds is in a log already", "`colophon verify FILE` checks it.")
+    } else {
+        return Ok(());
+    };
+    Err(CliError::usage(format!("this is {what}")).hint(hint))
 }
 
 /// What became of each record. The command fails like the first one that was refused.

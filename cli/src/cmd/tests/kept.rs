@@ -10,8 +10,19 @@ fn a_statement_that_was_not_sent_is_kept_beside_another_and_each_is_sent_once() 
     let log = place.log();
     let out = place.path("said.colophon.json");
     let say = |page: &'static str, url: &str| -> Vec<String> {
-        let line =
-            ["preference", "declare", page, "--disallow", "train-ai", "--fresh-key", "--yes", "--log", url, "--out", &out];
+        let line = [
+            "preference",
+            "declare",
+            page,
+            "--disallow",
+            "train-ai",
+            "--fresh-key",
+            "--yes",
+            "--log",
+            url,
+            "--out",
+            &out,
+        ];
         line.iter().map(|word| (*word).to_owned()).collect()
     };
     let refused = |line: Vec<String>| place.refused(&line.iter().map(String::as_str).collect::<Vec<_>>(), 20);
@@ -28,7 +39,11 @@ fn a_statement_that_was_not_sent_is_kept_beside_another_and_each_is_sent_once() 
     place.ok(&["log", "trust", "--policy", &place.path("log/policy.txt")]);
     let first = ok(say("page:enwiki/102", running.url()));
     let again = ok(say("page:enwiki/102", running.url()));
-    assert_eq!((&first["record"], &again["duplicate"]), (&again["record"], &Value::Bool(true)), "by the key made for it");
+    assert_eq!(
+        (&first["record"], &again["duplicate"]),
+        (&again["record"], &Value::Bool(true)),
+        "by the key made for it"
+    );
     let waiting = kept().remove(0).display().to_string();
     let other = place.ok(&["record", "submit", &waiting, "--log", running.url()]);
     assert_ne!(other["record"], first["record"]);
@@ -94,7 +109,9 @@ fn a_path_that_is_no_unicode_is_a_path() {
     fs::write(&items, "{\"text\":\"a text of more than fifty characters, so that it is a paragraph\"}\n").unwrap();
     let new = words(&["record", "new", "model-card", "--issuer", "lab", "--subject", &place.path("w.bin"), "--from"]);
     let mut lines = vec![[new, vec![card, "--out".into(), out.clone()]].concat()];
-    lines.push([words(&["record", "sign", "--key", "lab"]), vec![out.clone(), "--out".into(), odd(b"e\xff.json")]].concat());
+    lines.push(
+        [words(&["record", "sign", "--key", "lab"]), vec![out.clone(), "--out".into(), odd(b"e\xff.json")]].concat(),
+    );
     lines.push([words(&["card", "lint"]), vec![readme.clone()]].concat());
     lines.push([words(&["card", "import", "--issuer", "lab"]), vec![readme, "--out".into(), odd(b"i\xff")]].concat());
     lines.push([words(&["manifest", "build", &items]), vec!["--out".into(), made.clone()]].concat());
@@ -108,4 +125,59 @@ fn a_path_that_is_no_unicode_is_a_path() {
         let exit = super::super::run(args, world);
         assert_eq!(exit, 0, "{shown}: {} {}", seen.stdout(), seen.stderr());
     }
+}
+
+#[test]
+fn a_report_holds_all_that_the_record_says() {
+    let place = Place::new();
+    let log = place.log();
+    let running = Running::start(&log, ANY_LOOPBACK).unwrap();
+    place.ok(&["log", "trust", "--policy", &place.path("log/policy.txt")]);
+    let digest = |i: u8| format!("file-{i:02}={}", format!("{i:02x}").repeat(32));
+    let subjects: Vec<String> = (1..=12).flat_map(|i| ["--subject".to_owned(), digest(i)]).collect();
+    let (card, out) = (place.path("card.yaml"), place.path("many.colophon.json"));
+    let line = ["record", "publish", "model-card", "--from", &card, "--issuer", "lab", "--key", "lab", "--out", &out];
+    let line = [&line[..], &["--log", running.url()]].concat();
+    place.ok(&line.into_iter().chain(subjects.iter().map(String::as_str)).collect::<Vec<&str>>());
+    let report = place.path("many.html");
+    place.ok(&["verify", &out, "--report", &report]);
+    let page = fs::read_to_string(&report).unwrap();
+    for i in 1..=12u8 {
+        assert!(page.contains(&format!("{i:02x}").repeat(32)), "subject {i}");
+    }
+    assert!(page.contains("apache-2.0") && !page.contains("and 4 more"), "{page}");
+    assert!(place.run(&["verify", &out]).stdout.contains("and 4 more"));
+}
+
+#[test]
+fn what_is_no_envelope_no_statement_and_no_description_is_named() {
+    let place = Place::new();
+    let (empty, null, draft) = (place.path("e.ndjson"), place.path("null.json"), place.path("s.json"));
+    fs::write(&empty, "").unwrap();
+    fs::write(&null, "null\n").unwrap();
+    place.ok(&["key", "new", "lab", "--no-password"]);
+    place.refused(&["record", "sign", &empty, "--key", "lab"], 2);
+    place.refused(&["manifest", "build", &place.path("e.ndjson"), "--out", &place.path("m")], 2);
+    place.refused(&["card", "import", &null, "--issuer", "lab"], 2);
+    let (card, weights) = (place.path("card.yaml"), place.path("w.bin"));
+    let new =
+        ["record", "new", "model-card", "--from", &card, "--subject", &weights, "--issuer", "lab", "--out", &draft];
+    place.ok(&new);
+    let error = place.refused(&["record", "submit", &draft, "--log", NOBODY], 2);
+    assert!(error["hint"].as_str().unwrap().contains("record sign"), "{error}");
+    assert_eq!(error["place"], draft.as_str());
+    // Metadata that is never closed is read by nobody.
+    let open = place.path("open.md");
+    fs::write(&open, "---\nlicense: mit\n# never closed\n").unwrap();
+    place.refused(&["card", "import", &open, "--issuer", "lab"], 2);
+    place.refused(&["card", "lint", &open, "--fix", "--strict"], 2);
+    assert_eq!(fs::read_to_string(&open).unwrap(), "---\nlicense: mit\n# never closed\n");
+    // A folder of another import is not added to.
+    let cards = place.path("cards");
+    fs::write(place.path("a.md"), "---\nlicense: mit\n---\n# a\n").unwrap();
+    for _ in 0..2 {
+        place.ok(&["card", "import", &place.path("a.md"), "--issuer", "lab", "--out", &cards]);
+    }
+    fs::write(place.path("cards/0009-training-source.statement.json"), "{}").unwrap();
+    place.refused(&["card", "import", &place.path("a.md"), "--issuer", "lab", "--out", &cards], 2);
 }

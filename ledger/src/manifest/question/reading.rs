@@ -218,7 +218,8 @@ impl Question {
                 }
             }
             _ if is_public_wiki(first) => {
-                let detail = format!("what of {first} is not said: write {first}:title:Tea, or page or rev and a number");
+                let detail =
+                    format!("what of {first} is not said: write {first}:title:Tea, or page or rev and a number");
                 return Err(Error::new(Code::Usage, detail).at(shown(line)));
             }
             _ => return Ok(None),

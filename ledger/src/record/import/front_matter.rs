@@ -76,6 +76,19 @@ pub(crate) fn find(text: &str) -> Option<Block> {
     Some(Block { yaml: begin..end, body, first_line, quirk })
 }
 
+/// Whether metadata begins and never ends: dashes in the first line, a name with a colon behind them, and no second dashes.
+/// Readers then see no metadata at all, and the licence in it is lost.
+pub(crate) fn is_unclosed(text: &str) -> bool {
+    let mut lines = text.trim_start_matches('\u{feff}').trim_start_matches(is_python_space).lines().map(str::trim_end);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_member =
+        |line: &str| line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_name));
+    let opened = lines.next() == Some("---");
+    opened
+        && find(text).is_none()
+        && lines.find(|line| !line.is_empty() && !line.starts_with('#')).is_some_and(is_member)
+}
+
 /// The text with every line break written as `\n`, which changes no line number and no column.
 pub(crate) fn unix_line_ends(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")

@@ -134,6 +134,9 @@ pub(crate) struct Card<'a> {
 pub(crate) fn read(bytes: &[u8]) -> Result<Card<'_>> {
     let text = text(bytes, MAX_DOCUMENT)?;
     let Some(block) = front_matter::find(text) else {
+        if front_matter::is_unclosed(text) {
+            return Err(unclosed());
+        }
         return Ok(Card { metadata: yaml::parse("{}").map_err(|error| invalid(&error, 1))?, body: text });
     };
     let source = front_matter::unix_line_ends(&text[block.yaml.clone()]);
@@ -147,6 +150,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Card<'_>> {
     };
     let metadata = metadata.map_err(|error| invalid(&error, block.first_line))?;
     Ok(Card { metadata, body: &text[block.body..] })
+}
+
+/// What is said of a card whose metadata begins and does not end, by the import and by lint.
+pub(crate) fn unclosed() -> Error {
+    let detail = "the metadata begins here, and no line of three dashes ends it: no reader will see any of it";
+    Error::new(Code::CardInvalid, detail).at("line 1 column 1")
 }
 
 fn invalid(error: &yaml::YamlError, first_line: usize) -> Error {

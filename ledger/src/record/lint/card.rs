@@ -75,6 +75,9 @@ fn look(bytes: &[u8], kind: Option<CardKind>) -> CardLint {
             return lone(Finding::new(rule, line_and_column(error.place()), error.detail()));
         }
     };
+    if front_matter::is_unclosed(text) {
+        return lone(Finding::new(&code::YAML_SYNTAX, "1:1", crate::record::import::hugging_face::unclosed().detail()));
+    }
     let Some(block) = front_matter::find(text) else {
         let kind = kind.unwrap_or(CardKind::Model);
         let mut findings = vec![Finding::new(&code::METADATA_MISSING, "1:1", "the card has no metadata")];
