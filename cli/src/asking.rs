@@ -192,6 +192,14 @@ impl DatasetAnswer {
     }
 }
 
+/// What replies are kept by. Two signed rows may name one keyspace and another root, and what was proven under one of them
+/// says nothing about the other.
+type Contents = (KeyspaceId, [u8; 32], u64, u8);
+
+fn contents(keyspace: &Keyspace) -> Contents {
+    (keyspace.id(), *keyspace.root().as_bytes(), keyspace.n(), keyspace.t())
+}
+
 /// How a keyspace is asked.
 enum Way {
     Prefix(u8),
@@ -220,10 +228,10 @@ pub(crate) struct Asker<'a> {
     load: BTreeMap<KeyspaceId, (BTreeSet<ContentKey>, bool)>,
     /// Where a universe's file is: the keyspace that it stands beside.
     universes: BTreeMap<SubjectDigest, (KeyspaceId, UniverseRow)>,
-    ranges: BTreeMap<(KeyspaceId, u8, u64), Fetched>,
-    wholes: BTreeMap<KeyspaceId, std::result::Result<Whole, Cannot>>,
-    numbers: BTreeMap<KeyspaceId, std::result::Result<Numbers, Cannot>>,
-    headers: BTreeMap<KeyspaceId, Option<Header>>,
+    ranges: BTreeMap<(Contents, u8, u64), Fetched>,
+    wholes: BTreeMap<Contents, std::result::Result<Whole, Cannot>>,
+    numbers: BTreeMap<Contents, std::result::Result<Numbers, Cannot>>,
+    headers: BTreeMap<KeyspaceId, Option<(Header, Keyspace)>>,
     rollups: &'a Rollups,
     replies: BTreeMap<(KeyspaceId, u8, u64), Rolled>,
 }
@@ -347,8 +355,10 @@ impl<'a> Asker<'a> {
             Ok(Way::Prefix(depth)) => self.by_prefix(keyspace, depth, key)?,
         };
         // The header names licences and is needed only for a hit; that it is fetched must not tell the server of one.
-        if !matches!(&found, Err(cannot) if cannot.code == Code::BulkRefused) {
-            self.header(keyspace)?;
+        if !matches!(&found, Err(cannot) if cannot.code == Code::BulkRefused) && self.is_not_its_headers(keyspace)? {
+            look.status = Status::Invalid;
+            look.reason = Some("what was signed of the keyspace is not what its own header says".to_owned());
+            return Ok(look);
         }
         match found {
             Err(cannot) => {
@@ -372,9 +382,14 @@ impl<'a> Asker<'a> {
 
     /// Pages of another wiki than the one that the contents are of are no part of what is complete about them.
     fn of_another_wiki(&mut self, look: &mut Look, keyspace: &Keyspace, part: &Part) -> Result<()> {
-        let Some(asked) = part.wiki() else { return Ok(()) };
-        let of = self.header(keyspace)?.and_then(|header| header.source().wiki.clone());
-        if let Some(of) = of.filter(|of| look.status == Status::Absent && of != asked.as_str()) {
+        let Some(asked) = part.wiki().filter(|_| look.status == Status::Absent) else { return Ok(()) };
+        let Some(header) = self.header(keyspace)? else {
+            look.status = Status::Unknown;
+            look.reason = Some("of which wiki its pages are is not known: the header is not held".to_owned());
+            return Ok(());
+        };
+        let of = header.source().wiki.clone();
+        if let Some(of) = of.filter(|of| of != asked.as_str()) {
             look.status = Status::NotCovered;
             look.reason = Some(format!("its pages are those of {of}, not of {asked}"));
         }
@@ -446,12 +461,12 @@ impl Asker<'_> {
     }
 
     fn in_whole(&mut self, keyspace: &Keyspace, key: &ContentKey) -> Result<Found> {
-        if !self.wholes.contains_key(&keyspace.id()) {
+        if !self.wholes.contains_key(&contents(keyspace)) {
             let whole = self.fetch_whole(keyspace)?;
-            self.wholes.insert(keyspace.id(), whole);
+            self.wholes.insert(contents(keyspace), whole);
         }
         let told = Told::Whole(keyspace.n());
-        match self.wholes.get(&keyspace.id()) {
+        match self.wholes.get(&contents(keyspace)) {
             Some(Ok(whole)) => Ok(Ok(match whole.find(key)? {
                 Some(meta) => (told, true, meta),
                 None => (told, false, None),
@@ -462,14 +477,14 @@ impl Asker<'_> {
     }
 
     fn in_numbers(&mut self, keyspace: &Keyspace, row: &Declaration, part: &Part) -> Result<Found> {
-        if !self.numbers.contains_key(&keyspace.id()) {
+        if !self.numbers.contains_key(&contents(keyspace)) {
             let numbers = self.fetch_numbers(keyspace, row)?;
-            self.numbers.insert(keyspace.id(), numbers);
+            self.numbers.insert(contents(keyspace), numbers);
         }
         let (Thing::Page(wiki, id) | Thing::Revision(wiki, id)) = part.asked() else {
             return Ok(Err(Cannot { code: Code::Internal, reason: "not asked by a number".to_owned() }));
         };
-        Ok(match self.numbers.get(&keyspace.id()) {
+        Ok(match self.numbers.get(&contents(keyspace)) {
             Some(Ok(numbers)) => Ok((Told::Numbers(numbers.len()), numbers.holds(wiki, *id), None)),
             Some(Err(cannot)) => Err(cannot.clone()),
             None => return Err(CliError::new(Code::Internal, "a bitmap was lost")),

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::client::{AT_ONCE, Client};
 use crate::failure::{At, CliError, Result};
 use crate::log_files::{BODIES, LogFiles};
-use crate::memory::{Memory, Seen};
+use crate::memory::{Known, Memory, Seen};
 use crate::progress::Unit;
 use crate::session::Session;
 
@@ -75,6 +75,9 @@ impl Read {
     }
 }
 
+/// Roots over the first entries, by how many.
+type RootsThen = std::collections::BTreeMap<u64, RootHash>;
+
 /// A log at its newest checkpoint.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
@@ -82,7 +85,7 @@ pub(crate) struct View<'a> {
     accepted: AcceptedCheckpoint,
     genesis: Option<LeafHash>,
     note: Vec<u8>,
-    seen: Option<Seen>,
+    known: Known,
     files: LogFiles<'a>,
 }
 
@@ -91,11 +94,11 @@ impl<'a> View<'a> {
     pub(crate) fn open(session: &'a Session<'a>, client: &'a Client, trust: &Trust) -> Result<Self> {
         let note = fetch_checkpoint(client)?;
         let accepted = trust.policy.check(&note).at(client.base())?;
-        let seen = Memory::of(&session.config).refuse_smaller(&accepted, &note)?;
+        let known = Memory::of(&session.config).refuse_smaller(&accepted, &note)?;
         let digest = to_hex(&Sha256::digest(accepted.log().to_string().as_bytes()));
         let folder = session.config.cache.value.join("logs").join(&digest[..32]);
         let files = LogFiles::new(client, folder, accepted.checkpoint().root());
-        Ok(Self { session, accepted, genesis: trust.genesis, note, seen, files })
+        Ok(Self { session, accepted, genesis: trust.genesis, note, known, files })
     }
 
     /// The checkpoint.
@@ -108,9 +111,14 @@ impl<'a> View<'a> {
         &self.note
     }
 
-    /// The newest checkpoint of this log that was seen before.
+    /// The newest checkpoint of this log that was followed before.
     pub(crate) const fn seen(&self) -> Option<&Seen> {
-        self.seen.as_ref()
+        self.known.followed.as_ref()
+    }
+
+    /// Whether a bundle showed a checkpoint of this log that only whoever follows the log can hold against it.
+    pub(crate) const fn owes_a_look(&self) -> bool {
+        self.known.shown.is_some()
     }
 
     /// How many entries there are.
@@ -129,7 +137,7 @@ impl<'a> View<'a> {
         let progress = self.session.out.progress("following the log", Some(size.0), Unit::Things("entries"));
         let mut range = CompactRange::new();
         let mut state = State::default();
-        let mut root_then = None;
+        let mut then = RootsThen::default();
         let mut first = None;
         let mut missing = Vec::new();
         let mut index = LeafIndex(0);
@@ -143,9 +151,7 @@ impl<'a> View<'a> {
                 let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
                 for entries in entries.chunks(BODIES) {
                     for (bytes, read) in entries.iter().zip(self.read(index, entries, wants)?) {
-                        if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index.0) {
-                            root_then = Some(range.root());
-                        }
+                        self.note_root(index.0, &range, &mut then);
                         let leaf = LeafHash::of_entry(bytes);
                         first.get_or_insert(leaf);
                         range.append(leaf, &mut |_, _, _| {});
@@ -162,10 +168,8 @@ impl<'a> View<'a> {
                 }
             }
         }
-        if self.seen.as_ref().is_some_and(|seen| seen.size == size) {
-            root_then = Some(range.root());
-        }
-        self.judge(range.root(), root_then, first)?;
+        self.note_root(size.0, &range, &mut then);
+        self.judge(range.root(), &then, first)?;
         // A retraction comes after what it takes back, so only now it shows whether one names each.
         missing.iter().try_for_each(|(index, record)| explained(&state, *index, record))?;
         Memory::of(&self.session.config).remember(self.accepted.log(), &self.note)?;
@@ -201,13 +205,13 @@ impl<'a> View<'a> {
     }
 
     /// Whether the entries are those of the signed tree, extend what was seen, and begin where the pin says.
-    fn judge(&self, root: RootHash, root_then: Option<RootHash>, first: Option<LeafHash>) -> Result<()> {
+    fn judge(&self, root: RootHash, then: &RootsThen, first: Option<LeafHash>) -> Result<()> {
         if root != self.accepted.checkpoint().root() {
             // What was kept may be damaged, or of another tree than this one: the log's own bytes tell.
             self.files.forget_entries();
-            let (root, root_then) = self.roots()?;
+            let (root, then) = self.roots()?;
             if root == self.accepted.checkpoint().root() {
-                self.extends(root_then)?;
+                self.extends(&then)?;
             }
             return Err(CliError::new(
                 Code::ProofInvalid,
@@ -216,7 +220,7 @@ impl<'a> View<'a> {
             .at(self.files.base())
             .hint("Run it again: the cached entries were thrown away. If it fails again, report the log."));
         }
-        self.extends(root_then)?;
+        self.extends(then)?;
         match (self.genesis, first) {
             (Some(pinned), Some(first)) if pinned != first => {
                 let found = "entry 0 of this log is not the pinned one: its operators and rules are others";
@@ -229,32 +233,38 @@ impl<'a> View<'a> {
     }
 
     /// The roots over all entries, and over those that were seen before.
-    fn roots(&self) -> Result<(RootHash, Option<RootHash>)> {
+    fn roots(&self) -> Result<(RootHash, RootsThen)> {
         let mut range = CompactRange::new();
-        let mut root_then = None;
+        let mut then = RootsThen::default();
         let mut index = 0;
         for id in self.bundle_ids() {
             let bytes = self.files.bundle(id)?;
             for entry in decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)? {
-                if self.seen.as_ref().is_some_and(|seen| seen.size.0 == index) {
-                    root_then = Some(range.root());
-                }
+                self.note_root(index, &range, &mut then);
                 range.append(LeafHash::of_entry(entry), &mut |_, _, _| {});
                 index += 1;
             }
         }
-        let all = self.seen.as_ref().is_some_and(|seen| seen.size.0 == index);
-        Ok((range.root(), if all { Some(range.root()) } else { root_then }))
+        self.note_root(index, &range, &mut then);
+        Ok((range.root(), then))
     }
 
-    /// Whether this tree extends the one that was seen; `then` is this one's root at that size.
-    fn extends(&self, then: Option<RootHash>) -> Result<()> {
-        match (&self.seen, then) {
-            (Some(seen), Some(then)) if seen.root != then => {
+    /// Keeps the root over the first `size` entries, if a tree of that size was seen before.
+    fn note_root(&self, size: u64, range: &CompactRange, then: &mut RootsThen) {
+        if self.known.iter().any(|seen| seen.size.0 == size) {
+            then.insert(size, range.root());
+        }
+    }
+
+    /// Whether this tree extends those that were seen; `then` are this one's roots at their sizes.
+    fn extends(&self, then: &RootsThen) -> Result<()> {
+        let other = |seen: &&Seen| then.get(&seen.size.0).is_some_and(|root| *root != seen.root);
+        match self.known.iter().find(other) {
+            Some(seen) => {
                 let memory = Memory::of(&self.session.config);
                 Err(memory.fork(self.accepted.log(), &seen.note, &self.note, "two trees that exclude one another"))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 

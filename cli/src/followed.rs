@@ -88,14 +88,17 @@ impl<'a> Followed<'a> {
     }
 
     /// Every keyspace that a manifest of the log declares, with how much of it is disclosed.
-    fn keyspaces(&self) -> ledger::Result<BTreeMap<KeyspaceId, (Keyspace, Disclosure)>> {
-        let mut keyspaces = BTreeMap::new();
+    fn keyspaces(&self) -> ledger::Result<BTreeMap<KeyspaceId, Vec<(Keyspace, Disclosure)>>> {
+        let mut keyspaces: BTreeMap<KeyspaceId, Vec<(Keyspace, Disclosure)>> = BTreeMap::new();
         for item in self.all(&Edge::Kind(Kind::Manifest.as_str().to_owned()))? {
             let Some(Predicate::Manifest(manifest)) = item.record.map(|record| record.predicate) else { continue };
             for row in &manifest.keyspaces {
                 let declared = serde_json::from_value::<Declaration>(json!(row)).ok();
                 if let Some(keyspace) = declared.and_then(|row| Keyspace::declared(&row).ok()) {
-                    keyspaces.insert(row.id, (keyspace, row.disclosure));
+                    let rows = keyspaces.entry(row.id).or_default();
+                    if !rows.iter().any(|(known, disclosure)| *known == keyspace && *disclosure == row.disclosure) {
+                        rows.push((keyspace, row.disclosure));
+                    }
                 }
             }
         }
@@ -152,7 +155,8 @@ impl Records for Followed<'_> {
 #[derive(Debug)]
 pub(crate) struct Memberships<'a> {
     client: &'a Client,
-    keyspaces: BTreeMap<KeyspaceId, (Keyspace, Disclosure)>,
+    /// What manifests say of each. Anybody may name another's keyspace and say something else of it.
+    keyspaces: BTreeMap<KeyspaceId, Vec<(Keyspace, Disclosure)>>,
     known: RefCell<BTreeMap<(KeyspaceId, ContentKey), Known>>,
 }
 
@@ -174,18 +178,33 @@ impl Memberships<'_> {
 
     /// Asks the log for the proof. What a preference is about is public already, so nothing is given away by asking.
     fn proven(&self, id: KeyspaceId, key: &ContentKey) -> std::result::Result<Membership, String> {
-        let (keyspace, disclosure) = self.keyspaces.get(&id).ok_or("the keyspace cannot be read by this version")?;
-        let depth = keyspace.t();
-        let first = key.as_bytes().iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        let prefix = if depth == 0 { 0 } else { first >> (64 - u32::from(depth)) };
-        let address = self.client.reply_address(id, depth, prefix, MetaMode::Rows);
+        let rows = self.keyspaces.get(&id).ok_or("the keyspace cannot be read by this version")?;
+        let mut failed = None;
+        let mut complete = None;
+        for (keyspace, disclosure) in rows {
+            match self.in_keyspace(keyspace, key) {
+                Ok(true) => return Ok(Membership::Present),
+                Ok(false) => complete = Some(complete.unwrap_or(true) && *disclosure == Disclosure::Complete),
+                // Under the root of a row that is somebody's invention no reply holds; another row may be the maker's.
+                Err(why) => failed = Some(why),
+            }
+        }
+        match (complete, failed) {
+            (Some(true), _) => Ok(Membership::Absent),
+            (Some(false), _) => Err("not in the part that is disclosed".to_owned()),
+            (None, why) => Err(why.unwrap_or_else(|| "the keyspace cannot be read by this version".to_owned())),
+        }
+    }
+
+    /// Whether a key is among the contents under a signed root, by the log's proof.
+    fn in_keyspace(&self, keyspace: &Keyspace, key: &ContentKey) -> std::result::Result<bool, String> {
+        let (depth, prefix) = (keyspace.t(), keyspace.prefix(key, keyspace.t()));
+        let address = self.client.reply_address(keyspace.id(), depth, prefix, MetaMode::Rows);
         let reply = self.client.get_up_to(&address, MAX_REPLY).map_err(|error| error.to_string())?;
         let range = VerifiedRange::verify(keyspace, depth, prefix, &reply.bytes).map_err(|error| error.to_string())?;
-        match (range.answer(key), disclosure) {
-            (Some(Answer::Present { .. }), _) => Ok(Membership::Present),
-            (Some(_), Disclosure::Complete) => Ok(Membership::Absent),
-            (Some(_), _) => Err("not in the part that is disclosed".to_owned()),
-            (None, _) => Err("the reply is for another prefix".to_owned()),
+        match range.answer(key) {
+            Some(answer) => Ok(matches!(answer, Answer::Present { .. })),
+            None => Err("the reply is for another prefix".to_owned()),
         }
     }
 

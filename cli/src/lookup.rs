@@ -64,8 +64,13 @@ impl<'a> Index<'a> {
         Ok(Self { session, client: &source.client, trust: &source.trust, view })
     }
 
-    /// Everything under a term. `None` if the log has no root of its index yet, or if following it costs no more.
+    /// Everything under a term. `None` if the log has no root of its index yet, if following it costs no more, or if it must
+    /// be followed because a bundle showed a checkpoint that nobody has held against it.
     pub(crate) fn list(&self, term: &Term) -> Result<Option<CompleteList>> {
+        // A look-up proves that it extends one earlier tree, and there are two.
+        if self.view.owes_a_look() {
+            return Ok(None);
+        }
         for _ in 0..ATTEMPTS {
             let Some(first) = self.ask(term, 0)? else { return Ok(None) };
             let root = self.verified(&first.root.0.to_string())?;

@@ -1,11 +1,13 @@
 //! The checkpoint memory: the newest checkpoint seen of each log, so that a log cannot show less or something else
 //! tomorrow.
 //!
-//! One signed note for each log key, in `checkpoints/` of the state folder. What contradicts it is saved there under
+//! One signed note for each log key, in `checkpoints/` of the state folder, and beside it the largest one that a bundle
+//! showed and that nobody has held against the log's entries yet: it is kept until a command follows the log, which must
+//! extend both, and never takes the first one's place by itself. What contradicts them is saved there under
 //! `evidence/`, both notes side by side: with two signatures of the log on two trees that exclude one another, anybody
 //! can see what it did.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ledger::Code;
 use ledger::ids::{TreeSize, to_hex};
@@ -36,19 +38,42 @@ pub(crate) struct Seen {
     pub note: Vec<u8>,
 }
 
+/// What was seen of a log: the checkpoint that was followed, and a larger one that was only shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// Followed from the first entry, or proven to extend one that was; or the first that was ever met.
+    pub followed: Option<Seen>,
+    /// Signed by the log, in a bundle. Whether it extends the other one, nobody has looked yet.
+    pub shown: Option<Seen>,
+}
+
+impl Known {
+    /// Both.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Seen> {
+        self.followed.iter().chain(&self.shown)
+    }
+}
+
 impl Memory {
     /// The memory in the state folder.
     pub(crate) fn of(config: &Config) -> Self {
         Self { state: config.state.value.clone() }
     }
 
-    /// The newest checkpoint seen by this key of a log.
+    /// The newest checkpoint of this key of a log that was followed.
     pub(crate) fn newest(&self, log: &VerifierKey) -> Result<Option<Seen>> {
-        let path = self.path(log);
+        self.read(log, &self.path(log))
+    }
+
+    fn known(&self, log: &VerifierKey) -> Result<Known> {
+        Ok(Known { followed: self.newest(log)?, shown: self.read(log, &self.path_of_shown(log))? })
+    }
+
+    fn read(&self, log: &VerifierKey, path: &Path) -> Result<Option<Seen>> {
         if !path.exists() {
             return Ok(None);
         }
-        let note = files::read(&path, MAX_NOTE_LEN)?;
+        let note = files::read(path, MAX_NOTE_LEN)?;
         // What is remembered was checked under the policy of its day; that the log's key signed it is checked again.
         let accepted = Policy::of_log(log, &[]).and_then(|policy| policy.check(&note)).map_err(|error| {
             CliError::from(error)
@@ -60,39 +85,45 @@ impl Memory {
     }
 
     /// Holds a checkpoint against the memory, without the means to compare trees of different size: what an offline
-    /// verification can do. A smaller one is an older one, which is no sin for a bundle.
+    /// verification can do. A smaller one is an older one, which is no sin for a bundle; a larger one is kept beside what
+    /// was followed, since it may be of another tree.
     pub(crate) fn observe_offline(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<()> {
-        let checkpoint = accepted.checkpoint();
-        match self.newest(accepted.log())? {
-            Some(seen) if seen.size == checkpoint.size() && seen.root != checkpoint.root() => {
-                Err(self.fork(accepted.log(), &seen.note, note, "two trees of the same size"))
-            }
-            Some(seen) if seen.size >= checkpoint.size() => Ok(()),
-            _ => self.remember(accepted.log(), note),
+        let (log, checkpoint) = (accepted.log(), accepted.checkpoint());
+        let known = self.known(log)?;
+        let other = |seen: &&Seen| seen.size == checkpoint.size() && seen.root != checkpoint.root();
+        if let Some(seen) = known.iter().find(other) {
+            return Err(self.fork(log, &seen.note, note, "two trees of the same size"));
+        }
+        match known.followed {
+            None => self.remember(log, note),
+            Some(_) if known.iter().any(|seen| seen.size >= checkpoint.size()) => Ok(()),
+            Some(_) => files::write(&self.path_of_shown(log), note),
         }
     }
 
     /// Holds the size that a running log shows against the memory. The caller compares the trees.
-    pub(crate) fn refuse_smaller(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<Option<Seen>> {
-        let seen = self.newest(accepted.log())?;
+    pub(crate) fn refuse_smaller(&self, accepted: &AcceptedCheckpoint, note: &[u8]) -> Result<Known> {
+        let known = self.known(accepted.log())?;
         let checkpoint = accepted.checkpoint();
-        match &seen {
-            Some(seen) if seen.size > checkpoint.size() => {
+        let smaller = known.iter().find(|seen| seen.size > checkpoint.size()).cloned();
+        match smaller {
+            Some(seen) => {
                 let found = format!("the log showed {} entries before and shows {} now", seen.size, checkpoint.size());
                 let file = self.write_evidence(accepted.log(), Code::Rollback, &seen.note, note)?;
                 Err(with_evidence(Code::Rollback, found, &file))
             }
-            _ => Ok(seen),
+            None => Ok(known),
         }
     }
 
-    /// Remembers a checkpoint that extends what was seen.
+    /// Remembers a checkpoint that extends all that was seen.
     pub(crate) fn remember(&self, log: &VerifierKey, note: &[u8]) -> Result<()> {
         let path = self.path(log);
         if let Some(folder) = path.parent() {
             files::make_dir(folder)?;
         }
-        files::write(&path, note)
+        files::write(&path, note)?;
+        files::remove(&self.path_of_shown(log))
     }
 
     /// Two checkpoints that exclude one another: writes the evidence and says where it is.
@@ -122,6 +153,10 @@ impl Memory {
     fn path(&self, log: &VerifierKey) -> PathBuf {
         let digest = to_hex(&Sha256::digest(log.to_string().as_bytes()));
         self.state.join("checkpoints").join(format!("{}.note", &digest[..32]))
+    }
+
+    fn path_of_shown(&self, log: &VerifierKey) -> PathBuf {
+        self.path(log).with_extension("shown.note")
     }
 }
 
@@ -173,6 +208,30 @@ mod tests {
         let document: serde_json::Value = serde_json::from_slice(&std::fs::read(evidence).unwrap()).unwrap();
         assert_eq!(document["before"].as_str().unwrap().as_bytes(), note);
         assert_eq!(document["now"].as_str().unwrap().as_bytes(), other);
+    }
+
+    #[test]
+    fn b15_what_a_bundle_shows_does_not_take_the_place_of_what_was_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory { state: dir.path().to_owned() };
+        let log = log();
+        let observe = |size, root| {
+            let (note, accepted) = log.note(size, root);
+            memory.observe_offline(&accepted, &note)
+        };
+        observe(5, 1).unwrap();
+        observe(9, 2).unwrap();
+        let (note, accepted) = log.note(12, 3);
+        let known = memory.refuse_smaller(&accepted, &note).unwrap();
+        let sizes: Vec<u64> = known.iter().map(|seen| seen.size.0).collect();
+        assert_eq!(sizes, [5, 9], "whoever follows the log holds both against it");
+        assert_eq!(observe(9, 4).unwrap_err().code(), Code::Fork);
+        assert_eq!(observe(5, 4).unwrap_err().code(), Code::Fork);
+        let (smaller, at_7) = log.note(7, 5);
+        assert_eq!(memory.refuse_smaller(&at_7, &smaller).unwrap_err().code(), Code::Rollback);
+        memory.remember(accepted.log(), &note).unwrap();
+        let sizes: Vec<u64> = memory.known(accepted.log()).unwrap().iter().map(|seen| seen.size.0).collect();
+        assert_eq!(sizes, [12]);
     }
 
     #[test]

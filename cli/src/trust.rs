@@ -10,7 +10,7 @@ use ledger::verify::Trust;
 
 use crate::failure::{At, CliError, Result};
 use crate::files;
-use crate::pins::{Pins, leaf_hash};
+use crate::pins::{Pin, Pins, leaf_hash};
 use crate::session::Session;
 
 /// What decides whom to believe.
@@ -40,7 +40,10 @@ impl TrustArgs {
         }
         let pins = Pins::of(&session.config).list()?;
         let origin = origin_of(note);
-        let pin = origin.as_deref().and_then(|origin| pins.iter().find(|pin| pin.lists(origin)));
+        let pin = match origin.as_deref() {
+            Some(origin) => the_pin_of(&pins, origin)?,
+            None => None,
+        };
         // A checkpoint of a log that is not pinned is held against the only pin there is: the answer then names the
         // difference, which says more than "nothing is pinned".
         let pin = pin.or(match pins.as_slice() {
@@ -63,6 +66,20 @@ impl TrustArgs {
                 };
                 Err(CliError::new(Code::NoPolicy, found))
             }
+        }
+    }
+}
+
+/// The pin of a log of this name. One that was made for another log and lists this one as well does not stand in for it.
+fn the_pin_of<'a>(pins: &'a [Pin], origin: &str) -> Result<Option<&'a Pin>> {
+    let listing: Vec<&Pin> = pins.iter().filter(|pin| pin.lists(origin)).collect();
+    match (listing.iter().find(|pin| pin.origin == origin), listing.as_slice()) {
+        (Some(own), _) => Ok(Some(own)),
+        (None, [] | [_]) => Ok(listing.first().copied()),
+        (None, several) => {
+            let files: Vec<String> = several.iter().map(|pin| pin.path.display().to_string()).collect();
+            Err(CliError::new(Code::NoPolicy, format!("{} pins list {origin}: {}", several.len(), files.join(", ")))
+                .hint("Pass --policy FILE, or remove all of them but one."))
         }
     }
 }

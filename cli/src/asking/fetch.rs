@@ -4,7 +4,7 @@ use ledger::Code;
 use ledger::manifest::{Header, Keyspace, MAX_HEADER, MetaMode, VerifiedRange};
 use sha2::{Digest as _, Sha256};
 
-use super::Asker;
+use super::{Asker, contents};
 use crate::failure::{CliError, Result};
 use crate::files;
 
@@ -44,7 +44,7 @@ pub(super) type Fetched = std::result::Result<VerifiedRange, Cannot>;
 impl Asker<'_> {
     /// All keys under a prefix, verified; the error is a reason to show.
     pub(super) fn range(&mut self, keyspace: &Keyspace, depth: u8, prefix: u64) -> Result<&Fetched> {
-        let place = (keyspace.id(), depth, prefix);
+        let place = (contents(keyspace), depth, prefix);
         if !self.ranges.contains_key(&place) {
             let range = self.fetch_range(keyspace, depth, prefix)?;
             self.ranges.insert(place, range);
@@ -78,6 +78,15 @@ impl Asker<'_> {
 
     /// The header of a keyspace, whose digest the signed record holds: it names the licences and the wiki.
     pub(super) fn header(&mut self, keyspace: &Keyspace) -> Result<Option<&Header>> {
+        Ok(self.stated(keyspace)?.as_ref().map(|(header, _)| header))
+    }
+
+    /// Whether the header says something else of the keyspace than the signed row that names it.
+    pub(super) fn is_not_its_headers(&mut self, keyspace: &Keyspace) -> Result<bool> {
+        Ok(self.stated(keyspace)?.as_ref().is_some_and(|(_, stated)| stated != keyspace))
+    }
+
+    fn stated(&mut self, keyspace: &Keyspace) -> Result<&Option<(Header, Keyspace)>> {
         let id = keyspace.id();
         if !self.headers.contains_key(&id) {
             let path = self.folder.join(id.to_hex()).join("header.json");
@@ -95,9 +104,9 @@ impl Asker<'_> {
                     found
                 }
             };
-            let header = bytes.and_then(|bytes| Header::parse(&bytes).ok()).map(|(header, _)| header);
+            let header = bytes.and_then(|bytes| Header::parse(&bytes).ok());
             self.headers.insert(id, header);
         }
-        Ok(self.headers.get(&id).and_then(Option::as_ref))
+        self.headers.get(&id).ok_or_else(|| CliError::new(Code::Internal, "a header was lost"))
     }
 }

@@ -58,6 +58,7 @@ impl Asker<'_> {
         match listed {
             Some(listed) if listed.binary_search(&ordinal).is_err() => {
                 look.miss(Told::RolledUp(depth, among), candidate.row);
+                self.of_another_wiki(&mut look, keyspace, candidate.part)?;
                 Ok(Some(look))
             }
             Some(_) => {

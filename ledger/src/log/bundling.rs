@@ -1,7 +1,8 @@
 //! Bundles: a record with everything that it takes to verify it offline.
 //!
 //! The key history holds the entries that the standing of the signers follows from: those that register, rotate or
-//! revoke one of their keys, those that do so for the keys that signed these, and every change of the log's policy.
+//! revoke one of their keys, the one that says which roles the issuer has, every change of the log's policy, and those that
+//! register, rotate or revoke the keys that signed any of these.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,13 +39,16 @@ impl Log {
     /// later one may revoke them, and of the keys that signed a change those that stand below it.
     fn key_history(&self, view: &Published, entry: &EntryView) -> Result<Vec<EntryView>> {
         let mut found = BTreeMap::new();
-        for policy in self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))? {
-            found.insert(policy.index, policy);
-        }
         // A key, and the entry below which its changes count. One that is met again counts from the higher of the two.
         let mut asked: HashMap<KeyId, LeafIndex> = HashMap::new();
         let mut open: Vec<(KeyId, LeafIndex)> =
             entry.header.signers.iter().map(|key| (*key, LeafIndex(view.size.0))).collect();
+        let policies = self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))?;
+        for change in policies.into_iter().chain(self.registration(view, entry)?) {
+            // Whoever verifies folds these as well, and must know the keys that signed them.
+            open.extend(change.header.signers.iter().map(|signer| (*signer, change.index)));
+            found.insert(change.index, change);
+        }
         while let Some((key, below)) = open.pop() {
             if asked.get(&key).is_some_and(|asked| *asked >= below) {
                 continue;
@@ -63,6 +67,24 @@ impl Log {
             }
         }
         Ok(found.into_values().collect())
+    }
+
+    /// The newest entry below this one that registers its issuer: it says which roles the issuer had.
+    fn registration(&self, view: &Published, entry: &EntryView) -> Result<Option<EntryView>> {
+        let issuer = entry.header.issuer.as_str();
+        let Some(party) = view.state.party(issuer) else { return Ok(None) };
+        if party.index < entry.index {
+            return self.entry(view, party.index);
+        }
+        // It was registered again since: the earlier ones are found by the keys that they brought.
+        let mut newest: Option<EntryView> = None;
+        for (key, _) in view.state.keys_of(issuer) {
+            let terms = vec![Term::Key(*key), Term::Kind(Kind::Party.as_str().to_owned())];
+            let page = self.page(view, &Filter { terms }, Order::Below(entry.index), 1)?;
+            let known = newest.as_ref().map(|entry| entry.index);
+            newest = page.entries.into_iter().next().filter(|found| Some(found.index) > known).or(newest);
+        }
+        Ok(newest)
     }
 
     /// What the index says about the signers' keys, if it is there and proven under this very view.

@@ -73,6 +73,15 @@ impl CanonicalUrl {
         &self.text
     }
 
+    /// Whether canonical addresses may begin so: a text that is one, whole or cut off anywhere behind its host.
+    pub fn begins_so(text: &str) -> bool {
+        let whole = |text: &str| Self::read(&format!("https://{text}")).is_ok_and(|url| url.text == text);
+        // What is cut off may end in half a percent code.
+        let kept = text.char_indices().rev().take(3).find(|(_, c)| *c == '%').map_or(text, |(at, _)| &text[..at]);
+        let host_only = |text: &str| !text.contains('/') && whole(&format!("{text}/"));
+        whole(text) || whole(kept) || host_only(text)
+    }
+
     /// The host, without `www.`.
     pub fn host(&self) -> &str {
         &self.text[..self.host]

@@ -129,6 +129,11 @@ fn introduce(url: &str, policy: Policy, genesis: Option<&str>, session: &Session
     let (record, header, body) = first.ok_or_else(|| invalid("entry 0 is no log-policy that its operators signed"))?;
     let Predicate::LogPolicy(stated) = &record.predicate else { return Err(invalid("entry 0 is no log-policy")) };
     let stated_policy = Policy::parse(stated.witnesses.as_bytes()).at(format!("{url}: entry 0"))?;
+    // The user vouched for one key: what entry 0 says of other logs, or under another name, is nobody's word.
+    let vouched = view.accepted().log();
+    if stated.origin != vouched.name().as_str() || !matches!(stated_policy.logs(), [only] if only.key() == vouched) {
+        return Err(invalid("entry 0 is the policy of another log, or its witness policy lists one"));
+    }
     stated_policy.check(view.note()).at(format!("{url}: the policy of entry 0"))?;
     let leaf = LeafHash::of_entry(&Entry { header, body }.encode()?);
     Ok(Introduced { policy: stated.witnesses.clone(), genesis: ledger::ids::to_hex(leaf.as_bytes()) })

@@ -15,6 +15,7 @@ use crate::merkle::{EntryBundleId, LeafHash, TileId, decode_bundle, verify_consi
 use crate::record::Record;
 use crate::record::dsse::Envelope;
 use crate::record::kind::Kind;
+use crate::record::kinds::PartyKey;
 use crate::record::statement::Subject;
 use crate::testing;
 
@@ -163,6 +164,51 @@ fn b11_what_would_not_be_let_in_again_is_answered_with_its_entry_all_the_same() 
     assert_eq!(code(log.submit(validated, Wait::Published).unwrap().wait_blocking()), Code::SignerRevoked);
     stop(log);
     again(&bench.start());
+}
+
+/// Whoever verifies folds every change of the policy, and decides by the roles that held.
+#[test]
+fn a_bundle_verifies_after_an_operator_changed_keys_and_after_a_party_changed_roles() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let verified = |index: LeafIndex| {
+        let bundle = log.bundle(&log.published().unwrap(), index).unwrap();
+        let report = crate::verify::verify(&bundle, &crate::verify::Trust::new(testing::policy()), &[]);
+        assert_eq!(report.verdict, crate::verify::Verdict::Verified, "{index}: {report:?}");
+    };
+    let before = submit(&log, testing::model_card("lab", 1)).unwrap().index;
+    let (old, new) = (testing::key("operator"), testing::key("operator-2"));
+    let rotation = json!({
+        "issuer": { "id": "operator" }, "issued": testing::ISSUED, "event": "rotate", "reason": "superseded",
+        "keyid": new.key_id(), "replaces": old.key_id(), "publicKey": new.public_key().to_base64(),
+    });
+    let subjects = vec![Subject::key(new.key_id()), Subject::key(old.key_id())];
+    submit(&log, testing::sign(Kind::KeyEvent, subjects, rotation, &[&old, &new])).unwrap();
+    let mut policy = Record::parse(&testing::genesis()).unwrap().statement;
+    policy.predicate["operators"][0]["keys"] = json!([PartyKey::signing(new.public_key())]);
+    policy.predicate.insert("nonce".to_owned(), json!("AAECAwQFBgcICQoLDA0ODw=="));
+    let policy = testing::sign(Kind::LogPolicy, policy.subjects, policy.predicate.into(), &[&new]);
+    submit(&log, policy).unwrap();
+    let after = submit(&log, testing::model_card("lab", 2)).unwrap().index;
+    verified(before);
+    verified(after);
+
+    let (own, second) = (testing::key("lab"), testing::key("lab-2"));
+    let again = json!({
+        "issuer": { "id": "operator" }, "issued": testing::ISSUED, "id": "lab", "roles": ["partner", "auditor"],
+        "keys": [PartyKey::signing(second.public_key())],
+    });
+    let again = testing::sign(Kind::Party, vec![Subject::key(second.key_id())], again, &[&new, &second]);
+    submit(&log, again).unwrap();
+    let target = testing::record_id(&testing::model_card("lab", 1));
+    let audit = json!({
+        "issuer": { "id": "lab" }, "issued": testing::ISSUED, "timeCreated": testing::ISSUED,
+        "verifier": { "id": "lab" }, "target": [target.to_reference()], "verdict": "conformant",
+    });
+    let audit = testing::sign(Kind::AuditAttestation, vec![Subject::record(target)], audit, &[&own]);
+    verified(submit(&log, audit).unwrap().index);
+    verified(after);
+    stop(log);
 }
 
 /// A bundle of an old record has what its own keys went through, however often its party changed keys since.

@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::governance_event::COUNCIL;
 use super::party::refuse_key_id;
 use super::{Keys, PartyKey, Role, check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
@@ -179,6 +180,12 @@ impl LogPolicy {
         for (i, operator) in self.operators.iter().enumerate() {
             let place = format!("/operators/{i}");
             refuse_key_id(&operator.id, &format!("{place}/id"))?;
+            if operator.id.as_str() == COUNCIL {
+                return Err(schema_error(
+                    &format!("{place}/id"),
+                    "this is the council's name, which signs by its own keys",
+                ));
+            }
             if !ids.insert(&operator.id) {
                 return Err(schema_error(&format!("{place}/id"), "the operator is listed twice"));
             }

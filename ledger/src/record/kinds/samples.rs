@@ -133,7 +133,7 @@ pub(crate) fn sample(kind: &Kind) -> Statement {
             let members = json!({
                 "preferences": { "train-ai": "disallow", "search": "allow" }, "vocabulary": "draft-ietf-aipref-vocab-06",
                 "scope": [{ "kind": "mw-page", "key": ContentKey::from_bytes([0x77; 32]) },
-                          { "kind": "url-c1", "prefix": "https://example.org/blog/" }],
+                          { "kind": "url-c1", "prefix": "example.org/blog/" }],
                 "authority": "self", "addressees": ["example-ai"], "appliesFrom": "2026-03-02T00:00:00Z",
                 "raw": "train-ai=n, search=y", "nonce": "AAAAAAAAAAAAAAAAAAAAAA==",
             });

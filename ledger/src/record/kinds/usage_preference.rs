@@ -7,7 +7,7 @@
 //! ```text
 //! {"issuer":{"id":"key:<64 hex>"},"publicKey":"…","issued":"2026-03-01T12:00:00Z","nonce":"…",
 //!  "preferences":{"train-ai":"disallow","search":"allow"},"vocabulary":"draft-ietf-aipref-vocab-06",
-//!  "scope":[{"kind":"mw-page","key":"<64 hex>"},{"kind":"url-c1","prefix":"https://example.org/blog/"}],
+//!  "scope":[{"kind":"mw-page","key":"<64 hex>"},{"kind":"url-c1","prefix":"example.org/blog/"}],
 //!  "authority":"self","addressees":["example-ai"],"appliesFrom":"2026-03-01T12:00:00Z","raw":"train-ai=n, search=y"}
 //! ```
 //!
@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use super::{check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, SubjectDigest};
+use crate::manifest::CanonicalUrl;
 use crate::record::limits::MAX_SUBJECTS;
 use crate::record::members::Common;
 use crate::record::schema::Sha256Hex;
@@ -141,6 +142,12 @@ impl Scope {
             (Some(_), None) => Ok(()),
             (None, Some(prefix)) if self.kind != "url-c1" || prefix.is_empty() || prefix.len() > MAX_PREFIX => {
                 let detail = format!("expected 1 to {MAX_PREFIX} bytes of a canonical address, and the kind url-c1");
+                Err(schema_error(&format!("{place}/prefix"), detail))
+            }
+            // Addresses are compared in their canonical form, which has no scheme: any other would never match.
+            (None, Some(prefix)) if !CanonicalUrl::begins_so(prefix) => {
+                let detail = "expected the beginning of a canonical address, as example.org/blog/: no scheme, the host in \
+                              lower case";
                 Err(schema_error(&format!("{place}/prefix"), detail))
             }
             (None, Some(_)) => Ok(()),

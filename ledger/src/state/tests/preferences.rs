@@ -121,15 +121,15 @@ fn a_preference_is_about_the_time_after_it_and_until_it_is_taken_back() {
 #[test]
 fn a_beginning_of_an_address_covers_what_begins_so() {
     let mut world = World::new();
-    let blog = json!({ "scope": [{ "kind": "url-c1", "prefix": "https://example.org/blog/" }] });
+    let blog = json!({ "scope": [{ "kind": "url-c1", "prefix": "example.org/blog/" }] });
     world.add(by_party("writer", blog)).unwrap();
     let about = |url| {
         let content = Content { keys: &[], url: Some(url) };
         world.state().effective(&content, Category::TrainAi, world.now).preference
     };
-    assert_eq!(about("https://example.org/blog/"), Preference::Disallowed);
-    assert_eq!(about("https://example.org/blog/é"), Preference::Disallowed);
-    assert_eq!(about("https://example.org/blog"), Preference::Unknown);
+    assert_eq!(about("example.org/blog/"), Preference::Disallowed);
+    assert_eq!(about("example.org/blog/é"), Preference::Disallowed);
+    assert_eq!(about("example.org/blog"), Preference::Unknown);
     assert_eq!(about("https://example.com/blog/a"), Preference::Unknown);
 }
 
