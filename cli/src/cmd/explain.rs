@@ -108,10 +108,18 @@ fn more(code: Code) -> Vec<&'static str> {
              names as issuer. The operator of the log registers a party with its keys; the party signs that record too, \
              to show that it holds them.",
         ],
-        Code::SignerRevoked | Code::Withdrawn => vec![
+        Code::SignerRevoked => vec![
             "Keys are in force from the entry that registers them to the entry that revokes them. What was signed before \
-             stays valid; a revocation for compromise also marks the entries from the index that it names.",
-            "`verify` says so in any case, and fails because of it only with --strict.",
+             stays valid, and what was signed after is in no log that keeps its rules: `verify` fails in any case.",
+        ],
+        Code::DisputedKey | Code::TimeDoubtful => vec![
+            "A revocation for compromise marks the entries from the index that it names; a time is in doubt where witnesses had \
+             cosigned the tree with the entry before the time that the log gives it. `verify` says so in any case, and fails \
+             because of it only with --strict.",
+        ],
+        Code::Withdrawn => vec![
+            "Its issuer took the record back or put another in its place. The record stays in the log, and a bundle of it stays \
+             valid: whoever holds only the bundle cannot know. `record show` and `card status` ask the log, and show it.",
         ],
         Code::ProofInvalid => vec![
             "An inclusion proof is a list of at most 63 hashes that lead from the entry to the root which the log signed. If \

@@ -40,7 +40,7 @@ Exit codes:
    0  verified, or done                   12  artifact or binding mismatch
    1  internal                            13  fork or rollback (evidence file written)
    2  usage, or bad input                 14  policy: unknown signer, too few witnesses
-   3  not in the log                      15  revoked or withdrawn, with --strict
+   3  not in the log                      15  revoked key; doubts, with --strict
   10  signature                           20  could not check: network, time-out
   11  proof
 
