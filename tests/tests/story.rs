@@ -206,9 +206,21 @@ fn a_real_model_its_290_sources_and_two_licences_that_differ() {
     let claims = story.predicates("license-claim", &about);
     let concluded: Vec<_> = claims.iter().map(|claim| claim["licenseConcluded"].clone()).collect();
     assert_eq!(concluded, ["Apache-2.0", "MIT"]);
+    // Each licence stands in a row of its own, beside the one party that signed it: that both names are somewhere on the
+    // page would also hold of a page that swaps them.
     let page = story.get(&format!("/m/{subject}"));
-    assert!(page.contains("Apache-2.0") && page.contains("MIT"), "both claims stand on the model's page");
-    assert!(page.contains(LAB) && page.contains(PACKAGES), "each beside the party that makes it");
+    for (licence, claimant, other) in [("Apache-2.0", LAB, PACKAGES), ("MIT", PACKAGES, LAB)] {
+        let rows: Vec<&str> = claim_rows(&page).filter(|row| row.contains(&format!(">{licence}<"))).collect();
+        assert_eq!(rows.len(), 1, "{licence} is claimed once: {rows:?}");
+        assert!(rows[0].contains(&format!("href=\"/p/{claimant}\"")), "{}", rows[0]);
+        assert!(!rows[0].contains(other), "{}", rows[0]);
+    }
+}
+
+/// The rows of the lists of licence claims on a model's page.
+fn claim_rows(page: &str) -> impl Iterator<Item = &str> {
+    let lists = page.split("<ul class=\"claims\">").skip(1).filter_map(|rest| rest.split("</ul>").next());
+    lists.flat_map(|list| list.split("<li>").skip(1))
 }
 
 /// What the Croissant specification requires and each real file lacks, and where: `datePublished` is required, one dataset
