@@ -116,6 +116,11 @@ impl Timekeeper {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::record::terms::Timestamp;
+
+    fn moment(text: &str) -> UnixMillis {
+        text.parse::<Timestamp>().unwrap().millis()
+    }
 
     #[test]
     fn f16_received_never_goes_back() {
@@ -139,5 +144,40 @@ mod tests {
         assert_eq!(keeper.next(&clock).unwrap_err().code(), Code::ClockRefused);
         clock.set_wall(UnixMillis(2 * year + 5));
         assert_eq!(keeper.next(&clock).unwrap(), UnixMillis(2 * year + 5));
+    }
+
+    /// Where a count of seconds in 31 or 32 bits ends, and around a leap day, time goes on by a millisecond, also as text.
+    #[test]
+    fn f16_in_2038_in_2106_and_on_a_leap_day_the_clock_goes_on() {
+        assert_eq!(moment("2038-01-19T03:14:08Z"), UnixMillis((1 << 31) * 1000));
+        assert_eq!(moment("2106-02-07T06:28:16Z"), UnixMillis((1 << 32) * 1000));
+        for (last, first) in [
+            ("2038-01-19T03:14:07.999Z", "2038-01-19T03:14:08Z"),
+            ("2106-02-07T06:28:15.999Z", "2106-02-07T06:28:16Z"),
+            ("2028-02-28T23:59:59.999Z", "2028-02-29T00:00:00Z"),
+            ("2028-02-29T23:59:59.999Z", "2028-03-01T00:00:00Z"),
+        ] {
+            let clock = ManualClock::at(moment(last));
+            let mut keeper = Timekeeper::new(&clock, moment(last));
+            assert_eq!(keeper.next(&clock).unwrap(), moment(last));
+            clock.advance(1);
+            let received = keeper.next(&clock).unwrap();
+            assert_eq!((received, Timestamp::from_millis(received).unwrap().as_str()), (moment(first), first));
+            // The log restarts there, and finds its newest entry neither ahead nor behind.
+            assert_eq!(Timekeeper::new(&clock, received).next(&clock).unwrap(), received);
+        }
+    }
+
+    /// Unix time has no leap second: the machine's clock shows the last second of the day twice. That is no clock set back.
+    #[test]
+    fn f16_a_leap_second_stands_still_and_goes_on() {
+        let clock = ManualClock::at(moment("2016-12-31T23:59:59.900Z"));
+        let mut keeper = Timekeeper::new(&clock, clock.now());
+        let last = keeper.next(&clock).unwrap();
+        clock.advance(100);
+        clock.set_wall(moment("2016-12-31T23:59:59Z"));
+        assert_eq!(keeper.next(&clock).unwrap(), last);
+        clock.advance(1_000);
+        assert_eq!(keeper.next(&clock).unwrap(), moment("2017-01-01T00:00:00Z"));
     }
 }
