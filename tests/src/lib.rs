@@ -17,16 +17,22 @@
 )]
 
 pub mod between;
+mod client;
 mod counted;
 pub mod documents;
 pub mod faults;
+pub mod folder;
+mod gate;
 mod program;
 mod served;
 pub mod stage;
+mod way;
 
 use std::path::PathBuf;
 
+pub use self::client::{Client, Reply};
 pub use self::counted::Counted;
+pub use self::gate::Gate;
 pub use self::program::{Outcome, Program, ServedByProgram, run};
 pub use self::served::Served;
 

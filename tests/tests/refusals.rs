@@ -11,11 +11,9 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use harness::faults::device::SmallDisk;
-use harness::{Program, needs, run, tool};
-use ledger::log::{self, Log, Options, Signers, SystemClock, Wait};
+use harness::{Program, folder, needs, run, tool};
 use ledger::note::{KeyName, NoteSigner};
 use ledger::testing as cast;
 use serde_json::Value;
@@ -57,42 +55,10 @@ impl Shop {
         fs::create_dir(dir.path().join("bin")).unwrap();
         symlink(PROGRAM, dir.path().join("bin/colophon")).unwrap();
         let shop = Self { program: Program::new(PROGRAM, dir.path()), dir, log };
-        fs::create_dir_all(shop.log.join("keys")).unwrap();
-        let config = format!(
-            "origin = {:?}\nlog-key = \"keys/log.key\"\nclock-key = \"keys/clock.key\"\npolicy = {:?}\n",
-            cast::ORIGIN,
-            String::from_utf8(cast::policy().encode()).unwrap()
-        );
-        fs::write(shop.log.join("config.toml"), config).unwrap();
-        shop.put_key("log.key", &cast::log_signer().to_private_text());
-        shop.put_key("clock.key", &cast::clock_signer().to_private_text());
-        log::create(shop.options(), Arc::new(SystemClock::default()), cast::genesis().into()).unwrap();
-        shop.grow(|log| submit(log, cast::party("lab", &["partner"])));
-        shop.grow(|log| submit(log, cast::model_card("lab", 1)));
+        folder::create(&shop.log);
+        folder::grow(&shop.log, cast::model_card("lab", 1));
         shop.back_up();
         shop
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            dir: self.log.clone(),
-            guard_dir: None,
-            origin: cast::origin(),
-            signers: Signers { log: cast::log_signer(), clock: cast::clock_signer() },
-            policy: cast::policy(),
-        }
-    }
-
-    fn put_key(&self, name: &str, text: &str) {
-        let path = self.log.join("keys").join(name);
-        fs::write(&path, format!("{text}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn grow(&self, what: impl FnOnce(&Log)) {
-        let log = log::open(self.options(), Arc::new(SystemClock::default())).unwrap();
-        what(&log);
-        log.close().unwrap();
     }
 
     fn backup(&self) -> PathBuf {
@@ -168,10 +134,6 @@ impl Shop {
     }
 }
 
-fn submit(log: &Log, body: Vec<u8>) {
-    log.submit(log.validate(body.into()).unwrap(), Wait::Published).unwrap().wait_blocking().unwrap();
-}
-
 fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-aT").args([from, to])).passed("cp");
 }
@@ -242,16 +204,20 @@ fn keys_that_are_gone_damaged_open_to_others_or_not_this_logs_are_mended() {
         let path = shop.log.join("keys").join(name);
         fs::remove_file(&path).unwrap();
         shop.mended("no key", "key_unreadable");
-        shop.put_key(name, "PRIVATE+KEY+x");
+        folder::put_key(&shop.log, name, "PRIVATE+KEY+x");
         shop.mended("no key in the file", "key_unreadable");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         shop.mended("a key for all to read", "key_unreadable");
     }
     let origin = KeyName::parse(cast::ORIGIN).unwrap();
-    shop.put_key("log.key", &NoteSigner::from_seed(origin, [9; 32]).unwrap().to_private_text());
+    folder::put_key(&shop.log, "log.key", &NoteSigner::from_seed(origin, [9; 32]).unwrap().to_private_text());
     shop.mended("another log's key", "log_key_mismatch");
     let clock = KeyName::parse(&format!("{}/clock", cast::ORIGIN)).unwrap();
-    shop.put_key("clock.key", &ledger::note::Cosigner::from_seed(clock, [9; 32]).unwrap().to_private_text());
+    folder::put_key(
+        &shop.log,
+        "clock.key",
+        &ledger::note::Cosigner::from_seed(clock, [9; 32]).unwrap().to_private_text(),
+    );
     shop.mended("another clock's key", "log_key_mismatch");
 }
 
@@ -288,7 +254,7 @@ fn f12_a_guard_or_data_that_is_gone_or_older_comes_back_from_the_newest_copy() {
     let (guard, older) = (shop.log.join("guard"), shop.dir.path().join("older"));
     copy(&shop.log, &older);
     for number in 2..6 {
-        shop.grow(|log| submit(log, cast::model_card("lab", number)));
+        folder::grow(&shop.log, cast::model_card("lab", number));
     }
     shop.back_up();
 
