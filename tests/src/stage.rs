@@ -59,12 +59,18 @@ impl Stage {
     /// Publishes a model card.
     #[track_caller]
     pub fn publish(&self, number: u32) -> Value {
+        let line = self.publishing(number);
+        self.run(&line.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The command line that publishes a model card, without the log; its bundle is `m<number>.colophon.json`.
+    pub fn publishing(&self, number: u32) -> Vec<String> {
         let card = self.path(&format!("card-{number}.json"));
         std::fs::write(&card, json!({ "model_name": format!("m{number}"), "license": "mit" }).to_string()).unwrap();
         let subject = format!("model-{number}.safetensors={}", format!("{number:02x}").repeat(32));
         let out = self.path(&format!("m{number}.colophon.json"));
         let line = ["record", "publish", "model-card", "--from", &card, "--subject", &subject, "--issuer", LAB];
-        self.run(&[&line[..], &["--key", "lab", "--out", &out]].concat())
+        [&line[..], &["--key", "lab", "--out", &out]].concat().iter().map(ToString::to_string).collect()
     }
 
     /// A path in the stage's folder.
