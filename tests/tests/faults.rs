@@ -13,7 +13,7 @@ use harness::faults::check::{Kept, RESUBMITTED, check};
 use harness::faults::device::{self, Device, FileSystem};
 use harness::faults::history::History;
 use harness::faults::store::Store;
-use harness::faults::{bare_sled, rounds, skipped};
+use harness::faults::{bare_sled, random, rounds, skipped};
 
 /// No writer takes longer than this to acknowledge its first record, on the slowest machine.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -90,12 +90,6 @@ impl Writer {
         self.process.stderr.take().map(|mut errors| errors.read_to_string(&mut text));
         text
     }
-}
-
-fn random(below: u64) -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).unwrap();
-    u64::from_be_bytes(bytes) % below
 }
 
 fn append(promises: &Path, said: &str) {

@@ -12,7 +12,7 @@ use harness::faults::check::check;
 use harness::faults::device::SmallDisk;
 use harness::faults::history::{History, Promises};
 use harness::faults::store::{Store, submit};
-use harness::faults::{rounds, run};
+use harness::faults::{random, rounds, run};
 use harness::needs;
 use ledger::Code;
 use ledger::log::{Filter, Log, Order};
@@ -124,10 +124,4 @@ fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited for {what} in vain");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-fn random(below: u64) -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).unwrap();
-    u64::from_be_bytes(bytes) % below
 }

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use harness::faults::check::check;
 use harness::faults::history::{History, Promises};
 use harness::faults::store::Store;
-use harness::faults::{rounds, run as writing};
+use harness::faults::{random, rounds, run as writing};
 use harness::{run, tool};
 use ledger::log;
 
@@ -135,10 +135,4 @@ fn f03_a_system_call_fails_with_an_input_output_error() {
         let acked = tried.said.starts_with(b"ack") || String::from_utf8_lossy(&tried.said).contains("\nack");
         assert!(acked || !tried.success, "{what}: it says that it succeeded and acknowledged nothing");
     });
-}
-
-fn random(below: u64) -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).unwrap();
-    u64::from_be_bytes(bytes) % below
 }

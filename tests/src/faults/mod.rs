@@ -25,6 +25,17 @@ pub fn rounds(usual: u32) -> u32 {
     std::env::var("COLOPHON_FAULT_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
 }
 
+/// A number below this, another at every run.
+///
+/// # Panics
+/// If the system has no randomness.
+#[allow(clippy::unwrap_used)]
+pub fn random(below: u64) -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    u64::from_be_bytes(bytes) % below
+}
+
 /// Says that a test cannot run here; with `COLOPHON_REQUIRE=all` that is a failure.
 ///
 /// # Panics
