@@ -118,7 +118,15 @@ impl Program {
     /// If it does not say where it listens.
     pub fn serve(&self, log: &Path) -> ServedByProgram {
         let log = log.display().to_string();
-        let mut command = self.command(&["log", "serve", "--dir", &log, "--listen", "127.0.0.1:0"]);
+        self.start(&["log", "serve", "--dir", &log, "--listen", "127.0.0.1:0"], "")
+    }
+
+    /// Starts a command that serves a log until it is dropped: where, it says on a line with this beginning.
+    ///
+    /// # Panics
+    /// If it does not say where it listens.
+    pub fn start(&self, args: &[&str], beginning: &'static str) -> ServedByProgram {
+        let mut command = self.command(args);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (told, tells) = std::sync::mpsc::channel();
@@ -131,7 +139,8 @@ impl Program {
             // Read to its end, or the program stops when the pipe is full.
             std::thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    if let Some(url) = line.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")) {
+                    let mut words = line.split_whitespace().filter(|_| line.starts_with(beginning));
+                    if let Some(url) = words.find(|word| word.starts_with("http://127.0.0.1:")) {
                         let _ = told.send(url.trim_end_matches(['/', '.', ',']).to_owned());
                     }
                 }
@@ -145,7 +154,7 @@ impl Program {
     }
 }
 
-/// A server in a process of its own.
+/// A server in a process of its own. Dropping it is `kill -9`.
 #[derive(Debug)]
 pub struct ServedByProgram {
     /// Its address, without a slash at the end.
@@ -157,6 +166,15 @@ impl ServedByProgram {
     /// The process's id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end, as a service manager does (SIGTERM), and waits until it has: its exit code.
+    ///
+    /// # Panics
+    /// If it was killed instead.
+    pub fn stop(mut self) -> i32 {
+        run(Command::new("kill").args(["-TERM", &self.id().to_string()])).passed("kill");
+        self.child.wait().unwrap().code().unwrap()
     }
 }
 
