@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Outcome, Program, run, tool};
+use harness::{Client, Outcome, Program, run, tool};
 use serde_json::{Value, json};
 
 /// A folder that `demo` made, and a program with settings of its own.
@@ -57,6 +57,27 @@ fn u1_the_readmes_two_commands_lead_to_a_verified_record_within_a_minute() {
     for left in ["log", "log.vkey", "policy.txt", "keys", "manifest"] {
         assert!(stage.dir.path().join("D").join(left).exists(), "{left}");
     }
+}
+
+/// Whoever runs the README's first command without `--once` looks around in a browser, and ends it when he has seen enough.
+#[test]
+fn the_demo_goes_on_serving_until_it_is_stopped_and_leaves_its_folder_usable() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program::new(env!("CARGO_BIN_EXE_colophon-under-test"), dir.path());
+    let (demo, path) = (dir.path().join("D"), |name: &str| text(&dir.path().join("D").join(name)));
+    let served = program.start(&["demo", "--dir", &text(&demo)], "Look around: ");
+    let home = Client::of(&served.url).get("/").unwrap();
+    let page = String::from_utf8(home.body).unwrap();
+    assert!(home.status == 200 && page.contains("localhost/demo"), "{} {page}", home.status);
+    let asked = ureq::post(format!("{}/ask", served.url)).send_form([("wiki", "harbourwiki"), ("page", "11")]);
+    let answer = asked.unwrap().body_mut().read_to_string().unwrap();
+    assert!(answer.contains("heron-lab.example"), "{answer}");
+
+    assert_eq!(served.stop(), 0);
+    program.json(&["verify", "--policy", &path("policy.txt"), &path("model-card.colophon.json")]);
+    program.json(&["log", "fsck", "--dir", &path("log")]);
+    let asked = program.json(&["ask", "page:harbourwiki/11", "--dir", &path("log")]);
+    assert_eq!(asked["questions"][0]["status"], "present", "{asked}");
 }
 
 /// What is broken, how, the link that must be named, and the exit code.
