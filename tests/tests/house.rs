@@ -14,7 +14,7 @@ struct Source {
     /// Its path from the root, such as `ledger/src/merkle/hash.rs`.
     path: String,
     text: String,
-    /// The code alone: no comments, no insides of strings, and nothing from the first `#[cfg(test)]` on.
+    /// The code alone: no comments, no insides of strings, and no item behind `#[cfg(test)]`.
     code: String,
 }
 
@@ -55,9 +55,25 @@ fn end_of_group(text: &str) -> usize {
     text.len()
 }
 
-/// Source without comments and without what stands in strings.
+/// Source without comments, without what stands in strings, and without what only tests see.
 fn code_of(text: &str) -> String {
-    let text = text.split_once("#[cfg(test)]").map_or(text, |(code, _)| code);
+    let code = without_words(text);
+    let mut kept = String::with_capacity(code.len());
+    let mut rest = code.as_str();
+    while let Some((before, item)) = rest.split_once("#[cfg(test)]") {
+        kept.push_str(before);
+        // An item ends with a semicolon or with the brace that closes its block.
+        rest = match item.find([';', '{']) {
+            Some(at) if item[at..].starts_with('{') => &item[at + 1 + end_of_group(&item[at + 1..])..],
+            Some(at) => &item[at + 1..],
+            None => "",
+        };
+    }
+    kept.push_str(rest);
+    kept
+}
+
+fn without_words(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     for line in text.lines() {
         let (mut quoted, mut last) = (false, ' ');
@@ -77,6 +93,14 @@ fn code_of(text: &str) -> String {
         code.push('\n');
     }
     code
+}
+
+#[test]
+fn what_only_tests_see_is_left_out_and_nothing_else() {
+    let source = "#[cfg(test)]\nmod tests;\nuse sled::Db; // std::fs\n#[cfg(test)]\nfn of() { if a { std::env } }\nuse std::io;";
+    let code = code_of(source);
+    assert!(code.contains("sled::Db") && code.contains("std::io"), "{code}");
+    assert!(!code.contains("std::env") && !code.contains("std::fs") && !code.contains("mod tests"), "{code}");
 }
 
 fn sources(folder: &str) -> Vec<Source> {
@@ -336,4 +360,25 @@ fn names_a_folder(line: &str, mark: &str) -> bool {
             !(c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '}' | ')' | '$' | '*' | '<' | '>'))
         })
     })
+}
+
+#[test]
+fn every_dependency_is_named_by_who_depends_on_it() {
+    for member in ["ledger", "server", "cli", "tests"] {
+        let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+        let mut section = "";
+        let mut text: String = sources(member).into_iter().map(|source| source.text).collect();
+        if member == "tests" {
+            text.extend(sources("benches").into_iter().map(|source| source.text));
+        }
+        for line in manifest.lines().map(str::trim) {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.ends_with("dependencies]") && !line.is_empty() && !line.starts_with('#') {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default().replace('-', "_");
+                let named = [format!("{name}::"), format!("use {name}"), format!("{name}!")];
+                assert!(named.iter().any(|way| text.contains(way)), "{member} does not name {name}");
+            }
+        }
+    }
 }
