@@ -3,8 +3,10 @@
 //! Everything here comes from a scan of the whole log ([`View::scan`]), so nothing that was declared is left out, and
 //! only records that count are taken: signatures verified, rules in force at their index.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledger::entry::Header;
 use ledger::ids::{LeafIndex, RecordId, SubjectDigest};
 use ledger::manifest::{Declaration, Run};
 use ledger::record::Record;
@@ -137,10 +139,22 @@ pub(crate) fn declared(view: &View<'_>) -> Result<Declared> {
     let mut with_contents: BTreeSet<RecordId> = BTreeSet::new();
     let is_run = |kind: &str| kind == Kind::RunRoot.as_str();
     let mut undone = Undone::default();
-    let wants = |kind: &str| is_manifest(kind) || is_run(kind) || Undone::is_said_by(kind);
-    let state = view.scan(&|_, header| wants(&header.kind), &mut |entry| {
+    // A record of any kind may take back what its own issuer declared, if it names it.
+    let declared: RefCell<BTreeSet<(RecordId, String)>> = RefCell::default();
+    let wants = |header: &Header| {
+        let mut declared = declared.borrow_mut();
+        let names_its_own = header.refs.iter().any(|id| declared.contains(&(*id, header.issuer.clone())));
+        if is_manifest(&header.kind) {
+            declared.insert((header.record, header.issuer.clone()));
+        }
+        is_manifest(&header.kind) || is_run(&header.kind) || Undone::is_said_by(&header.kind) || names_its_own
+    };
+    let state = view.scan(&|_, header| wants(header), &mut |entry| {
         if let (Some(record), true) = (&entry.record, entry.counts) {
             undone.take_back(entry.index, record);
+            if !is_manifest(&entry.header.kind) {
+                undone.take(entry.index, record);
+            }
         }
         if let (Some(Predicate::RunRoot(root)), true) = (entry.record.as_ref().map(|r| &r.predicate), entry.counts) {
             // A run of a kind that this version does not know is none that it could ask.

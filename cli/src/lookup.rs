@@ -4,10 +4,12 @@
 //! checkpoint (see [`ledger::verify::look_up`]). Complete means: if the root is honest. Who rebuilt the index from the
 //! entries and found it so, and up to which size, is looked up as well, from the attestations in the log.
 
+use std::collections::BTreeSet;
+
 use ledger::Code;
 use ledger::bundle::Bundle;
 use ledger::entry::body_digest;
-use ledger::ids::{LeafIndex, TreeSize};
+use ledger::ids::{LeafIndex, RecordId, TreeSize};
 use ledger::merkle::{EntryBundleId, decode_bundle};
 use ledger::record::kinds::{LogPolicy, Predicate, Verdict};
 use ledger::trie::{Lookup, MAX_LOOKUP_LEN, Term};
@@ -91,7 +93,8 @@ impl<'a> Index<'a> {
             .at(self.client.base()))
     }
 
-    /// Who rebuilt the index, and up to which size: the attestation that covers most, of the newest few.
+    /// Who rebuilt the index, and up to which size: the attestation that covers most, of the newest few. The newest word of
+    /// an issuer about a root is the one that counts, and one that its issuer speaks of again is not relied on.
     pub(crate) fn rebuilt(&self) -> Result<Option<Rebuilt>> {
         let origin = self.view.accepted().checkpoint().origin();
         let Some(subject) = LogPolicy::subject(origin.as_str()).sha256() else { return Ok(None) };
@@ -99,23 +102,36 @@ impl<'a> Index<'a> {
         let attests = |index: &&LeafIndex| list.header(**index).is_none_or(|header| header.kind == "audit-attestation");
         let newest = list.indices().iter().rev().filter(attests).take(ATTESTATIONS);
         let mut best: Option<Rebuilt> = None;
+        let mut judged: BTreeSet<(String, RecordId)> = BTreeSet::new();
         for index in newest {
             // One that does not verify, or whose body was erased, says nothing.
             let Ok(attestation) = self.verified(&index.to_string()) else { continue };
             let Predicate::AuditAttestation(said) = &attestation.record().predicate else { continue };
+            let by = attestation.record().issuer().to_owned();
+            let fresh: Vec<RecordId> =
+                said.target.iter().map(|target| target.id()).filter(|id| judged.insert((by.clone(), *id))).collect();
             if said.verdict != Verdict::Conformant || !said.properties.iter().any(|property| property == REBUILT) {
                 continue;
             }
-            for target in &said.target {
-                let Ok(root) = self.verified(&target.id().to_hex()) else { continue };
+            if fresh.is_empty() || self.is_named_again(attestation.record().id, &by)? {
+                continue;
+            }
+            for target in fresh {
+                let Ok(root) = self.verified(&target.to_hex()) else { continue };
                 let Predicate::IndexRoot(stated) = &root.record().predicate else { continue };
                 if best.as_ref().is_none_or(|best| best.size.0 < stated.size) {
-                    let by = attestation.record().issuer().to_owned();
-                    best = Some(Rebuilt { by, size: TreeSize(stated.size), entry: attestation.index() });
+                    best = Some(Rebuilt { by: by.clone(), size: TreeSize(stated.size), entry: attestation.index() });
                 }
             }
         }
         Ok(best)
+    }
+
+    /// Whether the issuer of a record names it in a later one: to take it back, to correct it, to put another in its place.
+    fn is_named_again(&self, record: RecordId, issuer: &str) -> Result<bool> {
+        let Some(list) = self.list(&Term::Ref(record))? else { return Ok(true) };
+        // A header that was not sent is not known to be another's.
+        Ok(list.indices().iter().any(|index| list.header(*index).is_none_or(|header| header.issuer == issuer)))
     }
 
     fn ask(&self, term: &Term, page: u64) -> Result<Option<Lookup>> {

@@ -97,7 +97,8 @@ fn without_words(text: &str) -> String {
 
 #[test]
 fn what_only_tests_see_is_left_out_and_nothing_else() {
-    let source = "#[cfg(test)]\nmod tests;\nuse sled::Db; // std::fs\n#[cfg(test)]\nfn of() { if a { std::env } }\nuse std::io;";
+    let source =
+        "#[cfg(test)]\nmod tests;\nuse sled::Db; // std::fs\n#[cfg(test)]\nfn of() { if a { std::env } }\nuse std::io;";
     let code = code_of(source);
     assert!(code.contains("sled::Db") && code.contains("std::io"), "{code}");
     assert!(!code.contains("std::env") && !code.contains("std::fs") && !code.contains("mod tests"), "{code}");
