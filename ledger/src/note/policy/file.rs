@@ -80,7 +80,8 @@ impl Reader {
         if words.first().is_none_or(|word| word.starts_with(b"#")) {
             return Ok(());
         }
-        if self.logs.len() + self.nodes.len() >= MAX_DEFINITIONS {
+        let defines = words.first().is_some_and(|word| *word != b"quorum");
+        if defines && self.logs.len() + self.nodes.len() >= MAX_DEFINITIONS {
             return Err(format!("more than {MAX_DEFINITIONS} definitions"));
         }
         match words.as_slice() {
@@ -326,6 +327,11 @@ mod tests {
             many.push_str(&format!("group g{n} all g{}\n", n - 1));
         }
         assert!(refused(&many).1.contains("definitions"));
+        // As many as there may be, and the quorum, which defines nothing, wherever it stands.
+        let cut = many.trim_end().rfind('\n').unwrap();
+        let most = format!("quorum none\n{}\n", &many[..cut]);
+        let policy = Policy::parse(most.as_bytes()).unwrap();
+        assert_eq!(Policy::parse(&policy.encode()).unwrap(), policy);
     }
 
     proptest! {
