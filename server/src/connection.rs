@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::{Service, service_fn};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use ledger::Code;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use warp::filters::BoxedFilter;
@@ -22,6 +23,7 @@ use warp::filters::BoxedFilter;
 use crate::activity::{Activity, Deadlines, Tracked, Verdict, Watched};
 use crate::metrics::{Metrics, Resource};
 use crate::openapi;
+use crate::problem::Problem;
 
 /// The longest request head, and what a connection reads ahead: 1,000 connections hold 64 MiB at the most.
 const READ_AHEAD: usize = 64 << 10;
@@ -107,10 +109,16 @@ pub(crate) async fn serve(
         let begun = (Instant::now(), request.method().clone(), request.uri().clone());
         let in_flight = watch.begin();
         request.extensions_mut().insert(Peer { address, activity: Arc::clone(&watch), request: in_flight.number() });
-        let answer = routes.call(request);
+        let answer = match unroutable(&request) {
+            Some(problem) => Err(problem),
+            None => Ok(routes.call(request)),
+        };
         let metrics = Arc::clone(&metrics);
         async move {
-            let mut response = answer.await?;
+            let mut response = match answer {
+                Ok(answer) => answer.await?,
+                Err(problem) => problem.into_response(),
+            };
             let resource = response.extensions().get::<Resource>().copied().unwrap_or(Resource("none"));
             metrics.answered(resource, &begun.1, response.status(), begun.0.elapsed());
             harden(response.headers_mut());
@@ -169,6 +177,22 @@ pub(crate) async fn serve(
                 }
             }
         }
+    }
+}
+
+/// What is wrong with a request that no route may see: filters look for a path, and a host that is said twice may be one to
+/// whoever stands in front and another one here (RFC 9112, section 3.2).
+fn unroutable<B>(request: &Request<B>) -> Option<Problem> {
+    if request.method() == Method::CONNECT {
+        return Some(Problem::new(Code::MethodNotAllowed, "this server is no proxy"));
+    }
+    if request.uri().path_and_query().is_none() {
+        return Some(Problem::bad_request("request target", "it has no path"));
+    }
+    match (request.version(), request.headers().get_all(header::HOST).iter().count()) {
+        (_, 2..) => Some(Problem::bad_request("host", "given more than once")),
+        (Version::HTTP_11, 0) => Some(Problem::bad_request("host", "missing, and HTTP/1.1 asks for it")),
+        _ => None,
     }
 }
 
@@ -238,6 +262,47 @@ mod tests {
         }
         assert_eq!(status, Some(0x88), "200, from the static table");
         assert_eq!(body, server.app.view().unwrap().note);
+    }
+
+    /// Asks on stream 1 with this block of headers, and reads the first block that is answered.
+    fn asked_over_http_2(server: &TestServer, block: &[u8]) -> Vec<u8> {
+        let mut stream = server.connect();
+        preface(&mut stream);
+        stream.write_all(&frame(HEADERS, 0x05, block)).unwrap();
+        loop {
+            if let (HEADERS, block) = next_frame(&mut stream).expect("the server answers") {
+                return block;
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_without_a_path_is_refused_and_ends_no_task() {
+        let server = TestServer::start();
+        let sent = |head: &str| server.send(format!("{head}\r\nconnection: close\r\n\r\n").as_bytes());
+        let tunnel = sent("CONNECT foo:80 HTTP/1.1\r\nhost: foo:80");
+        assert_eq!((tunnel.status, tunnel.problem().as_str()), (405, "method_not_allowed"));
+        let no_path = sent("GET foo:80 HTTP/1.1\r\nhost: foo:80");
+        assert_eq!((no_path.status, no_path.problem().as_str()), (400, "bad_request"));
+        assert_eq!(sent("GET http://foo/ready HTTP/1.1\r\nhost: foo").status, 200);
+        // CONNECT as a literal, and an authority: it has neither scheme nor path.
+        let block = [&[0x02, 7][..], b"CONNECT", &[0x01, 4], b"x:80"].concat();
+        assert_ne!(asked_over_http_2(&server, &block).first(), Some(&0x88), "not 200, from the static table");
+        let counted = r#"colophon_http_requests_total{resource="none",method="other",status="4xx"} 2"#;
+        assert!(server.get("/metrics").text().contains(counted));
+    }
+
+    #[test]
+    fn a_request_of_http_1_1_names_its_host_once() {
+        let server = TestServer::start();
+        let sent = |head: &str| server.send(format!("GET /ready {head}\r\nconnection: close\r\n\r\n").as_bytes());
+        for head in ["HTTP/1.1", "HTTP/1.1\r\nhost: a\r\nhost: a", "HTTP/1.0\r\nhost: a\r\nhost: b"] {
+            let refused = sent(head);
+            assert_eq!((refused.status, refused.problem().as_str()), (400, "bad_request"), "{head}");
+        }
+        for head in ["HTTP/1.1\r\nhost: a", "HTTP/1.1\r\nhost:", "HTTP/1.0"] {
+            assert_eq!(sent(head).status, 200, "{head}");
+        }
     }
 
     #[test]
