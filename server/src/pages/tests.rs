@@ -421,6 +421,8 @@ fn u14_a_bundle_is_verified_link_by_link() {
     gallery::keep("verify-ok", &html);
     assert!(html.contains(">Verified<") && html.contains(&format!("/r/{index}")), "{html}");
     assert_eq!(html.matches("It does not show:").count(), 8);
+    // The policy of this log names its own clock and nobody else.
+    assert!(html.contains("no independent witness") && !html.contains("Enough"), "{html}");
     let text = String::from_utf8(bundle).unwrap();
     let at = text.find("index ").unwrap() + 6;
     let mut tampered = text.clone().into_bytes();

@@ -58,9 +58,20 @@ struct Verified {
     subjects: Vec<Said>,
 }
 
+/// Whose cosignatures the checkpoint has, or should have, by the policy that it was held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cosigners {
+    /// The policy names nobody.
+    Nobody,
+    /// Nobody but the log itself, with the key of its clock.
+    OwnClock,
+    /// At least one that the policy names beside the log's own clock.
+    Witnesses,
+}
+
 impl ReportView {
     /// The report on what has this digest.
-    pub fn new(report: &Report, input: Hash) -> Self {
+    pub fn new(report: &Report, cosigners: Cosigners, input: Hash) -> Self {
         let mut allowance = Allowance::default();
         let warned = !report.warnings.is_empty();
         let (colour, mark, sentence) = match (report.verdict, report.failed()) {
@@ -76,7 +87,7 @@ impl ReportView {
                 Status::NotChecked => ("–", "mute", "not checked"),
                 Status::NotGiven => ("–", "mute", "nothing to check"),
             };
-            let (shows, does_not) = meaning(line.link);
+            let (shows, does_not) = meaning(line.link, cosigners);
             let detail = allowance.said(&line.detail, 400);
             Line { name: line.link.as_str(), mark, colour, word, detail, shows, does_not }
         });
@@ -134,7 +145,7 @@ const fn fault(link: LinkName) -> &'static str {
 }
 
 /// What a link that holds shows, and what it does not (SCOREBOARD U14).
-const fn meaning(link: LinkName) -> (&'static str, &'static str) {
+const fn meaning(link: LinkName, cosigners: Cosigners) -> (&'static str, &'static str) {
     match link {
         LinkName::Bundle => (
             "The file has the form of a bundle.",
@@ -144,10 +155,19 @@ const fn meaning(link: LinkName) -> (&'static str, &'static str) {
             "The log that this server runs signed the checkpoint in the bundle.",
             "That it is the log you meant: compare its name and key with those you were given by somebody you trust.",
         ),
-        LinkName::Witnesses => (
-            "Enough independent witnesses saw this checkpoint and found that the log had only grown.",
-            "Anything about what the records in it say. Witnesses do not read them.",
-        ),
+        LinkName::Witnesses => match cosigners {
+            Cosigners::Nobody => {
+                ("Nothing: the log's policy asks for no cosignature.", "That anybody but the log saw this checkpoint.")
+            }
+            Cosigners::OwnClock => (
+                "The log's own clock cosigned this checkpoint, with the time. That key is the log's own and no independent witness.",
+                "That anybody but the log saw this checkpoint: a log that shows others another tree could sign this one as well.",
+            ),
+            Cosigners::Witnesses => (
+                "Enough of the witnesses that the log's policy names saw this checkpoint and found that the log had only grown.",
+                "That those witnesses are independent of the log, or anything about what the records in it say: they do not read them.",
+            ),
+        },
         LinkName::Inclusion => (
             "The record's entry stands at its number in the tree under that checkpoint, and cannot be changed unnoticed.",
             "That it is true, that it is the newest on its matter, or that nobody disputes it.",
@@ -180,10 +200,12 @@ mod tests {
 
     #[test]
     fn every_link_says_what_it_means_and_what_it_does_not() {
-        for link in LinkName::ALL {
-            let (shows, does_not) = meaning(link);
-            assert!(shows.ends_with('.') && does_not.ends_with('.'), "{}", link.as_str());
-            assert!(!fault(link).is_empty());
+        for cosigners in [Cosigners::Nobody, Cosigners::OwnClock, Cosigners::Witnesses] {
+            for link in LinkName::ALL {
+                let (shows, does_not) = meaning(link, cosigners);
+                assert!(shows.ends_with('.') && does_not.ends_with('.'), "{}", link.as_str());
+                assert!(!fault(link).is_empty());
+            }
         }
     }
 
@@ -192,7 +214,7 @@ mod tests {
         let policy = Policy::parse(b"quorum none\n").ok();
         let Some(policy) = policy else { return };
         let report = verify_bytes(b"{\"a\": \"<script>alert(1)</script>\"}", &Trust::new(policy), &[]);
-        let report = ReportView::new(&report, Hash::new("ab".repeat(32)));
+        let report = ReportView::new(&report, Cosigners::Nobody, Hash::new("ab".repeat(32)));
         let html = VerifyPage { shell: shell(), site: site(), report: Some(report) }.to_string();
         super::super::gallery::keep("verify-failed", &html);
         assert!(html.contains("Not verified: this is not a bundle") && !html.contains("<script"), "{html}");
