@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use ledger::ids::{ContentKey, KeyspaceId, LeafIndex, RecordId, SubjectDigest};
+use ledger::entry::Header;
+use ledger::ids::{ContentKey, KeyspaceId, LeafIndex, RecordId};
 use ledger::log::{Order, Term};
 use ledger::manifest::{
     Answer as Membership, Bearing, Citation, Declaration, Keyspace, Kind, MetaMode, NO_ASSERTION, Question, Status,
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use super::dataset::model_of;
 use super::form::Form;
+use super::named::{Named, versions};
 use super::question::Asked as Read;
 use super::read::Reading;
 use super::view::ask::{Answered, AskPage, Counts, DatasetAnswer, Found, Typed, Used};
@@ -115,11 +117,11 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let mut budget = MAX_LOOKS;
     let mut counts = Counts::default();
     let mut asked = Vec::new();
-    let mut committed: BTreeSet<RecordId> = BTreeSet::new();
+    // What a redacted manifest was about is named by its entry.
+    let committed: BTreeSet<RecordId> = manifests.iter().flat_map(|seen| seen.refs.iter().copied()).collect();
     // A manifest that others signed as well is one.
     let mut known = BTreeSet::new();
     for seen in manifests.iter().filter(|seen| seen.content.is_some() && known.insert(seen.record)) {
-        committed.extend(seen.reference(&["dataset", "record"]));
         let judged = ask(reading, question, seen, &mut budget);
         counts.add(judged.status);
         asked.push(Asked { seen: seen.clone(), judged });
@@ -159,25 +161,29 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     })
 }
 
-/// Dataset cards whose contents nobody committed to, among the newest, and whether there are more cards.
+/// Datasets whose contents nobody committed to, among the newest cards, and whether there are more cards. All versions of a
+/// card are of one dataset.
 fn without_manifest(reading: &Reading<'_>, committed: &BTreeSet<RecordId>) -> Result<(usize, bool), Problem> {
     let newest = Order::Below(LeafIndex(u64::MAX));
     let cards = reading.page(vec![Term::Kind("dataset-card".to_owned())], newest, MAX_DATASETS)?;
-    let mut without = BTreeSet::new();
+    // A card may name its manifest instead; then the manifest is among its references.
+    let is_manifest = |id: &RecordId| {
+        let entry = reading.index_of(*id).and_then(|at| reading.entry(at).ok().flatten());
+        entry.is_some_and(|entry| entry.header.kind == "manifest")
+    };
+    let covered = |header: &Header| committed.contains(&header.record) || header.refs.iter().any(is_manifest);
+    let mut without = 0;
+    let mut met: BTreeSet<RecordId> = BTreeSet::new();
     for card in cards.entries {
-        let named = committed.contains(&card.header.record);
-        // A card may name its manifest instead; then the manifest is among its references.
-        let names = card.header.refs.iter().any(|id| {
-            reading
-                .index_of(*id)
-                .and_then(|at| reading.entry(at).ok().flatten())
-                .is_some_and(|e| e.header.kind == "manifest")
-        });
-        if !named && !names {
-            without.insert(card.header.record);
+        if !met.insert(card.header.record) {
+            continue;
         }
+        let versions = versions(reading, card.header.record)?;
+        met.extend(versions.iter().map(|version| version.header.record));
+        let any = covered(&card.header) || versions.iter().any(|version| covered(&version.header));
+        without += usize::from(!any);
     }
-    Ok((without.len(), cards.next.is_some()))
+    Ok((without, cards.next.is_some()))
 }
 
 /// What one dataset answers.
@@ -349,18 +355,16 @@ fn shown(
     let citation = citation(reading, question, &seen, judged.status);
     let (mut licences, mut licences_more, mut models, mut models_more) = (Vec::new(), false, Vec::new(), false);
     if present {
-        let mut terms = vec![Term::Ref(seen.record), Term::Subject(SubjectDigest::from_bytes(*seen.record.as_bytes()))];
-        if let Some(card) = card {
-            terms.extend([Term::Ref(card), Term::Subject(SubjectDigest::from_bytes(*card.as_bytes()))]);
-        }
-        let (claims, more) = reading.still_made(&terms, "license-claim", MAX_LISTED)?;
-        licences_more = more;
+        let named = Named::of(reading, &seen)?;
+        // A claim that only mentions the dataset, as its evidence, is about something else.
+        let (claims, more) = reading.still_made(&named.about(), "license-claim", MAX_LISTED)?;
+        licences_more = more || named.cut;
         for claim in &claims {
             let text = claim.licence().map_or("nothing is asserted", |(text, _)| text).to_owned();
             licences.push((claim.speaker(allowance), allowance.said(&text, 120), claim.index));
         }
-        let (uses, more) = reading.still_made(&terms, "training-source", MAX_LISTED)?;
-        models_more = more;
+        let (uses, more) = reading.still_made(&named.naming(), "training-source", MAX_LISTED)?;
+        models_more = more || named.cut;
         for source in &uses {
             let (href, name) = model_of(reading, source);
             let name = allowance.said(&name, 120);

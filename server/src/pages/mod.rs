@@ -13,6 +13,7 @@ mod docs;
 mod form;
 mod home;
 mod model;
+mod named;
 mod names;
 mod party;
 mod question;

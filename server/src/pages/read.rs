@@ -168,15 +168,19 @@ impl<'a> Reading<'a> {
     /// there may be more.
     pub(super) fn still_made(&self, terms: &[Term], kind: &str, limit: usize) -> Result<(Vec<Seen>, bool), Problem> {
         let newest = Order::Below(LeafIndex(u64::MAX));
-        let (mut found, mut more) = (BTreeMap::new(), false);
+        // Some of them will have been taken back.
+        let (mut found, mut more, most) = (BTreeMap::new(), false, 4 * limit);
         for term in terms {
-            // Some of them will have been taken back.
-            let (records, next) = self.list(vec![term.clone(), Term::Kind(kind.to_owned())], newest, 4 * limit)?;
-            more |= next.is_some();
-            found.extend(records.into_iter().map(|seen| (seen.record, seen)));
+            let page = self.page(vec![term.clone(), Term::Kind(kind.to_owned())], newest, most)?;
+            more |= page.next.is_some();
+            found.extend(page.entries.into_iter().map(|entry| (entry.header.record, entry)));
         }
-        let mut found: Vec<Seen> = found.into_values().collect();
-        found.sort_by_key(|seen| std::cmp::Reverse(seen.index));
+        let mut found: Vec<EntryView> = found.into_values().collect();
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.index));
+        // However many names something has, so many bodies are read.
+        more |= found.len() > most;
+        let read = found.into_iter().take(most).map(|entry| self.seen(entry));
+        let mut found: Vec<Seen> = read.collect::<ledger::Result<_>>()?;
         self.settle(&mut found)?;
         found.retain(|seen| seen.content.is_some() && seen.fate.is_live());
         more |= found.len() > limit;

@@ -278,3 +278,41 @@ fn what_was_taken_back_is_marked_whatever_half_the_world_says_about_it() {
     assert!(page(&server, &format!("/m/{old}")).contains(partial));
     assert!(!page(&server, "/p/lab").contains(partial));
 }
+
+/// Asks a server for a paragraph of the dataset of `contents`.
+fn asked(server: &TestServer) -> String {
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let body = format!("form=plain&text={}", crate::query::encode(PARAGRAPH));
+    let reply = server.request("POST", "/ask", &headers, body.as_bytes());
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.text()
+}
+
+#[test]
+fn what_is_said_of_any_version_of_a_dataset_or_of_its_files_is_found_by_a_question() {
+    let server = stage();
+    let model = card(&server, "heron-9");
+    let dataset = contents(&server, model);
+    assert!(asked(&server).contains("no contents committed: 1"));
+    let newer = json!({"name": "testwiki-extract", "version": "2", "supersedes": [dataset.to_reference()]});
+    let (_, newer) = say(&server, "lab", "dataset-card", artifact("wiki-2.xml"), newer);
+    let newest = json!({"name": "testwiki-extract", "version": "3", "supersedes": [newer.to_reference()]});
+    let (_, newest) = say(&server, "lab", "dataset-card", artifact("wiki-3.xml"), newest);
+    claim(&server, "packager", newest, "CC-BY-SA-4.0");
+    let about = |subject: Subject, licence: &str, more: Value| {
+        let mut claim = json!({"licenseConcluded": licence, "acknowledgement": "concluded", "scope": {"of": "data"}});
+        claim.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        say(&server, "packager", "license-claim", subject, claim);
+    };
+    about(artifact("wiki-2.xml"), "CC-BY-4.0", json!({}));
+    about(artifact("elsewhere.bin"), "MIT", json!({"compared_with": newer.to_reference()}));
+    let other = card(&server, "egret-9");
+    let used = json!({"relation": "testedOn", "dataset": {"name": "testwiki", "record": newest.to_reference()}});
+    say(&server, "lab", "training-source", Subject::record(other), used);
+    let html = asked(&server);
+    for part in ["CC-BY-SA-4.0", "CC-BY-4.0", "heron-9", "egret-9"] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(!html.contains("Licence <bdi dir=\"auto\">MIT"), "it only mentions the dataset: {html}");
+    assert!(html.contains("no contents committed: 1"), "a new version is no other dataset: {html}");
+}
