@@ -26,6 +26,7 @@ pub mod pages;
 mod parties;
 mod preferences;
 pub mod problem;
+mod profile;
 pub mod query;
 mod range;
 mod receipt;

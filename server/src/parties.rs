@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use ledger::ids::LeafIndex;
-use ledger::log::{Filter as Terms, Order, Term};
-use ledger::record::kind::Kind;
+use ledger::log::Term;
 use ledger::state::{KeyState, Revocation};
 use serde_json::{Value, json};
 use warp::Filter;
@@ -16,8 +14,11 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use crate::app::App;
+use crate::body::heavy;
+use crate::looking::Looking;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
+use crate::profile::{Profile, Undone};
 use crate::query::{decode, encode};
 use crate::route::{ASK_AGAIN, answering, json, reads, tagged, with};
 
@@ -35,11 +36,15 @@ async fn party(id: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     let view = app.view()?;
     let id = decode(&id, false).ok_or_else(|| Problem::not_found("this is not percent-encoded UTF-8"))?;
     let party = view.state.party(&id).ok_or_else(|| Problem::not_found("no party has this id"))?;
-    let terms = vec![Term::Issuer(id.clone()), Term::Kind(Kind::PartyProfile.as_str().to_owned())];
-    let profiles = app.log.page(&view, &Terms { terms }, Order::Below(LeafIndex(u64::MAX)), 1)?;
-    let profile = profiles.entries.first().map(|entry| entry.index.to_string());
-    // The state at a size never changes.
-    tagged(&format!("party-{}", view.size), &headers, || {
+    let found = heavy({
+        let (app, view, id) = (Arc::clone(&app), Arc::clone(&view), id.clone());
+        move || Profile::of(&app.log, &view, &Looking::new(&app.log, Arc::clone(&view)), &id, app.log.now())
+    });
+    let found = found.await??;
+    let profile = found.standing.as_ref().map(|profile| profile.index.to_string());
+    // The state at a size never changes; a profile may run out.
+    let tag = format!("party-{}-{}", view.size, profile.as_deref().unwrap_or("none"));
+    tagged(&tag, &headers, || {
         let keys: Vec<Value> = view.state.keys_of(&id).map(|(keyid, key)| key_json(&keyid.to_hex(), key)).collect();
         let document = json!({
             "id": id,
@@ -47,6 +52,8 @@ async fn party(id: String, headers: HeaderMap, app: Arc<App>) -> Answer {
             "roles": party.roles,
             "registered": party.index.to_string(),
             "profile": profile,
+            "profileUndone": found.undone.map(Undone::to_json),
+            "complete": !found.partial,
             "keys": keys,
             "links": {
                 "registered": app.link(&format!("/api/v1/records/{}", party.index)),

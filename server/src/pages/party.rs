@@ -6,9 +6,10 @@ use ledger::record::kinds::Role;
 
 use super::read::{Reading, reason_words};
 use super::view::parts::Hash;
-use super::view::party::{KeyLine, Known, PartyPage};
+use super::view::party::{KeyLine, Known, PartyPage, ProfileUndone};
 use super::{Request, not_found, reply};
 use crate::problem::Answer;
+use crate::profile::Profile;
 use crate::query::decode;
 
 /// Records listed; the rest is a list of its own.
@@ -28,8 +29,8 @@ pub(super) fn party(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
     if party.is_none() && records.is_empty() {
         return Err(not_found("no party of this id is registered in this log, and no record is issued under it"));
     }
-    let terms = vec![Term::Issuer(id.clone()), Term::Kind("party-profile".to_owned())];
-    let (profile, _) = reading.list(terms, newest, 1)?;
+    let profile = Profile::of(&reading.pages.app.log, &reading.view, &reading.looking, &id, reading.now)?;
+    reading.leave_out(usize::from(profile.partial));
     let mut keys: Vec<(&KeyId, &ledger::state::KeyState)> = state.keys_of(&id).collect();
     keys.sort_by_key(|(_, key)| key.registered);
     reading.leave_out(keys.len().saturating_sub(MAX_KEYS));
@@ -45,7 +46,8 @@ pub(super) fn party(reading: &Reading<'_>, name: &str, request: Request<'_>) -> 
         registered: party.map(|party| party.index),
         roles: party.map(|party| party.roles.iter().copied().map(role_words).collect()).unwrap_or_default(),
         keys: keys.collect(),
-        profile: profile.into_iter().next(),
+        undone: profile.undone.map(|undone| ProfileUndone { index: undone.index, word: undone.word, by: undone.by }),
+        profile: profile.standing.map(|profile| reading.settled(profile)).transpose()?,
         records,
         more: more.is_some(),
     };

@@ -19,6 +19,7 @@ pub struct PartyPage {
     segment: String,
     name: Option<Said>,
     profile: Option<(LeafIndex, Facts)>,
+    undone: Option<ProfileUndone>,
     registered: Option<LeafIndex>,
     roles: Vec<&'static str>,
     keys: Vec<KeyLine>,
@@ -40,6 +41,17 @@ pub struct KeyLine {
     pub revoked: Option<String>,
 }
 
+/// The newest profile of a party, where it does not stand any more.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileUndone {
+    /// Where it stands in the log.
+    pub index: LeafIndex,
+    /// What became of it, in a word.
+    pub word: &'static str,
+    /// The entry that made it so, where one did.
+    pub by: Option<LeafIndex>,
+}
+
 /// What the log has about a party.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -49,8 +61,10 @@ pub struct Known {
     pub roles: Vec<&'static str>,
     /// Its keys.
     pub keys: Vec<KeyLine>,
-    /// Its newest profile.
+    /// Its newest profile that it stands by.
     pub profile: Option<Seen>,
+    /// What became of its newest profile, if that is another one.
+    pub undone: Option<ProfileUndone>,
     /// Its newest records, newest first.
     pub records: Vec<Seen>,
     /// Whether there are more.
@@ -79,6 +93,7 @@ impl PartyPage {
             segment: encode(id),
             name,
             profile,
+            undone: known.undone,
             registered: known.registered,
             roles: known.roles.clone(),
             keys: known.keys.clone(),
@@ -124,6 +139,7 @@ mod tests {
             roles: vec!["partner"],
             keys: vec![key],
             profile: Some(profile),
+            undone: None,
             records: vec![card],
             more: true,
         };
