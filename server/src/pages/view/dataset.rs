@@ -20,6 +20,9 @@ use super::standing::{self, Standing};
 /// How many files, and how many keyspaces, are listed.
 const MAX_LISTED: usize = 12;
 
+/// How many other cards, and other records, are listed.
+const MAX_OTHERS: usize = 10;
+
 /// How many manifests are shown.
 const MAX_MANIFESTS: usize = 4;
 
@@ -85,7 +88,10 @@ pub struct DatasetPage {
     remarks: Remarks,
     audits: Vec<Audit>,
     audits_more: usize,
+    cards: Vec<RecordLine>,
+    cards_more: usize,
     others: Vec<RecordLine>,
+    others_more: bool,
 }
 
 /// One manifest.
@@ -143,7 +149,9 @@ impl DatasetPage {
         let standing = Standing::new(&known.around, now, &mut allowance);
         let remarks = Remarks::new(content, &mut allowance);
         let (audits, audits_more) = audits(&known.audits, now, &mut allowance);
-        let others = known.others.iter().take(10).map(|seen| seen.line(now, &mut allowance)).collect();
+        let cards = known.cards.iter().rev().filter(|other| other.index != card.index).take(MAX_OTHERS);
+        let cards: Vec<RecordLine> = cards.map(|seen| seen.line(now, &mut allowance)).collect();
+        let others = known.others.iter().take(MAX_OTHERS).map(|seen| seen.line(now, &mut allowance)).collect();
         let uses = Sources::new(&known.uses, &Other::Models(lookup.model), cut, &mut allowance);
         let first = ["description", "version", "license", "url", "creator", "datePublished"];
         let skip = ["issuer", "issued", "name", "manifest"];
@@ -171,7 +179,10 @@ impl DatasetPage {
             remarks,
             audits,
             audits_more,
+            cards_more: known.cards.len().saturating_sub(1 + cards.len()),
+            cards,
             others,
+            others_more: known.others.len() > MAX_OTHERS,
             shell,
             site,
         })
@@ -293,6 +304,31 @@ mod tests {
             assert!(html.contains(part), "{part}");
         }
         assert!(html.len() < 50_000);
+    }
+
+    #[test]
+    fn other_cards_of_the_dataset_are_listed_and_a_list_that_is_cut_says_so() {
+        let lookup = Lookup { model: &|_| (None, "heron-7b".to_owned()), held: &|_| true };
+        let page = |known: &Known| {
+            let cut = Cut { from: 0, path: "/d/x", capped: false };
+            DatasetPage::new(shell(), site(), known, cut, &lookup, &AROUND).unwrap().to_string()
+        };
+        let mut known = known();
+        assert!(!page(&known).contains("Other cards of the same dataset"));
+        known.shown = Some(known.cards[0].record);
+        let mirror =
+            |i: u64| seen(60 + i, "dataset-card", "marsh-mirror", "simplewiki.jsonl", json!({"name": "wiki mirror"}));
+        known.cards.push(mirror(0));
+        let comment = |i: u64| seen(80 + i, "comment", "heron-lab", "simplewiki.jsonl", json!({"text": "Good."}));
+        known.others = (0..10).map(comment).collect();
+        let html = page(&known);
+        assert!(html.contains("Other cards of the same dataset") && html.contains("wiki mirror"), "{html}");
+        assert!(html.contains("marsh-mirror") && !html.contains("There are more") && !html.contains("older ones"));
+        known.others.push(comment(10));
+        known.cards.extend((1..12).map(mirror));
+        let html = page(&known);
+        assert!(html.contains("There are more; <a href=\"/r/40\">record 40</a> leads to all of them."), "{html}");
+        assert!(html.contains("<p>And 2 older ones.</p>"), "{html}");
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub struct ModelPage {
     audits: Vec<Audit>,
     audits_more: usize,
     cards: Vec<RecordLine>,
+    cards_more: usize,
     others: Vec<RecordLine>,
     others_more: bool,
 }
@@ -142,6 +143,7 @@ impl ModelPage {
             remarks,
             audits,
             audits_more,
+            cards_more: known.cards.len().saturating_sub(1 + cards.len()),
             cards,
             others,
             others_more,
