@@ -88,7 +88,8 @@ enum Proof {
 #[derive(Debug, Serialize)]
 pub(crate) struct Links {
     pub(crate) record: String,
-    bundle: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bundle: Option<String>,
     receipt: String,
     page: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +101,7 @@ pub(crate) struct Links {
 impl Links {
     pub(crate) fn of(app: &App, index: LeafIndex) -> Self {
         let record = app.link(&format!("/api/v1/records/{index}"));
-        let (bundle, receipt) = (format!("{record}/bundle"), format!("{record}/receipt"));
+        let (bundle, receipt) = (Some(format!("{record}/bundle")), format!("{record}/receipt"));
         Self { record, bundle, receipt, page: app.link(&format!("/r/{index}")), status: None, body: None }
     }
 }

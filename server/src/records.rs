@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderMap, HeaderValue};
+use ledger::Code;
 use ledger::bundle::{MAX_BUNDLE_LEN, MEDIA_TYPE};
 use ledger::ids::{LeafIndex, RecordId, decimal};
 use ledger::log::{EntryView, Filter as Terms, MAX_PAGE, Order, Published, Term};
@@ -123,12 +124,15 @@ async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
     heavy(move || {
         let (view, now) = (app.view()?, app.log.now());
         let entry = find(&app, &view, &name)?;
-        let body = held_body(&app, &view, &entry)?;
         let became = Became::of(&app.log, &view, entry.index, now)?;
+        let body = match held_body(&app, &view, &entry) {
+            Err(problem) if problem.code() == Code::Redacted => return erased(&app, &entry, became.as_ref(), problem),
+            body => body?,
+        };
         tagged(&format!("{}-{}", entry.body, Became::tag(became.as_ref())), &headers, || {
             let payload = Envelope::parse(&body)?.payload;
             let unreadable = |error: serde_json::Error| {
-                Problem::new(ledger::Code::StoreCorrupt, format!("the body of entry {}: {error}", entry.index))
+                Problem::new(Code::StoreCorrupt, format!("the body of entry {}: {error}", entry.index))
             };
             let full = Full {
                 summary: Summary::of(&app, &entry),
@@ -140,6 +144,25 @@ async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
         })
     })
     .await?
+}
+
+/// What is left of a record whose body was erased, under the problem that says so: its entry, what became of it, and where
+/// its proof is.
+fn erased(app: &App, entry: &EntryView, became: Option<&Became>, mut problem: Problem) -> Answer {
+    let mut summary = Summary::of(app, entry);
+    // They would answer the same.
+    (summary.links.bundle, summary.links.body) = (None, None);
+    for part in [serde_json::to_value(&summary), serde_json::to_value(became)] {
+        let part =
+            part.map_err(|error| Problem::new(Code::Internal, format!("an entry cannot be written: {error}")))?;
+        for (name, value) in part.as_object().into_iter().flatten() {
+            problem = problem.with(name, value.clone());
+        }
+    }
+    let mut response = problem.into_response();
+    // It is the entry that was asked for: to a browser too, which would get a page in its place.
+    response.extensions_mut().remove::<ledger::Error>();
+    Ok(response)
 }
 
 /// The tag names the size as well: a newer bundle may hold a revocation that an older one does not.
@@ -358,6 +381,16 @@ mod tests {
             assert_eq!(reply.json()["index"], "3");
             assert_eq!(reply.json()["record"], cast::record_id(&body).to_hex());
         }
+        // What the leaf keeps is in the document, for browsers too.
+        let left = server.request("GET", "/api/v1/records/3", &[("accept", "text/html")], b"");
+        assert_eq!((left.status, left.problem().as_str()), (410, "redacted"));
+        let left = left.json();
+        let entry = Entry::decode(&STANDARD.decode(left["entry"].as_str().unwrap()).unwrap()).unwrap();
+        assert_eq!((entry.body.to_hex(), &left["kind"]), (digest.clone(), &json!("model-card")));
+        assert!(left["fate"].is_object() && left["marks"].is_array(), "{left}");
+        assert_eq!(left["links"]["receipt"], "/api/v1/records/3/receipt");
+        assert!(left["links"].get("body").is_none() && left["links"].get("bundle").is_none());
+        assert!(left.get("statement").is_none(), "{left}");
         assert_eq!(server.get("/api/v1/records/3/receipt").status, 200);
         assert_eq!(server.get("/tile/entries/000.p/4").status, 200);
         assert_eq!(server.get("/api/v1/records?kind=model-card").json()["records"][0]["digest"], digest);
