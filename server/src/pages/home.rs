@@ -58,14 +58,14 @@ pub(super) fn home(reading: &Reading<'_>, request: Request<'_>) -> Answer {
     };
     let head = shell.head.clone();
     let only = filter.map(|(_, words, _)| words);
-    let home = Home { shell, head, newest: lines, older, first, only };
+    let home = Home { shell, head, newest: lines, older, first, only, before };
     Ok(reply::page(home.to_string(), request.headers))
 }
 
 /// The page before there is anything to show.
 pub(super) fn empty() -> Home {
     let shell = Shell::new("", "home", None);
-    Home { shell, head: None, newest: Vec::new(), older: None, first: true, only: None }
+    Home { shell, head: None, newest: Vec::new(), older: None, first: true, only: None, before: None }
 }
 
 /// The newest records below an index under any of some terms, or of all; and below which index to go on.
@@ -74,8 +74,9 @@ fn newest(reading: &Reading<'_>, any: &[Term], below: LeafIndex) -> Result<(Vec<
     let mut found = BTreeMap::new();
     let mut more = false;
     for terms in filters {
-        let page = reading.page(terms, Order::Below(below), PER_PAGE)?;
-        more |= page.next.is_some();
+        // One more than is shown: only then there is a page of older ones.
+        let page = reading.page(terms, Order::Below(below), PER_PAGE + 1)?;
+        more |= page.next.is_some() && page.entries.len() <= PER_PAGE;
         found.extend(page.entries.into_iter().map(|entry| (entry.index, entry)));
     }
     more |= found.len() > PER_PAGE;

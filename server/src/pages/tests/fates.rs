@@ -316,3 +316,24 @@ fn what_is_said_of_any_version_of_a_dataset_or_of_its_files_is_found_by_a_questi
     assert!(!html.contains("Licence <bdi dir=\"auto\">MIT"), "it only mentions the dataset: {html}");
     assert!(html.contains("no contents committed: 1"), "a new version is no other dataset: {html}");
 }
+
+#[test]
+fn a_list_leads_to_older_records_only_where_there_are_some() {
+    let server = stage();
+    let first = index_of(&server, card(&server, "ibis-0"));
+    for i in 1..20 {
+        card(&server, &format!("ibis-{i}"));
+    }
+    let older = |html: &str| attributes(html, "href").find(|link| link.contains("before=")).map(str::to_owned);
+    let html = page(&server, "/?kind=model-card");
+    assert!(html.contains("ibis-0<") && older(&html).is_none(), "{html}");
+    card(&server, "ibis-20");
+    let html = page(&server, "/?kind=model-card");
+    let link = older(&html).unwrap().replace("&#38;", "&");
+    assert!(!html.contains("ibis-0<"), "{html}");
+    let html = page(&server, &link);
+    assert!(html.contains("ibis-0<") && older(&html).is_none(), "{html}");
+    let html = page(&server, &format!("/?kind=model-card&before={first}"));
+    assert!(html.contains(&format!("None older than record {first}.")) && !html.contains("No such record"), "{html}");
+    assert!(page(&server, "/?kind=incident").contains("No such record up to this checkpoint."));
+}

@@ -1,6 +1,7 @@
 //! `/`: what this log is, one search box, the newest records.
 
 use askama::Template;
+use ledger::ids::LeafIndex;
 
 use super::parts::RecordLine;
 use super::said::Said;
@@ -22,6 +23,8 @@ pub struct Home {
     pub first: bool,
     /// Which records are listed, if not all.
     pub only: Option<Said>,
+    /// Below which record the list begins, if not at the newest.
+    pub before: Option<LeafIndex>,
 }
 
 /// The kinds that a reader may list on their own.
@@ -82,7 +85,8 @@ mod tests {
         let newest = all.take(20).map(|seen| seen.line(NOW, &mut Allowance::default())).collect();
         let shell = shell();
         let head = shell.head.clone();
-        let home = Home { head, shell, newest, older: Some("/?before=5".to_owned()), first: true, only: None };
+        let home =
+            Home { head, shell, newest, older: Some("/?before=5".to_owned()), first: true, only: None, before: None };
         let html = home.to_string();
         super::super::gallery::keep("home", &html);
         assert!(html.contains("Owl Audit Collective") && html.contains("1,322") && html.contains("3 minutes ago"));
