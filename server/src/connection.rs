@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use warp::filters::BoxedFilter;
 
 use crate::activity::{Activity, Deadlines, Tracked, Verdict, Watched};
+use crate::cors;
 use crate::metrics::{Metrics, Resource};
 use crate::openapi;
 use crate::problem::Problem;
@@ -120,14 +121,14 @@ pub(crate) async fn serve(
                 Err(problem) => problem.into_response(),
             };
             let resource = response.extensions().get::<Resource>().copied().unwrap_or(Resource("none"));
-            metrics.answered(resource, &begun.1, response.status(), begun.0.elapsed());
-            harden(response.headers_mut());
-            if response.status() == StatusCode::METHOD_NOT_ALLOWED
-                && let Ok(methods) = HeaderValue::from_str(&openapi::allowed(begun.2.path()))
-            {
-                response.headers_mut().entry(header::ALLOW).or_insert(methods);
+            let (method, path) = (&begun.1, begun.2.path());
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+                response = other_method(method, path, response);
             }
-            if begun.1 == Method::HEAD {
+            metrics.answered(resource, method, response.status(), begun.0.elapsed());
+            harden(response.headers_mut());
+            cors::open(method, path, response.headers_mut());
+            if *method == Method::HEAD {
                 without_body(&mut response);
             }
             Ok::<_, Infallible>(response.map(|body| Tracked::new(body, in_flight)))
@@ -178,6 +179,19 @@ pub(crate) async fn serve(
             }
         }
     }
+}
+
+/// The answer to a method that an address does not take: which ones it does take.
+fn other_method(method: &Method, path: &str, mut refusal: warp::reply::Response) -> warp::reply::Response {
+    if *method == Method::OPTIONS
+        && let Some(options) = cors::options(path)
+    {
+        return options;
+    }
+    if let Ok(methods) = HeaderValue::from_str(&openapi::allowed(path)) {
+        refusal.headers_mut().entry(header::ALLOW).or_insert(methods);
+    }
+    refusal
 }
 
 /// What is wrong with a request that no route may see: filters look for a path, and a host that is said twice may be one to

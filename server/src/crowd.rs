@@ -118,7 +118,7 @@ fn full() -> String {
     let problem = crate::problem::Problem::new(Code::Overloaded, "too many connections").to_json().to_string();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\n\
-         retry-after: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{problem}",
+         retry-after: {}\r\naccess-control-allow-origin: *\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{problem}",
         crate::limits::soon(),
         problem.len(),
     )

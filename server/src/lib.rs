@@ -12,6 +12,7 @@ pub mod body;
 mod cards;
 mod closed;
 mod connection;
+mod cors;
 mod crowd;
 pub mod effective;
 pub mod found;

@@ -27,8 +27,15 @@ const METHODS: [&str; 4] = ["get", "head", "post", "put"];
 /// The methods that an address takes, for the header `Allow`. Pages are read and not described.
 pub(crate) fn allowed(path: &str) -> String {
     let described = ADDRESSES.iter().filter(|(template, _)| matches(template, path));
-    let methods: BTreeSet<&str> = described.flat_map(|(_, methods)| methods).map(String::as_str).collect();
-    if methods.is_empty() { "GET, HEAD".to_owned() } else { methods.into_iter().collect::<Vec<_>>().join(", ") }
+    let mut methods: BTreeSet<&str> = described.flat_map(|(_, methods)| methods).map(String::as_str).collect();
+    if methods.is_empty() {
+        methods.extend(["GET", "HEAD"]);
+    }
+    // What is read says how it is read.
+    if methods.contains("GET") {
+        methods.insert("OPTIONS");
+    }
+    methods.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a path is of the form of a template such as `/tile/{level}/{index}`.
@@ -114,7 +121,8 @@ mod tests {
         for (path, methods) in addresses {
             let reply = server.request("DELETE", &path, &[], b"");
             assert_eq!((reply.status, reply.problem().as_str()), (405, "method_not_allowed"), "{path}");
-            let allowed: BTreeSet<String> = reply.header("allow").unwrap().split(", ").map(str::to_owned).collect();
+            let mut allowed: BTreeSet<String> = reply.header("allow").unwrap().split(", ").map(str::to_owned).collect();
+            assert_eq!(allowed.remove("OPTIONS"), methods.contains("GET"), "{path}");
             assert_eq!(allowed, methods, "{path}");
         }
     }

@@ -50,13 +50,11 @@ where
     filter.and_then(respond).boxed()
 }
 
-/// A body with its type and how long it may be kept. Everything here is public and no request carries a secret, so a
-/// script of any origin may read it: a verifier in a browser has to.
+/// A body with its type and how long it may be kept.
 pub(crate) fn content(kind: &'static str, caching: &'static str, body: impl Into<bytes::Bytes>) -> Response {
     let mut response = Response::new(body.into().into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }
 

@@ -87,7 +87,7 @@ fn at(known: fn(&str) -> bool) -> impl Filter<Extract = (FullPath,), Error = Rej
 }
 
 /// Whether a page has this shape of address.
-fn is_page(path: &str) -> bool {
+pub(crate) fn is_page(path: &str) -> bool {
     let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
     match (segments.next(), segments.next(), segments.next()) {
         (Some("" | "search" | "ask" | "verify" | "docs" | "agreements" | "findings"), None, None) => {
