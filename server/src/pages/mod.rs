@@ -146,8 +146,15 @@ pub fn prefers_pages(headers: &HeaderMap) -> bool {
     let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepts.flat_map(|list| list.split(',')).any(|range| {
         let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
-        kind.trim().eq_ignore_ascii_case("text/html") && !parameters.replace(' ', "").starts_with("q=0")
+        kind.trim().eq_ignore_ascii_case("text/html") && !is_refused(parameters)
     })
+}
+
+/// Whether the weight among the parameters of a media range is zero (RFC 9110, section 12.4.2).
+fn is_refused(parameters: &str) -> bool {
+    let mut named = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+    let weight = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, weight)| weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0))
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {

@@ -455,6 +455,26 @@ fn a_browser_gets_a_page_of_every_problem_and_a_program_the_document() {
 }
 
 #[test]
+fn a_page_is_for_whoever_takes_one_however_little() {
+    let prefers = |accept: &str| {
+        let headers = warp::http::HeaderMap::from_iter([(warp::http::header::ACCEPT, accept.parse().unwrap())]);
+        super::prefers_pages(&headers)
+    };
+    for page in [
+        "text/html",
+        "text/html;q=0.9",
+        "application/json, Text/HTML ; Q=0.001",
+        "text/html;level=1;q=0.5",
+        "text/html;q=1",
+    ] {
+        assert!(prefers(page), "{page}");
+    }
+    for document in ["*/*", "application/json", "text/html;q=0", "text/html; q=0.000", "text/html;level=1; q = 0", ""] {
+        assert!(!prefers(document), "{document}");
+    }
+}
+
+#[test]
 fn pages_are_asked_about_again_and_assets_never() {
     let World { server, .. } = world();
     let first = server.get("/verify");
