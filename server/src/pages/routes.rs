@@ -72,6 +72,10 @@ pub(crate) fn dressed(pages: &Arc<Pages>, inner: BoxedFilter<(Response,)>) -> Bo
             for (name, value) in response.headers() {
                 parts.headers.entry(name).or_insert_with(|| value.clone());
             }
+            // It is still an answer of the resource that was asked for.
+            if let Some(resource) = response.extensions().get::<Resource>() {
+                parts.extensions.insert(*resource);
+            }
             Ok(Response::from_parts(parts, body))
         }
     };

@@ -455,6 +455,14 @@ fn a_browser_gets_a_page_of_every_problem_and_a_program_the_document() {
 }
 
 #[test]
+fn a_problem_as_a_page_counts_for_the_resource_that_was_asked() {
+    let server = TestServer::start();
+    server.request("GET", "/api/v1/records/999999", &[("accept", "text/html")], b"");
+    let counted = r#"colophon_http_requests_total{resource="record",method="GET",status="4xx"} 1"#;
+    assert!(server.get("/metrics").text().contains(counted));
+}
+
+#[test]
 fn a_page_is_for_whoever_takes_one_however_little() {
     let prefers = |accept: &str| {
         let headers = warp::http::HeaderMap::from_iter([(warp::http::header::ACCEPT, accept.parse().unwrap())]);
