@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hyper::Version;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -58,6 +59,8 @@ struct State {
     /// When each request in progress moved last: over HTTP/2 one that stands still hides behind others that do not.
     requests: BTreeMap<u64, Instant>,
     begun: u64,
+    /// Whether requests share the connection with frames that are none: then a byte is not the first of a head.
+    framed: bool,
     /// Since when the socket has refused bytes, and how many it took since.
     stalled: Option<(Instant, usize)>,
 }
@@ -83,7 +86,8 @@ pub(crate) struct Activity {
 
 impl Activity {
     pub(crate) fn new(now: Instant) -> Arc<Self> {
-        let state = State { phase: Phase::Head, since: now, requests: BTreeMap::new(), begun: 0, stalled: None };
+        let (phase, requests) = (Phase::Head, BTreeMap::new());
+        let state = State { phase, since: now, requests, begun: 0, framed: false, stalled: None };
         Arc::new(Self { state: Mutex::new(state), evict: tokio::sync::Notify::new() })
     }
 
@@ -116,8 +120,9 @@ impl Activity {
     }
 
     /// Notes that a request began. It is in progress until the value is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
+    pub(crate) fn begin(self: &Arc<Self>, version: Version) -> InFlight {
         let mut state = self.lock();
+        state.framed = version >= Version::HTTP_2;
         state.begun += 1;
         let number = state.begun;
         state.phase = Phase::Serving;
@@ -130,6 +135,8 @@ impl Activity {
     fn came_in(&self) {
         let mut state = self.lock();
         match state.phase {
+            // A ping or a window of HTTP/2 begins no request. It does not keep the connection either.
+            Phase::Waiting if state.framed => {}
             Phase::Waiting => {
                 state.phase = Phase::Head;
                 state.since = Instant::now();
@@ -319,7 +326,7 @@ mod tests {
     #[test]
     fn a_connection_between_requests_has_the_longer_deadline_until_a_byte_comes() {
         let activity = Activity::new(Instant::now());
-        drop(activity.begin());
+        drop(activity.begin(Version::HTTP_11));
         assert_eq!(activity.verdict(after(11), &DEADLINES), Verdict::Keep);
         assert_eq!(activity.verdict(after(61), &DEADLINES), Verdict::Finish);
         activity.came_in();
@@ -327,12 +334,23 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_between_two_requests_of_http_2_is_no_head() {
+        let activity = Activity::new(Instant::now());
+        activity.came_in();
+        assert_eq!(activity.verdict(after(11), &DEADLINES), Verdict::Drop("slow_head"), "the preface is one");
+        drop(activity.begin(Version::HTTP_2));
+        activity.came_in();
+        assert_eq!(activity.verdict(after(11), &DEADLINES), Verdict::Keep, "a ping is none");
+        assert_eq!(activity.verdict(after(61), &DEADLINES), Verdict::Finish, "and keeps nothing open");
+    }
+
+    #[test]
     fn a_request_in_progress_is_not_evicted_and_not_kept_for_ever() {
         let activity = Activity::new(Instant::now());
         assert!(activity.evictable_since(Instant::now()).is_none());
         assert!(activity.evictable_since(after(2)).is_some());
-        let request = activity.begin();
-        let other = activity.begin();
+        let request = activity.begin(Version::HTTP_11);
+        let other = activity.begin(Version::HTTP_11);
         drop(other);
         assert!(activity.evictable_since(after(2)).is_none());
         assert_eq!(activity.verdict(after(59), &DEADLINES), Verdict::Keep);
@@ -344,12 +362,12 @@ mod tests {
     #[test]
     fn l07_a_request_that_stands_still_does_not_hide_behind_others() {
         let activity = Activity::new(Instant::now());
-        let stuck = activity.begin();
+        let stuck = activity.begin(Version::HTTP_11);
         let long_ago = Instant::now().checked_sub(Duration::from_secs(61)).unwrap();
         *activity.lock().requests.get_mut(&stuck.number()).unwrap() = long_ago;
-        let other = activity.begin();
+        let other = activity.begin(Version::HTTP_11);
         activity.moved(other.number());
-        drop(activity.begin());
+        drop(activity.begin(Version::HTTP_11));
         assert_eq!(activity.verdict(Instant::now(), &DEADLINES), Verdict::Drop("no_progress"));
         activity.moved(stuck.number());
         assert_eq!(activity.verdict(Instant::now(), &DEADLINES), Verdict::Keep);
@@ -360,7 +378,7 @@ mod tests {
     #[test]
     fn l07_a_client_that_takes_a_few_bytes_now_and_then_is_dropped() {
         let activity = Activity::new(Instant::now());
-        let _request = activity.begin();
+        let _request = activity.begin(Version::HTTP_11);
         activity.stalled();
         activity.went_out(100);
         activity.stalled();

@@ -108,7 +108,7 @@ pub(crate) async fn serve(
     let metrics = Arc::clone(&shared.metrics);
     let handler = service_fn(move |mut request: Request<Incoming>| {
         let begun = (Instant::now(), request.method().clone(), request.uri().clone());
-        let in_flight = watch.begin();
+        let in_flight = watch.begin(request.version());
         request.extensions_mut().insert(Peer { address, activity: Arc::clone(&watch), request: in_flight.number() });
         let answer = match unroutable(&request) {
             Some(problem) => Err(problem),
@@ -242,6 +242,8 @@ mod tests {
     const DATA: u8 = 0;
     const HEADERS: u8 = 1;
     const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+    const GOAWAY: u8 = 7;
 
     fn next_frame(stream: &mut StdStream) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 9];
@@ -317,6 +319,30 @@ mod tests {
         for head in ["HTTP/1.1\r\nhost: a", "HTTP/1.1\r\nhost:", "HTTP/1.0"] {
             assert_eq!(sent(head).status, 200, "{head}");
         }
+    }
+
+    #[test]
+    fn a_connection_of_http_2_that_pings_between_requests_is_ended_in_order() {
+        let deadlines =
+            Deadlines { head: Duration::from_millis(200), idle: Duration::from_millis(800), ..Deadlines::default() };
+        let options = serve::Options { deadlines, ..serve::Options::default() };
+        let server = TestServer::with(Options { serve: options, ..Options::default() });
+        let mut stream = server.connect();
+        preface(&mut stream);
+        let block = [&[0x82, 0x86, 0x04, 6], &b"/ready"[..], &[0x01, 1, b'x']].concat();
+        stream.write_all(&frame(HEADERS, 0x05, &block)).unwrap();
+        while !matches!(next_frame(&mut stream), Some((DATA, _))) {}
+        let begun = Instant::now();
+        let mut ping = frame(PING, 0, &[0; 8]);
+        ping[8] = 0;
+        stream.write_all(&ping).unwrap();
+        let mut kinds = Vec::new();
+        while let Some((kind, _)) = next_frame(&mut stream) {
+            kinds.push(kind);
+        }
+        assert!(kinds.contains(&PING) && kinds.contains(&GOAWAY), "{kinds:?}");
+        assert!(begun.elapsed() >= Duration::from_millis(500), "{:?}", begun.elapsed());
+        assert!(!server.app.metrics.render().contains(r#"what="slow_head"} 1"#));
     }
 
     #[test]
