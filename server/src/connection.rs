@@ -73,7 +73,9 @@ pub(crate) struct Shared {
 
 /// The head of an answer alone. Over HTTP/1 hyper leaves the body out by itself; over HTTP/2 it would send it.
 fn without_body(response: &mut warp::reply::Response) {
-    if let Some(length) = response.body().size_hint().exact() {
+    // What has no body with GET either has no length: 0 would be that of another answer.
+    let bodiless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = response.body().size_hint().exact().filter(|_| !bodiless) {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }
     *response.body_mut() = warp::reply::Response::default().into_body();
@@ -110,6 +112,10 @@ pub(crate) async fn serve(
         let begun = (Instant::now(), request.method().clone(), request.uri().clone());
         let in_flight = watch.begin(request.version());
         request.extensions_mut().insert(Peer { address, activity: Arc::clone(&watch), request: in_flight.number() });
+        if *request.method() != Method::GET {
+            // There are parts of nothing else (RFC 9110, section 14.2).
+            request.headers_mut().remove(header::RANGE);
+        }
         let answer = match unroutable(&request) {
             Some(problem) => Err(problem),
             None => Ok(routes.call(request)),

@@ -235,6 +235,8 @@ pub(crate) mod tests {
             assert_eq!(reply.header("content-length"), Some(expected.len().to_string().as_str()));
             let head = server.request("HEAD", &format!("{base}/{name}"), &[], b"");
             assert_eq!((head.status, head.body.len()), (200, 0));
+            let ranged = server.request("HEAD", &format!("{base}/{name}"), &[("range", "bytes=0-0")], b"");
+            assert_eq!((ranged.status, ranged.header("content-range")), (200, None));
             assert_eq!(head.header("content-length"), Some(expected.len().to_string().as_str()));
         }
         let keys = std::fs::read(folder.join("keys.bin")).unwrap();

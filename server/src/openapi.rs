@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::pages;
+
 /// The document.
 pub(crate) const DOCUMENT: &str = include_str!("../openapi.json");
 
@@ -28,8 +30,12 @@ const METHODS: [&str; 4] = ["get", "head", "post", "put"];
 pub(crate) fn allowed(path: &str) -> String {
     let described = ADDRESSES.iter().filter(|(template, _)| matches(template, path));
     let mut methods: BTreeSet<&str> = described.flat_map(|(_, methods)| methods).map(String::as_str).collect();
-    if methods.is_empty() {
+    let takes_form = pages::takes_form(path);
+    if methods.is_empty() && (pages::is_page(path) || !takes_form) {
         methods.extend(["GET", "HEAD"]);
+    }
+    if takes_form {
+        methods.insert("POST");
     }
     // What is read says how it is read.
     if methods.contains("GET") {
@@ -124,6 +130,26 @@ mod tests {
             let mut allowed: BTreeSet<String> = reply.header("allow").unwrap().split(", ").map(str::to_owned).collect();
             assert_eq!(allowed.remove("OPTIONS"), methods.contains("GET"), "{path}");
             assert_eq!(allowed, methods, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_forms_of_pages_are_among_the_methods_of_their_addresses() {
+        let server = TestServer::start();
+        for (path, methods) in [
+            ("/ask", "GET, HEAD, OPTIONS, POST"),
+            ("/search", "GET, HEAD, OPTIONS, POST"),
+            ("/verify", "GET, HEAD, OPTIONS, POST"),
+            ("/ask/proof", "POST"),
+            ("/docs", "GET, HEAD, OPTIONS"),
+        ] {
+            let reply = server.request("DELETE", path, &[], b"");
+            assert_eq!((reply.status, reply.header("allow")), (405, Some(methods)), "{path}");
+        }
+        assert_eq!(server.get("/ask/proof").status, 405);
+        // What is at no address is not there, whatever the method.
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(server.request(method, "/api/v1/manifests/foo", &[], b"").problem(), "not_found", "{method}");
         }
     }
 

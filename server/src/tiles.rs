@@ -169,6 +169,18 @@ mod tests {
             assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{path}");
             assert_eq!(head.header("cache-control"), get.header("cache-control"), "{path}");
         }
+        // There are parts of a GET only.
+        for part in ["bytes=0-9", "bytes=999999-"] {
+            let head = server.request("HEAD", "/tile/entries/000.p/3", &[("range", part)], b"");
+            assert_eq!((head.status, head.header("content-range")), (200, None), "{part}");
+            let whole = server.get("/tile/entries/000.p/3").body.len().to_string();
+            assert_eq!(head.header("content-length"), Some(whole.as_str()), "{part}");
+        }
+        let tag = server.get("/api/v1/records/1").header("etag").unwrap().to_owned();
+        for method in ["GET", "HEAD"] {
+            let unchanged = server.request(method, "/api/v1/records/1", &[("if-none-match", &tag)], b"");
+            assert_eq!((unchanged.status, unchanged.header("content-length")), (304, None), "{method}");
+        }
         let missing = server.request("HEAD", "/tile/0/001", &[], b"");
         assert_eq!((missing.status, missing.body.len()), (404, 0));
     }

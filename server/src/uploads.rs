@@ -4,6 +4,7 @@
 //! once. Nothing is served before all of it was read again and recomputed.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let begin = warp::path!("api" / "v1" / "manifests:begin").and(warp::post()).and(sends.clone()).map(begin);
     let part =
         warp::path!("api" / "v1" / "manifests" / String / "parts" / String).and(warp::put()).and(sends).map(part);
-    let complete = warp::path!("api" / "v1" / "manifests" / String).and(warp::post()).and(with(app)).map(complete);
+    let complete = warp::path!("api" / "v1" / "manifests" / Completed).and(warp::post()).and(with(app)).map(complete);
     answering(begin, Resource("manifest_begin"))
         .or(answering(part, Resource("manifest_part")))
         .unify()
@@ -94,11 +95,20 @@ where
     json("no-store", &json!({ "keyspace": id, "part": number }))
 }
 
-async fn complete(name: String, app: Arc<App>) -> Answer {
-    let Some(id) = name.strip_suffix(":complete") else {
-        return Err(Problem::not_found("there is no such address"));
-    };
-    let id = keyspace(id)?;
+/// `<keyspace>:complete`. Every other segment is of no address, whatever the method.
+#[derive(Debug)]
+struct Completed(String);
+
+impl FromStr for Completed {
+    type Err = ();
+
+    fn from_str(segment: &str) -> Result<Self, ()> {
+        segment.strip_suffix(":complete").map(|id| Self(id.to_owned())).ok_or(())
+    }
+}
+
+async fn complete(Completed(id): Completed, app: Arc<App>) -> Answer {
+    let id = keyspace(&id)?;
     if !app.log.manifests().holds(&id) {
         app.log.manifests().has_begun(&id)?;
     }

@@ -44,7 +44,7 @@ use crate::problem::{Answer, Problem};
 
 pub use self::reply::CONTENT_SECURITY_POLICY;
 pub use self::routes::routes;
-pub(crate) use self::routes::{dressed, is_page, of_pages};
+pub(crate) use self::routes::{dressed, is_page, of_pages, takes_form};
 
 /// What all pages of a server share.
 #[derive(Debug)]

@@ -102,6 +102,11 @@ pub(crate) fn is_page(path: &str) -> bool {
     }
 }
 
+/// Whether a form is sent to an address.
+pub(crate) fn takes_form(path: &str) -> bool {
+    takes(path).is_some()
+}
+
 /// How large a form may be that is sent to an address; `None` where no form is.
 fn takes(path: &str) -> Option<usize> {
     match path {
