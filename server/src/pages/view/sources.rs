@@ -25,7 +25,7 @@ pub struct Sources {
     items: Option<(String, usize)>,
     relations: Vec<(String, usize)>,
     categories: Vec<(String, usize)>,
-    undone: usize,
+    uncounted: Option<String>,
     lines: Vec<SourceLine>,
     from: usize,
     earlier: Option<String>,
@@ -45,6 +45,7 @@ struct SourceLine {
     count: Option<String>,
     speaker: Option<Speaker>,
     undone: Option<(&'static str, LeafIndex)>,
+    expired: bool,
 }
 
 /// How a page of the list is cut out.
@@ -75,7 +76,6 @@ impl Sources {
         let replaced: BTreeSet<LeafIndex> = all.iter().filter(corrected).map(|source| source.index).collect();
         let read: Vec<&Seen> = all.iter().filter(|source| source.content.is_some()).collect();
         let counts = |source: &&Seen| source.fate.is_live() && !replaced.contains(&source.index);
-        let undone = read.iter().filter(|source| !counts(source)).count();
         let counting: Vec<&Seen> = read.iter().copied().filter(counts).collect();
         let sum = |member: &str| {
             let stated: Vec<u64> = counting.iter().filter_map(|source| source.number(&[member])).collect();
@@ -92,7 +92,7 @@ impl Sources {
             items: sum("items"),
             relations: count(&counting, |source| relation_words(source.text(&["relation"]).unwrap_or_default())),
             categories: count(&counting, |source| category_words(source.text(&["category"]).unwrap_or("noAssertion"))),
-            undone,
+            uncounted: uncounted(all, &replaced),
             lines,
             from,
             earlier: (from > 0).then(|| page(from.saturating_sub(PER_PAGE))),
@@ -100,6 +100,22 @@ impl Sources {
             capped: cut.capped,
         }
     }
+}
+
+/// How many records count for nothing, and why, in words; `None` if all count.
+fn uncounted(all: &[Seen], replaced: &BTreeSet<LeafIndex>) -> Option<String> {
+    let why = |source: &Seen| match &source.fate {
+        fate if source.content.is_none() || fate.redacted_by.is_some() => Some("redacted"),
+        fate if fate.superseded_by.is_some() || fate.taken_back_by.is_some() => Some("superseded or taken back"),
+        fate if fate.expired => Some("run out"),
+        _ if replaced.contains(&source.index) => Some("corrected by another of the list"),
+        _ => None,
+    };
+    let counted = |word: &'static str| all.iter().filter(|source| why(source) == Some(word)).count();
+    let words = ["superseded or taken back", "run out", "corrected by another of the list", "redacted"];
+    let counts = words.into_iter().map(|word| (counted(word), word)).filter(|(n, _)| *n > 0);
+    let counts: Vec<String> = counts.map(|(n, word)| format!("{} {word}", thousands(n as u64))).collect();
+    (!counts.is_empty()).then(|| format!("{}; not counted below", counts.join(", ")))
 }
 
 fn line(source: &Seen, other: &Other<'_>, allowance: &mut Allowance) -> SourceLine {
@@ -132,6 +148,7 @@ fn line(source: &Seen, other: &Other<'_>, allowance: &mut Allowance) -> SourceLi
         // Who says so is on the page already where it is the issuer of the card.
         speaker: (usual != Some(source.issuer.as_str())).then(|| source.speaker(allowance)),
         undone: source.undone(),
+        expired: source.fate.expired,
     }
 }
 
@@ -218,6 +235,22 @@ mod tests {
             "a number beyond the list is its last page"
         );
         assert!(html(&[], 0).contains("No record"));
+    }
+
+    #[test]
+    fn what_does_not_count_is_counted_by_the_reason() {
+        let mut all = fixture::sources(id("card"), 6);
+        assert!(!html(&all, 0).contains("not counted below"));
+        all[0].fate.taken_back_by = Some(LeafIndex(90));
+        all[1].fate.expired = true;
+        all[2].fate.corrected_by = vec![all[3].index];
+        all[4].content = None;
+        let html = html(&all, 0);
+        let counts =
+            "1 superseded or taken back, 1 run out, 1 corrected by another of the list, 1 redacted; not counted";
+        assert!(html.contains(counts), "{html}");
+        assert_eq!(html.matches(">ran out</span>").count(), 1, "{html}");
+        assert!(html.contains("sum of 2 records"), "{html}");
     }
 
     #[test]
