@@ -51,6 +51,8 @@ pub(crate) use self::routes::{dressed, is_page, of_pages, takes_form};
 pub struct Pages {
     app: Arc<App>,
     names: Mutex<Names>,
+    /// Held by the one request that reads further names.
+    reads_names: Mutex<()>,
     policy: Mutex<Option<(LeafIndex, Policy)>>,
 }
 
@@ -68,7 +70,7 @@ pub struct Request<'a> {
 impl Pages {
     /// The pages of a server.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, names: Mutex::default(), policy: Mutex::default() }
+        Self { app, names: Mutex::default(), reads_names: Mutex::default(), policy: Mutex::default() }
     }
 
     /// The page at an address; `None` if no page has it. Reads from disk.

@@ -13,7 +13,7 @@ use super::read::Reading;
 use super::view::home::{Group, Search};
 use super::view::said::Allowance;
 use super::view::seen::Seen;
-use super::{Request, reply};
+use super::{Request, names, reply};
 use crate::problem::{Answer, Problem};
 use crate::query::{Query, encode};
 
@@ -107,8 +107,8 @@ fn results(reading: &Reading<'_>, text: &str) -> Result<Search, Problem> {
     let mut reach = "Only what entries say in their headers was looked through.".to_owned();
     if !content {
         let (found, complete) = {
-            let mut names = reading.pages.names.lock().unwrap_or_else(PoisonError::into_inner);
-            names.catch_up(reading)?;
+            names::catch_up(reading)?;
+            let names = reading.pages.names.lock().unwrap_or_else(PoisonError::into_inner);
             (names.find(text, MAX_LINES + 1), names.is_complete(reading.view.size.0))
         };
         reach = match complete {

@@ -455,6 +455,18 @@ fn a_browser_gets_a_page_of_every_problem_and_a_program_the_document() {
 }
 
 #[test]
+fn a_search_waits_for_no_other_one_that_reads() {
+    let World { server, .. } = world();
+    let pages = super::Pages::new(std::sync::Arc::clone(&server.app));
+    let headers = warp::http::HeaderMap::new();
+    let search = || pages.get(super::Request { path: "/search", query: "q=minilm", headers: &headers }).unwrap();
+    assert_eq!(search().status(), 200);
+    let _reads = pages.reads_names.lock().unwrap();
+    assert_eq!(search().status(), 200);
+    assert_eq!(pages.names.lock().unwrap().find("minilm heron", 5).len(), 1);
+}
+
+#[test]
 fn a_problem_as_a_page_counts_for_the_resource_that_was_asked() {
     let server = TestServer::start();
     server.request("GET", "/api/v1/records/999999", &[("accept", "text/html")], b"");
