@@ -15,6 +15,7 @@ use ledger::record::kind::Kind;
 use ledger::record::kinds::{Disclosure, Predicate};
 
 use crate::app::App;
+use crate::looking::first_of;
 use crate::problem::Problem;
 
 /// So many keys share every prefix that a closed manifest is shown by.
@@ -79,7 +80,16 @@ pub(crate) fn is_closed(app: &App, id: &KeyspaceId) -> Result<bool, Problem> {
 fn declared(app: &App, view: &Published, id: &KeyspaceId) -> Result<Declared, Problem> {
     let subject = Term::Subject(SubjectDigest::from_bytes(*id.as_bytes()));
     let filter = Filter { terms: vec![subject, Term::Kind(Kind::Manifest.as_str().to_owned())] };
-    let entries = app.log.page(view, &filter, Order::From(LeafIndex(0)), MAX_RECORDS)?.entries;
+    let page = |order, limit| app.log.page(view, &filter, order, limit);
+    let (first, partial) = first_of(Order::From(LeafIndex(0)), |order| {
+        let page = page(order, 1)?;
+        Ok::<_, ledger::Error>((page.entries, page.next))
+    })?;
+    let Some(first) = first else {
+        // What may be declared behind thousands of other records is not shown because nobody looked.
+        return Ok(if partial { Declared::Closed } else { Declared::Not });
+    };
+    let entries = page(Order::From(first.index), MAX_RECORDS)?.entries;
     let mut declared = Declared::Not;
     for entry in &entries {
         let Body::Held(body) = app.log.body(entry)? else { continue };

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ledger::ids::LeafIndex;
-use ledger::log::{Log, Published};
+use ledger::log::{Log, Order, Published};
 use ledger::state::{Edge, Item, Records};
 
 /// Entries along one edge. A model of 5,000 sources is read whole.
@@ -18,6 +18,32 @@ const MAX_ALONG: usize = 5_000;
 
 /// Entries read for one request. At 20 to 40 µs each that is less than a second.
 const MAX_ITEMS: usize = 20_000;
+
+/// Pages that are followed for one record: each looks at some thousand entries that other terms do not match.
+const MAX_PAGES: usize = 20;
+
+/// The first thing on some pages, and whether the pages went on where nobody looked any more. A page may end early with nothing
+/// on it, and that is not the end.
+pub(crate) fn first_of<T, E>(
+    from: Order,
+    mut page: impl FnMut(Order) -> Result<(Vec<T>, Option<Order>), E>,
+) -> Result<(Option<T>, bool), E> {
+    let mut next = Some(from);
+    for _ in 0..MAX_PAGES {
+        let Some(order) = next else { break };
+        let (things, further) = page(order)?;
+        if let Some(first) = things.into_iter().next() {
+            return Ok((Some(first), false));
+        }
+        next = further;
+    }
+    Ok((None, next.is_some()))
+}
+
+/// Where the newest entries of a view are asked for: those that nobody may see yet cost no look.
+pub(crate) fn newest_of(view: &Published) -> Order {
+    Order::Below(LeafIndex(view.size.0))
+}
 
 /// One request's look at the records of a view.
 pub(crate) struct Looking<'a> {
@@ -69,5 +95,30 @@ impl Records for Looking<'_> {
         let item = self.log.records(&self.view).item(index)?;
         self.items.borrow_mut().insert(index, item.clone());
         Ok(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_page_that_ends_early_is_followed_and_what_nobody_looked_at_is_not_absent() {
+        let walk = |on_page: usize, pages: usize| {
+            let mut asked = 0;
+            let page = |order: Order| {
+                let Order::Below(LeafIndex(below)) = order else { return Err(()) };
+                asked += 1;
+                let things = if asked == on_page { vec![below] } else { Vec::new() };
+                Ok((things, (asked < pages).then(|| Order::Below(LeafIndex(below - 1)))))
+            };
+            first_of(Order::Below(LeafIndex(100)), page).unwrap()
+        };
+        assert_eq!(walk(1, 1), (Some(100), false));
+        assert_eq!(walk(5, 9), (Some(96), false));
+        assert_eq!(walk(0, 5), (None, false));
+        assert_eq!(walk(MAX_PAGES, MAX_PAGES + 1), (Some(81), false));
+        assert_eq!(walk(MAX_PAGES + 1, MAX_PAGES + 2), (None, true));
     }
 }

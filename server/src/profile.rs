@@ -1,12 +1,12 @@
 //! What a party says about itself: its newest profile that it stands by, and what became of the newest one if that is another.
 
 use ledger::ids::{LeafIndex, UnixMillis};
-use ledger::log::{Filter, Log, Order, Published, Term};
+use ledger::log::{Filter, Log, Published, Term};
 use ledger::record::kind::Kind;
 use ledger::state::{Fate, Item, Records as _};
 use serde_json::{Value, json};
 
-use crate::looking::Looking;
+use crate::looking::{Looking, newest_of};
 
 /// Profiles that are looked at in one step, and steps: whoever took back more profiles than this is said to have more.
 const STEP: usize = 16;
@@ -46,7 +46,7 @@ impl Profile {
         let terms = vec![Term::Issuer(id.to_owned()), Term::Kind(Kind::PartyProfile.as_str().to_owned())];
         let filter = Filter { terms };
         let mut found = Self::default();
-        let mut next = Some(Order::Below(LeafIndex(u64::MAX)));
+        let mut next = Some(newest_of(view));
         for _ in 0..STEPS {
             let Some(order) = next else { return Ok(found) };
             let page = log.page(view, &filter, order, STEP)?;

@@ -26,6 +26,7 @@ use warp::reply::Response;
 use self::became::Became;
 use crate::app::App;
 use crate::body::heavy;
+use crate::looking::newest_of;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::{Query, encode};
@@ -221,7 +222,11 @@ fn find(app: &App, view: &Published, name: &str) -> Result<EntryView, Problem> {
 async fn list(text: String, app: Arc<App>) -> Answer {
     let question = Question::parse(&text)?;
     let view = app.view()?;
-    let (terms, order, limit) = (question.terms, question.order, question.limit);
+    let (terms, limit) = (question.terms, question.limit);
+    let order = match question.order {
+        Order::Below(below) if !view.size.covers(below) => newest_of(&view),
+        order => order,
+    };
     let page = heavy({
         let (app, view) = (Arc::clone(&app), Arc::clone(&view));
         move || app.log.page(&view, &Terms { terms }, order, limit)

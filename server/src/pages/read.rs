@@ -22,7 +22,7 @@ use super::view::record::SignerLine;
 use super::view::said::{Allowance, Said};
 use super::view::seen::{Content, Seen, Subject, VouchedBy};
 use super::view::shell::{Head, Shell, Site};
-use crate::looking::Looking;
+use crate::looking::{Looking, first_of, newest_of};
 use crate::problem::Problem;
 
 /// One request's look at the log.
@@ -149,6 +149,10 @@ impl<'a> Reading<'a> {
 
     /// Entries under a filter, as they stand in the index.
     pub(super) fn page(&self, terms: Vec<Term>, order: Order, limit: usize) -> ledger::Result<ledger::log::Page> {
+        let order = match order {
+            Order::Below(below) if !self.view.size.covers(below) => newest_of(&self.view),
+            order => order,
+        };
         self.pages.app.log.page(&self.view, &Filter { terms }, order, limit)
     }
 
@@ -259,9 +263,11 @@ impl<'a> Reading<'a> {
         }
         for kind in ["model-card", "dataset-card"] {
             let terms = vec![Term::Subject(subject), Term::Kind(kind.to_owned())];
-            let (cards, _) = self.list(terms, Order::Below(LeafIndex(u64::MAX)), 1)?;
-            if let Some(card) = cards.into_iter().next() {
-                return Ok(Some(card));
+            let newest = Order::Below(LeafIndex(u64::MAX));
+            let (card, partial) = first_of(newest, |order| self.list(terms.clone(), order, 1))?;
+            self.leave_out(usize::from(partial));
+            if card.is_some() {
+                return Ok(card);
             }
         }
         Ok(None)
