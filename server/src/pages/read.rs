@@ -325,12 +325,15 @@ fn content(record: Record) -> Content {
 
 /// The members that the kind does not have.
 fn unknown(record: &Record) -> BTreeSet<String> {
+    // What imports say about themselves belongs to every kind that they make.
+    let everywhere = ["publicKey", "abridged", "unmapped"];
     let names = |other: &serde_json::Map<String, Value>| -> BTreeSet<String> {
-        other.keys().filter(|name| *name != "publicKey").cloned().collect()
+        other.keys().filter(|name| !everywhere.contains(&name.as_str())).cloned().collect()
     };
     match &record.predicate {
         Predicate::PartyProfile(kind) => names(&kind.other),
-        Predicate::ModelCard(kind) => names(&kind.other),
+        // The prose of a README stands in none of the other members. The type does not name it: it would bind its form.
+        Predicate::ModelCard(kind) => names(&kind.other).into_iter().filter(|name| name != "description").collect(),
         Predicate::TrainingSource(kind) => names(&kind.other),
         Predicate::Manifest(kind) => names(&kind.other),
         Predicate::LicenseClaim(kind) => names(&kind.other),

@@ -197,6 +197,13 @@ fn m3_8_unknown_kinds_unknown_members_and_sparse_cards_are_shown_as_such() {
     let html = page(&server, &format!("/d/{dataset}"));
     assert_eq!(html.matches("not a member of this kind").count(), 1, "{html}");
     assert!(html.contains("terse"), "{html}");
+    let imported =
+        json!({"model_name": "imported", "description": "Finds herons.", "abridged": ["/a"], "unmapped": {"x": 1}});
+    let (at, imported) = say(&server, "lab", "model-card", artifact("imported"), imported);
+    for path in [format!("/r/{at}"), format!("/m/{imported}")] {
+        let html = page(&server, &path);
+        assert!(html.contains("Finds herons.") && !html.contains("not a member of this kind"), "{path}: {html}");
+    }
     let (at, sparse) = say(&server, "lab", "model-card", artifact("sparse"), json!({"house_style": "plain"}));
     for path in [format!("/r/{at}"), format!("/m/{sparse}")] {
         let html = page(&server, &path);
