@@ -46,8 +46,23 @@ impl Default for Metrics {
         let builder = builder.set_buckets_for_metric(matcher, BUCKETS).unwrap_or_default();
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        Self { recorder, handle, requests: RwLock::default(), connections: AtomicUsize::new(0) }
+        let metrics = Self { recorder, handle, requests: RwLock::default(), connections: AtomicUsize::new(0) };
+        // A rate of what appears with its first event misses that event.
+        for (name, whats) in EVENTS {
+            whats.iter().for_each(|what| metrics.count(event(name, what), 0));
+        }
+        metrics
     }
+}
+
+/// What may happen to connections, each with the words that say what.
+const EVENTS: [(&str, &[&str]); 2] = [
+    ("colophon_http_dropped_total", &["made_room", "slow_head", "slow_read", "no_progress"]),
+    ("colophon_http_refused_total", &["full", "accept_failed"]),
+];
+
+fn event(name: &'static str, what: &'static str) -> Key {
+    Key::from_parts(name, vec![Label::from_static_parts("what", what)])
 }
 
 const METADATA: Metadata<'static> = Metadata::new("colophon", Level::INFO, None);
@@ -96,7 +111,7 @@ impl Metrics {
 
     /// Counts something that happened, with one word that says what.
     pub fn event(&self, name: &'static str, what: &'static str) {
-        self.count(Key::from_parts(name, vec![Label::from_static_parts("what", what)]), 1);
+        self.count(event(name, what), 1);
     }
 
     /// Sets a figure that goes up and down.
@@ -163,6 +178,30 @@ mod tests {
         assert!(text.contains(r#"colophon_connections_closed_total{what="slow_head"} 1"#));
         assert!(text.contains("colophon_log_entries_total 7"));
         assert!(!two.render().contains("tile"));
+    }
+
+    #[test]
+    fn what_may_happen_to_a_connection_is_counted_from_nought() {
+        let text = Metrics::default().render();
+        for (name, whats) in EVENTS {
+            for what in whats {
+                assert!(text.contains(&format!("{name}{{what=\"{what}\"}} 0")), "{name} {what}: {text}");
+            }
+        }
+        // No event of the code is missing from the list.
+        let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+        let sources = sources.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        let code: String = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        for (name, whats) in EVENTS {
+            for event in code.split(&format!("event(\"{name}\", \"")).skip(1) {
+                let what = event.split('"').next().unwrap();
+                assert!(whats.contains(&what), "{name} {what}");
+            }
+        }
+        for dropped in code.split("Verdict::Drop(\"").skip(1) {
+            let what = dropped.split('"').next().unwrap();
+            assert!(EVENTS[0].1.contains(&what), "{what}");
+        }
     }
 
     #[test]
