@@ -52,6 +52,9 @@ const FILL_STEP: u64 = 4_096;
 /// Roots that were offered and may still come back signed.
 const OFFERED: usize = 64;
 
+/// How long an offer stands for whoever asked, in milliseconds: he signs it where his key is, and sends it back.
+const OFFER_STANDS: u64 = 10 * 60 * 1000;
+
 /// An `index-root` that the log holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexedRoot {
@@ -89,13 +92,52 @@ pub struct RootSigner {
 pub(super) struct Roots {
     standing: RwLock<Standing>,
     next: Mutex<Next>,
-    /// The roots that were computed here, by size: the sequencer takes no others.
-    offered: Mutex<BTreeMap<TreeSize, TrieRoot>>,
+    /// The roots that were computed here: the sequencer takes no others.
+    offered: Mutex<Offers>,
     /// The size up to which the rows are written.
     written: AtomicU64,
     signer: Mutex<Option<RootSigner>>,
     /// Tells whoever waits which root look-ups are proven under.
     ready: watch::Sender<Option<IndexedRoot>>,
+}
+
+/// The roots that were offered to be signed, by size.
+#[derive(Default)]
+struct Offers(BTreeMap<TreeSize, Offer>);
+
+#[derive(Clone, Copy)]
+struct Offer {
+    root: TrieRoot,
+    at: UnixMillis,
+}
+
+impl Offers {
+    /// Lets go of the oldest offers that stand no more, until there is room for one. `false` if all stand: anybody may ask, and
+    /// none that is on its way to a signer gives way to the next.
+    fn make_room(&mut self, now: UnixMillis) -> bool {
+        while self.0.len() >= OFFERED {
+            let over = |offer: &Offer| now.0.saturating_sub(offer.at.0) >= OFFER_STANDS;
+            let oldest = self.0.iter().filter(|(_, offer)| over(offer)).min_by_key(|(_, offer)| offer.at);
+            let Some(size) = oldest.map(|(size, _)| *size) else { return false };
+            self.0.remove(&size);
+        }
+        true
+    }
+
+    /// The offer that covers most, beyond a size.
+    fn most(&self, beyond: TreeSize) -> Option<(TreeSize, TrieRoot)> {
+        let (size, offer) = self.0.last_key_value()?;
+        (*size > beyond).then_some((*size, offer.root))
+    }
+}
+
+/// Who asks what the next root is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The log itself, which signs it at once, and no more than one at a time.
+    Inside,
+    /// Anybody.
+    Outside,
 }
 
 enum Standing {
@@ -144,7 +186,7 @@ impl Roots {
     pub(super) fn admit(&self, root: &IndexRoot, last: Option<(RecordId, TreeSize)>, next: LeafIndex) -> Result<()> {
         follows(root, last, next)?;
         let offered = lock(&self.offered);
-        match offered.get(&TreeSize(root.size)) {
+        match offered.0.get(&TreeSize(root.size)).map(|offer| &offer.root) {
             Some(own) if *own == root.root => Ok(()),
             Some(own) => {
                 let detail = format!("over {} entries the root is {own}, not {}", root.size, root.root);
@@ -200,10 +242,21 @@ impl Shared {
         Ok(())
     }
 
-    /// Drafts the next root, over all published entries or as many as one step takes.
-    fn next_root(&self, view: &Published) -> Result<NextRoot> {
+    /// Drafts the next root, over all published entries or as many as one step takes. Whoever asks from outside while all
+    /// offers stand is given the one that covers most.
+    fn next_root(&self, view: &Published, asked: Asked) -> Result<NextRoot> {
         let ready = self.roots.ready()?;
-        let base = ready.map_or(TreeSize(0), |root| root.size);
+        let (base, previous) = (ready.map_or(TreeSize(0), |root| root.size), ready.map(|root| root.record));
+        let now = self.clock.now();
+        {
+            let mut offered = lock(&self.roots.offered);
+            if !offered.make_room(now)
+                && asked == Asked::Outside
+                && let Some((size, root)) = offered.most(base)
+            {
+                return Ok(NextRoot { size, root, previous });
+            }
+        }
         let mut next = lock(&self.roots.next);
         if next.base != base {
             *next = Next { base, size: base, ..Next::default() };
@@ -218,12 +271,8 @@ impl Shared {
             *size = to;
         }
         let root = draft.seal(self.index.as_ref())?;
-        let mut offered = lock(&self.roots.offered);
-        offered.insert(*size, root);
-        while offered.len() > OFFERED {
-            offered.pop_first();
-        }
-        Ok(NextRoot { size: *size, root, previous: ready.map(|root| root.record) })
+        lock(&self.roots.offered).0.insert(*size, Offer { root, at: now });
+        Ok(NextRoot { size: *size, root, previous })
     }
 }
 
@@ -357,7 +406,7 @@ impl Keeper {
         drop(standing);
         roots.ready.send_replace(Some(to));
         *next = Next { base: to.size, size: to.size, ..Next::default() };
-        lock(&roots.offered).retain(|size, _| *size > to.size);
+        lock(&roots.offered).0.retain(|size, _| *size > to.size);
         Ok(())
     }
 
@@ -392,7 +441,7 @@ impl Keeper {
             return Ok(());
         }
         self.signed = now;
-        let next = self.shared.next_root(view)?;
+        let next = self.shared.next_root(view, Asked::Inside)?;
         let body = sign(&next, signer, now)?;
         let (size, state) = self.shared.committed();
         let Ok(validated) = Validated::check(Bytes::from(body), &state, LeafIndex(size.0), now, |_| Ok(false)) else {
@@ -447,7 +496,7 @@ impl Log {
     /// What the next `index-root` must say to be taken in. Costs what the entries since the last one cost.
     pub fn next_index_root(&self) -> Result<NextRoot> {
         let view = self.published().ok_or_else(|| Error::new(Code::IndexUnavailable, "nothing is published yet"))?;
-        self.shared.next_root(&view)
+        self.shared.next_root(&view, Asked::Outside)
     }
 
     /// Looks a term up in the verifiable index, with a page of its list, and the proofs of all of it under the newest

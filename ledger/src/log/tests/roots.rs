@@ -151,6 +151,32 @@ fn a_root_that_is_not_the_logs_own_is_refused() {
 }
 
 #[test]
+fn an_offer_on_its_way_to_a_signer_gives_way_to_nobody_who_asks_after_it() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    submit(&log, testing::model_card("lab", 0)).unwrap();
+    let first = log.next_index_root().unwrap();
+    let mut last = first;
+    for number in 1..100 {
+        submit(&log, testing::model_card("lab", number)).unwrap();
+        last = log.next_index_root().unwrap();
+    }
+    let view = log.published().unwrap();
+    assert!(last.size > first.size && last.size < view.size, "{last:?}");
+    submit(&log, testing::model_card("lab", 100)).unwrap();
+    assert_eq!(log.next_index_root().unwrap(), last, "the standing offer");
+    // A signer that took its time.
+    let root = submit(&log, root_body(&first)).unwrap();
+    wait_for_root(&log, root.index);
+    let next = log.next_index_root().unwrap();
+    assert_eq!(next.size, log.published().unwrap().size, "what the root covers is offered no more, so there is room");
+    bench.clock.advance(10 * 60 * 1000);
+    submit(&log, testing::model_card("lab", 101)).unwrap();
+    assert_eq!(log.next_index_root().unwrap().size, log.published().unwrap().size, "the oldest gave way");
+    stop(log);
+}
+
+#[test]
 fn an_index_is_there_again_after_a_stop_a_crash_and_the_loss_of_its_rows() {
     let bench = Bench::new();
     let log = peopled(&bench);
