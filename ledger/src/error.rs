@@ -173,7 +173,7 @@ codes! {
     AwaitingWitnesses = "awaiting_witnesses", Unavailable, 202, 20, "The record is durable and not yet cosigned.", "Ask again at the status URL.";
     CheckpointStale = "checkpoint_stale", Unavailable, 503, 20, "The newest published checkpoint is old.", "Look at the log's witnesses and at its clock; new records are kept and wait.";
     Stopping = "stopping", Unavailable, 503, 20, "The log is stopping.", "Send it again in a moment; a repeated record gets the same index.";
-    ClockRefused = "clock_refused", Unavailable, 503, 1, "The clock is behind the last entry or ran ahead.", "Set the clock right; the log resumes by itself.";
+    ClockRefused = "clock_refused", Unavailable, 503, 1, "The clock is behind the last entry or ran ahead.", "Set the clock right; the log resumes by itself, or after an hour where a machine was suspended, and at a start.";
     Superseded = "superseded", Superseded, 503, 1, "Another writer moved the head of this log.", "Stop one of the two; only one may write.";
     Unreachable = "unreachable", Unavailable, 503, 20, "The log could not be reached.", "Check the network and the address, then try again.";
     Internal = "internal", Corrupt, 500, 1, "This should not have happened.", "Report it with the command and its output.";

@@ -82,6 +82,7 @@ fn takes_records(app: &App) -> Result<(), Error> {
     if app.log.is_read_only() {
         return Err(Error::new(Code::DiskFull, "there is no room for a batch on the disk"));
     }
+    app.log.check_clock()?;
     if !app.log.has_room_for(MAX_ENVELOPE) {
         return Err(Error::new(Code::Overloaded, "the queue is full"));
     }
@@ -146,6 +147,7 @@ async fn metrics(app: Arc<App>) -> Answer {
     metrics.gauge("colophon_log_queued", counters.queued as f64);
     metrics.gauge("colophon_log_waiting", counters.waiting as f64);
     metrics.gauge("colophon_log_read_only", f64::from(u8::from(app.log.is_read_only())));
+    metrics.gauge("colophon_log_clock_refused", f64::from(u8::from(app.log.check_clock().is_err())));
     metrics.gauge("colophon_log_size", app.log.published().map_or(0.0, |view| view.size.0 as f64));
     if let Some(age) = checkpoint_age(&app) {
         metrics.gauge("colophon_checkpoint_age_seconds", age as f64);
@@ -262,7 +264,25 @@ mod tests {
         // A wall clock that ran ahead is not believed by the log, so nothing is renewed.
         clock.set_wall(ledger::ids::UnixMillis(1_772_366_400_000 + 2 * 3_600_000));
         let health = server.get("/health");
-        assert_eq!((health.status, health.problem().as_str()), (503, "checkpoint_stale"), "{}", health.text());
+        assert_eq!((health.status, health.problem().as_str()), (503, "clock_refused"), "{}", health.text());
+        assert_eq!(health.json()["checks"]["checkpoint"]["code"], "checkpoint_stale");
+    }
+
+    #[test]
+    fn f16_a_wrong_clock_is_said_by_health_and_by_a_gauge_as_long_as_it_is_wrong() {
+        let right = 1_772_366_400_000;
+        let clock = Arc::new(ledger::log::ManualClock::at(ledger::ids::UnixMillis(right)));
+        let server = TestServer::at(clock.clone());
+        server.sequence(cast::genesis());
+        for (wall, status, gauge) in [(right, 200, 0), (right - 86_400_000, 503, 1), (right, 200, 0)] {
+            clock.set_wall(ledger::ids::UnixMillis(wall));
+            let health = server.get("/health");
+            assert_eq!(health.status, status, "{}", health.text());
+            let code = (status == 503).then_some("clock_refused");
+            assert_eq!(health.json()["checks"]["writes"]["code"].as_str(), code);
+            let line = format!("colophon_log_clock_refused {gauge}");
+            assert!(server.get("/metrics").text().contains(&line), "{line}");
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -55,6 +55,7 @@ pub use self::records::ViewRecords;
 pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
 pub use self::sequencer::Signers;
 
+use self::clock::Timekeeper;
 use self::queue::{Answer, Pending, Queue};
 use self::reader::Earlier;
 use self::tail::Tail;
@@ -170,6 +171,8 @@ pub(crate) struct Shared {
     engine: Arc<dyn Engine>,
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
+    /// What is made of the clock: by the sequencer, and by whoever asks how the log is.
+    time: Mutex<Timekeeper>,
     queue: Queue,
     /// The state after the last committed entry: what the door decides by.
     committed: RwLock<(TreeSize, Arc<State>)>,
@@ -309,6 +312,15 @@ impl Log {
         self.shared.read_only.load(Ordering::Relaxed)
     }
 
+    /// Whether the log believes its clock now.
+    ///
+    /// # Errors
+    /// `clock_refused`: nothing is taken in and no checkpoint renewed until it does. The detail says what is the matter.
+    pub fn check_clock(&self) -> Result<()> {
+        let keeper = *self.shared.time();
+        keeper.check(self.shared.clock.as_ref())
+    }
+
     /// Figures for the operator.
     pub fn counters(&self) -> Counters {
         let counters = &self.shared.counters;
@@ -355,6 +367,10 @@ impl Drop for Log {
 impl Shared {
     fn committed(&self) -> (TreeSize, Arc<State>) {
         self.committed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn time(&self) -> MutexGuard<'_, Timekeeper> {
+        self.time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn indexed(&self) -> TreeSize {

@@ -104,6 +104,8 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     let Recovered { index, indexer, snapshot, durable } = recovered;
 
     let size = snapshot.tail.size();
+    let newest = head.as_ref().and_then(|(head, _)| options.policy.check(&head.checkpoint).ok()?.newest());
+    let cosigned = newest.map(|at| at.to_millis());
     let state = Arc::new(snapshot.state);
     let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
@@ -114,7 +116,8 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         origin: options.origin,
         engine,
         index,
-        clock: Arc::clone(&clock),
+        time: Mutex::new(Timekeeper::new(clock.as_ref(), snapshot.received, cosigned)),
+        clock,
         queue: super::queue::Queue::default(),
         committed: RwLock::new((size, Arc::clone(&state))),
         indexed: AtomicU64::new(size.0),
@@ -164,7 +167,6 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         range,
         state,
         head,
-        time: Timekeeper::new(clock.as_ref(), snapshot.received),
         renewed: UnixMillis(0),
         recent: Default::default(),
         last_root,

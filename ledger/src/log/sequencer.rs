@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::clock::Timekeeper;
 use super::door::Validated;
 use super::erasing::erasable;
 use super::index::is_full;
@@ -80,7 +79,6 @@ pub(super) struct Sequencer {
     pub(super) range: CompactRange,
     pub(super) state: Arc<State>,
     pub(super) head: Option<(Head, Version)>,
-    pub(super) time: Timekeeper,
     pub(super) renewed: UnixMillis,
     /// Records committed and perhaps not indexed yet, with their signers.
     pub(super) recent: Recent,
@@ -164,7 +162,7 @@ impl Sequencer {
 
     /// One batch, in the order of DESIGN §6. An error stops the log; whoever waited was answered before it returns.
     fn sequence(&mut self, batch: Vec<Pending>) -> Result<()> {
-        let now = match self.time.next(self.shared.clock.as_ref()) {
+        let now = match self.shared.time().next(self.shared.clock.as_ref()) {
             Ok(now) => now,
             Err(error) => {
                 // Nothing was decided: the log resumes when the clock is right.
@@ -178,7 +176,8 @@ impl Sequencer {
             refuse(batch, &super::full());
             Vec::new()
         };
-        let renew = now.0.saturating_sub(self.renewed.0) >= RENEW_EVERY;
+        // Also where the newest is of a clock that was ahead then and is right now.
+        let renew = now.0.abs_diff(self.renewed.0) >= RENEW_EVERY;
         let mut draft = self.decide(batch, now)?;
         if draft.entries.is_empty() && !(renew && self.head.is_some()) {
             // Nothing to commit. The publisher knows which of the known records are published.
@@ -370,6 +369,7 @@ impl Sequencer {
         let counters = &self.shared.counters;
         counters.entries.fetch_add(draft.entries.len() as u64, Ordering::Relaxed);
         counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.shared.time().dated(now, !draft.entries.is_empty());
         self.renewed = now;
         self.range = draft.range;
         self.last_root = draft.last_root;
