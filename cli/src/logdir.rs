@@ -253,12 +253,19 @@ impl LogDir {
     /// The key that signs `index-root` records while the log is served: the file of the command, else that of the config.
     pub(crate) fn index_key(&self, given: Option<&Path>) -> Result<Option<PrivateKey>> {
         let own = self.config.index_key.as_ref().map(|path| self.path.join(path));
-        let Some(path) = given.map(Path::to_owned).or(own) else { return Ok(None) };
+        let Some(path) = given.map(Path::to_owned).or_else(|| own.clone()) else { return Ok(None) };
+        let own_stands = |path: &Path| own.as_deref() == Some(path);
         let asked = || {
             Err(CliError::new(Code::KeyUnreadable, "the key has a password, and the server has nobody to ask for it")
                 .hint("Use a key for roots without one; it can sign nothing else."))
         };
-        from_pem(&self.key_text(&path)?, asked).at(path.display()).map(Some)
+        // Another file than the log's own is in none of its copies.
+        let hint = if own_stands(&path) {
+            refusal::key(&path)
+        } else {
+            format!("See whether it opens: `openssl pkey -in {} -noout`", refusal::shell(&path))
+        };
+        from_pem(&self.key_text(&path)?, asked).map_err(|error| error.hint(hint)).at(path.display()).map(Some)
     }
 
     /// The file of the key that signs checkpoints.

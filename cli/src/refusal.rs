@@ -3,6 +3,10 @@
 //! Every hint made here holds exactly one command, between backticks, to be pasted into a shell. What only the operator
 //! knows, where the copies of this log are, is the shell's variable `BACKUP`: a folder that looks like the log's own. Where
 //! nothing can be mended, the command shows what there is to know.
+//!
+//! No command destroys the file in whose place it puts another one: a copy may be older than what it replaces, and the only
+//! other copy of what came since may be the damaged file. What was there stays beside it as `NAME.~1~`, which the log passes
+//! over.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -21,10 +25,10 @@ pub(crate) fn mended(dir: &LogDir, error: Error) -> CliError {
     let hint = match code {
         Code::StoreLocked => locked(dir, Path::new(&place)),
         Code::StoreMissing | Code::StoreBehindGuard => format!(
-            "Mount the disk of this log, or bring its newest data back: `cp -a \"$BACKUP/journal\" \"$BACKUP/bodies\" {log}/`"
+            "Mount the disk of this log, or bring its newest data back: `{KEEP} -a \"$BACKUP/journal\" \"$BACKUP/bodies\" {log}/`. {AFTERWARDS}"
         ),
         Code::GuardMissing | Code::GuardRolledBack => format!(
-            "Bring the newest guard back, and never make a new one: `cp -aT \"$BACKUP/guard\" {}`",
+            "Bring the newest guard back, and never make a new one: `{KEEP} -aT \"$BACKUP/guard\" {}`",
             shell(&guard)
         ),
         Code::StoreCorrupt => damaged(dir, &place),
@@ -36,7 +40,7 @@ pub(crate) fn mended(dir: &LogDir, error: Error) -> CliError {
             _ => config(dir.path()),
         },
         Code::DiskFull => format!("Free space; this shows how much there is: `df -h {log}`"),
-        Code::FileAccess => owner(dir.path()),
+        Code::FileAccess => in_the_way(dir, Path::new(&place)).unwrap_or_else(|| access(dir)),
         _ => return CliError::from(error),
     };
     CliError::from(error).hint(hint)
@@ -48,20 +52,57 @@ pub(crate) fn config(log: &Path) -> String {
     let served = LogDir::served_config(log);
     let same = || std::fs::read(&served).ok() == std::fs::read(&config).ok();
     let copy = if served.is_file() && !same() { shell(&served) } else { "\"$BACKUP/config.toml\"".to_owned() };
-    format!("Bring back the config that this log was served with: `cp {copy} {}`", shell(&config))
+    format!("Bring back the config that this log was served with: `{KEEP} {copy} {}`", shell(&config))
 }
 
 /// A key of the log is gone, or is another one.
 pub(crate) fn key(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    format!("It cannot be made again; bring it back: `cp -p \"$BACKUP/keys/{name}\" {}`", shell(path))
+    format!("It cannot be made again; bring it back: `{KEEP} -p \"$BACKUP/keys/{name}\" {}`", shell(path))
 }
 
-/// Files of the log belong to somebody else.
+/// Files of the log belong to somebody else, or are closed to their owner.
 pub(crate) fn owner(path: &Path) -> String {
+    open_to_us(&shell(path))
+}
+
+fn open_to_us(paths: &str) -> String {
     // The user of this process is the owner of its own entry in /proc.
     let user = std::fs::metadata("/proc/self").map_or(0, |me| me.uid());
-    format!("As root, give the files to the user of this program: `chown -R {user} {}`", shell(path))
+    format!(
+        "As root, give the files to the user of this program: `chown -R {user} {paths} && chmod -R u+rwX {paths}`"
+    )
+}
+
+/// The same of all folders of a log.
+fn access(dir: &LogDir) -> String {
+    let guard = dir.guard_dir();
+    if guard.starts_with(dir.path()) {
+        return owner(dir.path());
+    }
+    open_to_us(&format!("{} {}", shell(dir.path()), shell(&guard)))
+}
+
+/// A folder stands where a file of the log belongs: it is put aside, and what is not made again by the start comes from a
+/// copy.
+fn in_the_way(dir: &LogDir, path: &Path) -> Option<String> {
+    let file = match path.strip_prefix(dir.guard_dir()) {
+        Ok(name) => Path::new("guard").join(name),
+        Err(_) => path.strip_prefix(dir.path()).unwrap_or(path).to_owned(),
+    };
+    let file = file.display().to_string();
+    let target = found_at(dir, &file);
+    let made_again = ["ballast", "lock", "guard/lock", "index.snapshot"].contains(&file.as_str());
+    if !target.is_dir() || !(made_again || is_kept(&file)) {
+        return None;
+    }
+    let (here, aside) = (shell(&target), shell(&target.with_added_extension("aside")));
+    let put_aside = format!("mv --backup=numbered -T {here} {aside}");
+    Some(if made_again {
+        format!("A folder stands where a file belongs; put it aside: `{put_aside}`")
+    } else {
+        format!("A folder stands where a file belongs; put it aside: `{put_aside} && cp -p \"$BACKUP/{file}\" {here}`")
+    })
 }
 
 /// A word of a command: as it is, or quoted where a shell would see more in it.
@@ -95,16 +136,37 @@ fn holder(lock: &Path) -> Option<u32> {
 
 /// `<file, relative to the log's folder> at byte <offset>`: a file that is not derived comes back from a copy only.
 fn damaged(dir: &LogDir, place: &str) -> String {
-    let (file, _) = place.split_once(" at byte ").unwrap_or_default();
-    let target = match file.strip_prefix("guard/") {
-        Some(name) => dir.guard_dir().join(name),
-        None => dir.path().join(file),
-    };
-    let kept = ["journal/", "bodies/", "guard/"].iter().any(|folder| file.starts_with(folder)) || file == "published";
-    if kept {
-        return format!("Bring the damaged file back from a copy: `cp \"$BACKUP/{file}\" {}`", shell(&target));
+    let (file, _) = place.split_once(" at byte ").unwrap_or((place, ""));
+    if is_kept(file) {
+        return format!("Bring the damaged file back from the newest copy: `{}`. {AFTERWARDS}", bring_back(dir, file));
     }
     format!("See everything that is damaged: `colophon log fsck --dir {}`", shell(dir.path()))
+}
+
+/// The command that puts a copy of a file in its place and keeps what is there.
+pub(crate) fn bring_back(dir: &LogDir, file: &str) -> String {
+    format!("{KEEP} \"$BACKUP/{file}\" {}", shell(&found_at(dir, file)))
+}
+
+/// A copy that leaves what it replaces beside it, as `NAME.~1~`.
+const KEEP: &str = "cp --backup=numbered";
+
+/// What is lost by a copy that is older, and what is not.
+const AFTERWARDS: &str = "What is replaced stays beside it as NAME.~1~. A copy that is older than the guard is refused as \
+                          store_behind_guard: then find a newer one, and put NAME.~1~ back meanwhile; what came after the \
+                          copy is lost only as far as it is damaged there";
+
+/// Whether a file follows from nothing else.
+pub(crate) fn is_kept(file: &str) -> bool {
+    ["journal/", "bodies/", "guard/", "manifests/"].iter().any(|folder| file.starts_with(folder)) || file == "published"
+}
+
+/// Where a file is, named relative to the log's folder.
+fn found_at(dir: &LogDir, file: &str) -> std::path::PathBuf {
+    match file.strip_prefix("guard/") {
+        Some(name) => dir.guard_dir().join(name),
+        None => dir.path().join(file),
+    }
 }
 
 /// What to listen on where the system did not let this program.
