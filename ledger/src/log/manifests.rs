@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use sha2::{Digest as _, Sha256};
 
 use super::Term;
+use super::open::blame;
 use super::reader::{Filter, Order};
 use super::{Log, Published};
 use crate::error::{Code, Error, Result};
@@ -352,8 +353,7 @@ fn not_begun(id: &KeyspaceId) -> Error {
 }
 
 fn broken(path: &Path, error: &io::Error) -> Error {
-    let code = if error.kind() == io::ErrorKind::StorageFull { Code::DiskFull } else { Code::StoreCorrupt };
-    Error::new(code, error.to_string()).at(path.display().to_string())
+    Error::new(blame(error), error.to_string()).at(path.display().to_string())
 }
 
 fn remove(folder: &Path) -> Result<()> {

@@ -268,7 +268,7 @@ pub(super) fn refill(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Re
 fn forget_snapshot(dir: &Path) -> Result<()> {
     match fs::remove_file(dir.join(SNAPSHOT_FILE)) {
         Err(source) if source.kind() != ErrorKind::NotFound => {
-            Err(Error::new(Code::StoreCorrupt, source.to_string()).at(SNAPSHOT_FILE))
+            Err(Error::new(blame(&source), source.to_string()).at(SNAPSHOT_FILE))
         }
         _ => Ok(()),
     }
@@ -366,13 +366,18 @@ pub(super) fn refused(error: EngineError) -> Error {
             Error::new(Code::StoreCorrupt, what).at(format!("{file} at byte {offset}"))
         }
         EngineError::NotCommitted { what, source } | EngineError::Fatal { what, source: Some(source) } => {
-            let code = match source.kind() {
-                _ if is_full(&source) => Code::DiskFull,
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Code::FileAccess,
-                _ => Code::StoreCorrupt,
-            };
-            Error::new(code, format!("{what}: {source}"))
+            Error::new(blame(&source), format!("{what}: {source}"))
         }
         EngineError::Fatal { what, source: None } => Error::new(Code::StoreCorrupt, what),
+    }
+}
+
+/// Who is at fault for what the system said of a file: the disk's size, the way to the file, or else what is stored.
+pub(super) fn blame(source: &std::io::Error) -> Code {
+    use ErrorKind::{IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    match source.kind() {
+        _ if is_full(source) => Code::DiskFull,
+        PermissionDenied | ReadOnlyFilesystem | IsADirectory | NotADirectory => Code::FileAccess,
+        _ => Code::StoreCorrupt,
     }
 }

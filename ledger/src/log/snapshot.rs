@@ -18,10 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::index::is_full;
+use super::open::blame;
 use super::tail::Tail;
 use crate::engine::Position;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ids::{TreeSize, UnixMillis, to_hex};
 use crate::merkle::NodeHash;
 use crate::state::State;
@@ -73,8 +73,7 @@ impl Snapshot {
         self.write(path, &temporary).map_err(|source| {
             // Half a snapshot on a full disk would be in the way of everything else.
             let _ = fs::remove_file(&temporary);
-            let code = if is_full(&source) { Code::DiskFull } else { Code::StoreCorrupt };
-            Error::new(code, source.to_string()).at(path.display().to_string())
+            Error::new(blame(&source), source.to_string()).at(path.display().to_string())
         })
     }
 

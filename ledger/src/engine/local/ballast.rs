@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::EngineError;
 use super::disk::{Disk, DiskFile};
-use super::fault::{Fault, fatal};
+use super::fault::{Fault, failed_at};
 
 /// Twice the largest batch that a sequencer makes (4 MiB): room to end one and to publish it.
 pub(super) const DEFAULT_BYTES: u64 = 8 << 20;
@@ -33,7 +33,7 @@ impl Ballast {
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, bytes: u64) -> Result<Self, EngineError> {
         let path: PathBuf = dir.join("ballast");
         let open = || if disk.exists(&path)? { disk.open(&path) } else { disk.create(&path) };
-        let file = open().map_err(|error| fatal("opening the ballast", error))?;
+        let file = open().map_err(|error| failed_at(&path, "opening", error))?;
         Ok(Self { file, bytes })
     }
 

@@ -21,7 +21,7 @@ use crate::ids::TreeSize;
 use crate::merkle::RootHash;
 
 use super::disk::Disk;
-use super::fault::{Damage, Fault, fatal};
+use super::fault::{Damage, Fault, failed_at, fatal};
 use super::segments::FIRST;
 use super::slots::{SlotKind, Slots};
 use super::{EngineError, Head, MAX_HEAD_NOTE_BYTES, Position, Version};
@@ -160,7 +160,7 @@ impl Guard {
         if !Self::exists(disk, folder).map_err(|e| fatal("looking for the guard", e))? {
             return Err(refused(Code::GuardMissing, "there is no such file".to_owned()));
         }
-        let file = disk.open(&path).map_err(|e| fatal("opening the guard", e))?;
+        let file = disk.open(&path).map_err(|e| failed_at(&path, "opening", e))?;
         let (slots, damages) = Slots::open(file, KIND)?;
         let guarded = Guarded::decode(slots.payload(), slots.version())
             .ok_or_else(|| Damage::new(KIND.name, 0, "its content is not of its form"))?;

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::error::{Code, Error};
 
+use super::EngineError;
 use super::disk::{Disk, Lock};
-use super::{EngineError, fatal};
+use super::fault::failed_at;
 
 /// Both locks of a log.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Locks {
 }
 
 fn take(disk: &dyn Disk, path: &Path) -> Result<Lock, EngineError> {
-    let lock = disk.lock(path).map_err(|error| fatal(format!("locking {}", path.display()), error))?;
+    let lock = disk.lock(path).map_err(|error| failed_at(path, "locking", error))?;
     let refused = || Error::new(Code::StoreLocked, "the lock is held").at(path.display().to_string());
     lock.ok_or_else(|| EngineError::Refused(refused()))
 }

@@ -177,7 +177,7 @@ pub(super) fn open_guard(
 /// Reads what was published; changes nothing.
 pub(super) fn open_published(disk: &Arc<dyn Disk>, layout: &Layout) -> Result<(Slots, Vec<Damage>), Damage> {
     let opened = disk.open(&layout.published);
-    let file = opened.map_err(|e| Damage::new(PUBLISHED.name, 0, format!("cannot be opened: {e}")))?;
+    let file = opened.map_err(|error| Damage::unreadable(PUBLISHED.name, 0, &error))?;
     Slots::open(file, PUBLISHED)
 }
 
@@ -212,7 +212,8 @@ fn judge(
     // As many frames as were asked for, all of them if the position asked for is none, then the last batch whole.
     let frames = check_frames(layout, guarded, check_from).or_else(|_| check_frames(layout, guarded, Position::START));
     if let Err(damage) = frames.and_then(|()| check_last(layout, guarded)) {
-        if ends_before(layout, &damage, ends.journal, ends.bodies)? {
+        // Nothing is known of a file that cannot be opened.
+        if !damage.barred && ends_before(layout, &damage, ends.journal, ends.bodies)? {
             return Err(refused(Code::StoreBehindGuard, &format!("{} ends too early: {}", damage.file, damage.what)));
         }
         return Err(damage.into());

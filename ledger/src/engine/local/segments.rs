@@ -190,12 +190,12 @@ impl Series {
     /// Fills the buffer from a place. What cannot be read is damaged, and the damage says what the system said.
     pub(super) fn read(&self, at: Position, buffer: &mut [u8]) -> Result<(), Damage> {
         let read = self.file(at.segment).and_then(|file| file.read_exact_at(buffer, at.offset));
-        read.map_err(|error| Damage::new(self.name(at.segment), at.offset, format!("cannot be read: {error}")))
+        read.map_err(|error| Damage::unreadable(self.name(at.segment), at.offset, &error))
     }
 
     pub(super) fn len(&self, number: u32) -> Result<u64, Damage> {
         let len = self.file(number).and_then(|file| file.len());
-        len.map_err(|error| Damage::new(self.name(number), 0, format!("cannot be read: {error}")))
+        len.map_err(|error| Damage::unreadable(self.name(number), 0, &error))
     }
 
     /// The first byte from `at` to the end of its file that is not zero.
