@@ -8,9 +8,10 @@ use ledger::note::Policy;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::failure::{CliError, Result};
+use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::follow::fetch_checkpoint;
+use crate::memory::Memory;
 use crate::output::{Answer, Mark, shown};
 use crate::pins::Pins;
 use crate::screen::time;
@@ -19,6 +20,10 @@ use crate::trust::TrustArgs;
 
 /// A clock that is further off than this makes statements that look doubtful to others.
 const CLOCK_OFF: u64 = 5 * 60 * 1000;
+
+/// A log renews its checkpoint every ten minutes; after two that failed and some, it or this machine's clock is wrong. Its
+/// own `/health` says so after as long.
+const STALE: u64 = 25 * 60 * 1000;
 
 /// Look for what commonly goes wrong: settings, keys, pins, the log, the clock
 ///
@@ -116,11 +121,19 @@ fn keys(session: &Session) -> Result<String> {
     Ok(format!("{} in {}, {open} without a password", keys.len(), session.config.keys.value.display()))
 }
 
-/// Whether the log answers with a checkpoint that meets the policy, and how new it is.
+/// Whether the log answers with a checkpoint that meets the policy and takes nothing back that was seen before, and how new
+/// it is.
 fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: &Session) -> Result<String> {
     let client = Client::new(url, &session.config)?;
     let note = fetch_checkpoint(&client)?;
     let accepted = policy(&note)?.check(&note)?;
+    let memory = Memory::of(&session.config);
+    let seen = memory.refuse_smaller(&accepted, &note).at(url)?;
+    if let Some(seen) = seen.filter(|seen| seen.size == accepted.checkpoint().size())
+        && seen.root != accepted.checkpoint().root()
+    {
+        return Err(memory.fork(accepted.log(), &seen.note, &note, "two trees of the same size"));
+    }
     let size = accepted.checkpoint().size().0;
     let entries = if size == 1 { "entry" } else { "entries" };
     let (now, newest) = (session.now().0, accepted.newest().map(|at| at.to_millis()));
@@ -132,5 +145,60 @@ fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: 
             format!("the newest cosignature is of {}, this machine says {}", time(newest), session.timestamp()?);
         return Err(CliError::new(Code::ClockRefused, found).hint("Set this machine's clock right."));
     }
+    let age = now.saturating_sub(newest.0);
+    if age > STALE {
+        let minutes = age / 60_000;
+        let found = format!(
+            "{size} {entries} at {url}, cosigned {}, {minutes} minutes ago by this machine's clock, which says {}",
+            time(newest),
+            session.timestamp()?
+        );
+        let hint =
+            "Set this machine's clock right if it is ahead; else the log stands still, which its operator can tell.";
+        return Err(CliError::new(Code::CheckpointStale, found).hint(hint));
+    }
     Ok(format!("{size} {entries} at {url}, cosigned {}", time(newest)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::ffi::OsString;
+    use std::sync::Arc;
+
+    use ledger::ids::UnixMillis;
+    use serde_json::Value;
+
+    use crate::logdir::LogDir;
+    use crate::serving::{ANY_LOOPBACK, Running};
+    use crate::world::{World, time_of_the_machine};
+
+    #[test]
+    fn an_old_checkpoint_or_a_clock_that_is_ahead_is_no_tick() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let run = |args: &[&str], ahead: i64| {
+            let (mut world, seen) = World::captured(&[("COLOPHON_CONFIG", &path("config.toml"))]);
+            world.clock = Arc::new(move || UnixMillis(time_of_the_machine().0.saturating_add_signed(ahead)));
+            let exit = crate::cmd::run(["colophon"].iter().chain(args).map(OsString::from).collect(), world);
+            (exit, serde_json::from_str::<Value>(&seen.stdout()).unwrap_or_default())
+        };
+        let log = path("log");
+        assert_eq!(run(&["log", "init", "--dir", &log, "--origin", "log.example", "--json"], 0).0, 0);
+        let running = Running::start(&LogDir::open(log.as_ref()).unwrap(), ANY_LOOPBACK).unwrap();
+        assert_eq!(run(&["log", "trust", "--policy", &path("log/policy.txt"), "--json"], 0).0, 0);
+        for (ahead, code) in [
+            (0, None),
+            (20, None),
+            (30, Some("checkpoint_stale")),
+            (1440, Some("checkpoint_stale")),
+            (-10, Some("clock_refused")),
+        ] {
+            let (exit, json) = run(&["doctor", "--log", running.url(), "--json"], ahead * 60_000);
+            let looks = json["looks"].as_array().unwrap().clone();
+            let look = looks.into_iter().find(|look| look["what"] == "log's address").unwrap();
+            assert_eq!(look["code"].as_str(), code, "{ahead} minutes: {look}");
+            assert_eq!(exit == 0, code.is_none(), "{json}");
+        }
+    }
 }
