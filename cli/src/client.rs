@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use ledger::Code;
+use ledger::error::Kind;
 use serde_json::Value;
 
 use crate::config::Config;
@@ -219,7 +220,15 @@ impl Client {
         };
         Ok(match status {
             200..=299 => Outcome::Reply(Reply { bytes, partial: status == 206 }),
-            429 | 502 | 503 | 504 => Outcome::Busy(problem(status, &bytes), retry_after),
+            429 | 502 | 503 | 504 => {
+                let error = problem(status, &bytes);
+                // What is damaged is so a second later too.
+                if error.code().kind() == Kind::Corrupt {
+                    Outcome::Refused(error)
+                } else {
+                    Outcome::Busy(error, retry_after)
+                }
+            }
             _ => Outcome::Refused(problem(status, &bytes)),
         })
     }
@@ -233,14 +242,17 @@ enum Outcome {
 
 /// A refusal on the wire (`application/problem+json`) as a failure of the command.
 ///
-/// What the log says about itself (its store, its disk, its clock) is a reason why something could not be checked, not
-/// a fault of this program: any status from 500 on exits with 20.
+/// What the log says about itself (its disk, its clock) is a reason why something could not be checked, not a fault of this
+/// program: any status from 500 on exits with 20. Only a log that says that its own store is damaged (503) is taken at its
+/// word: it was reached, and neither the network nor waiting will help.
 pub(crate) fn problem(status: u16, bytes: &[u8]) -> CliError {
     let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
     let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
     let said = text("code").and_then(|code| Code::from_text(&code));
     let detail = text("detail").or_else(|| text("title")).unwrap_or_else(|| format!("status {status}"));
+    let damaged = |code: Code| status == 503 && code.kind() == Kind::Corrupt;
     let code = match said {
+        Some(code) if damaged(code) => code,
         Some(code) if status < 500 || code.exit_code() == Code::Unreachable.exit_code() => code,
         _ if status >= 500 => Code::Unreachable,
         _ => match status {
@@ -250,7 +262,7 @@ pub(crate) fn problem(status: u16, bytes: &[u8]) -> CliError {
         },
     };
     let found = match said {
-        Some(said) if said != code => format!("the log answered {status} {said}: {detail}"),
+        Some(said) if said != code || damaged(said) => format!("the log answered {status} {said}: {detail}"),
         None => format!("the server answered {status}: {detail}"),
         Some(_) => detail,
     };
@@ -259,6 +271,9 @@ pub(crate) fn problem(status: u16, bytes: &[u8]) -> CliError {
         Some(place) => error.at(place),
         None => error,
     };
+    if damaged(code) {
+        return error.hint("The log's operator sees all that is damaged with `colophon log fsck --dir LOG`.");
+    }
     // The server's hint is for this very case; but only where we know the code, since its text is not ours.
     match (said, text("hint")) {
         (Some(said), Some(hint)) if said == code => error.hint(hint),
@@ -346,6 +361,19 @@ mod tests {
             assert_eq!(error.exit(), 20, "{error}");
             thread.join().unwrap();
         }
+    }
+
+    #[test]
+    fn a_log_that_says_that_its_store_is_damaged_is_taken_at_its_word_and_not_asked_again() {
+        let body =
+            r#"{"code":"store_corrupt","detail":"the body does not match","place":"bodies/00000000.seg at byte 9"}"#;
+        let answer = format!("HTTP/1.1 503 No\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (base, thread) = server(vec![answer.leak()]);
+        let error = Client::new(&base, &config()).unwrap().get("/x").unwrap_err();
+        assert_eq!((error.code(), error.exit()), (Code::StoreCorrupt, 1));
+        assert!(error.to_string().contains("bodies/00000000.seg at byte 9"), "{error}");
+        assert!(error.first_hint().contains("fsck"), "{}", error.first_hint());
+        assert_eq!(thread.join().unwrap().len(), 1);
     }
 
     #[test]
