@@ -53,11 +53,14 @@ pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// 200 only if the log takes records and what it shows is fresh.
+/// 200 only if the log takes records, what it shows is fresh, and nothing that it read was damaged.
 async fn health(app: Arc<App>) -> Answer {
-    let (writes, checkpoint) = (takes_records(&app), newest_checkpoint(&app));
-    let checks = json!({ "writes": check(&writes), "checkpoint": check(&checkpoint) });
-    match writes.and(checkpoint.map(drop)) {
+    let (writes, checkpoint, store) = (takes_records(&app), newest_checkpoint(&app), app.log.check_store());
+    // Where in which file is for the operator, in the server's own words.
+    let said =
+        store.clone().map_err(|error| Error::new(error.code(), "a reader met damage; the operator's log says where"));
+    let checks = json!({ "writes": check(&writes), "checkpoint": check(&checkpoint), "store": check(&said) });
+    match writes.and(checkpoint.map(drop)).and(store) {
         Ok(()) => json("no-store", &json!({ "status": "ok", "checks": checks })),
         Err(error) => Err(Problem::from(error).with("checks", checks)),
     }
@@ -148,6 +151,7 @@ async fn metrics(app: Arc<App>) -> Answer {
     metrics.gauge("colophon_log_waiting", counters.waiting as f64);
     metrics.gauge("colophon_log_read_only", f64::from(u8::from(app.log.is_read_only())));
     metrics.gauge("colophon_log_clock_refused", f64::from(u8::from(app.log.check_clock().is_err())));
+    metrics.gauge("colophon_log_damaged", f64::from(u8::from(app.log.check_store().is_err())));
     metrics.gauge("colophon_log_size", app.log.published().map_or(0.0, |view| view.size.0 as f64));
     if let Some(age) = checkpoint_age(&app) {
         metrics.gauge("colophon_checkpoint_age_seconds", age as f64);
@@ -239,7 +243,8 @@ mod tests {
         let server = TestServer::start();
         let health = server.get("/health");
         assert_eq!(health.status, 200, "{}", health.text());
-        assert_eq!(health.json()["checks"], json!({ "writes": { "ok": true }, "checkpoint": { "ok": true } }));
+        let fine = json!({ "ok": true });
+        assert_eq!(health.json()["checks"], json!({ "writes": fine, "checkpoint": fine, "store": fine }));
         assert_eq!(server.get("/ready").status, 200);
         let status = server.get("/status").json();
         assert_eq!(status["origin"], cast::ORIGIN);

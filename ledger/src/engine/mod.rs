@@ -13,6 +13,7 @@ mod memory;
 mod plan;
 #[cfg(test)]
 mod sample;
+mod watched;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub use failing::{FailingEngine, Outcome, Step, Times};
 pub use local::{BodyState, Checked, Damage, LocalEngine, LocalOptions, Opened};
 pub use memory::MemoryEngine;
 pub use plan::{MAX_BODY_BYTES, MAX_ENTRY_BYTES, MAX_HEAD_NOTE_BYTES, MAX_PLAN_BYTES, MAX_PUBLISHED_NOTE_BYTES};
+pub use watched::FirstDamage;
+pub(crate) use watched::Watched;
 
 /// What the guard holds: the newest committed checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,22 +9,27 @@
 //! | every tile, place and posting of the index | what the entries say |
 //! | every `index-root`, and the rows of the verifiable index | what the entries below it say |
 //! | the snapshot's state | the fold of all entries up to its size |
+//! | every key, row and hash of the manifests held ([`fsck_manifests`]) | their headers, and the runs' records |
 //!
-//! It goes on behind a damage and names them all. It mends nothing: [`reindex`] fills the index again, and damage to
-//! journal, bodies or guard needs a copy from elsewhere.
+//! It goes on behind a damage and names them all, the first thousand with their places. It mends nothing: a start writes
+//! the copies of guard and `published` anew of which a whole one is left, [`reindex`] fills the index again, and damage to
+//! journal, bodies or guard needs a copy from elsewhere. What the index does not hold yet is no damage: the next start
+//! brings it up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use super::Term;
 use super::index::Index;
-use super::open::{INDEX_DIR, Options, SNAPSHOT_FILE, refill, refused};
+use super::manifests::Manifests;
+use super::open::{INDEX_DIR, MANIFESTS_DIR, Options, SNAPSHOT_FILE, refill, refused};
 use super::snapshot::Snapshot;
 use super::tail::Tail;
 use crate::engine::{BodyState, Checked, Engine, LocalEngine, Places};
 use crate::entry::{Entry, Header};
-use crate::error::{Error, Result};
-use crate::ids::{LeafIndex, TreeSize, UnixMillis};
+use crate::error::{Code, Error, Result};
+use crate::ids::{KeyspaceId, LeafIndex, TreeSize, UnixMillis};
+use crate::manifest::Run;
 use crate::merkle::LeafHash;
 use crate::note::SignedNote;
 use crate::record::Record;
@@ -37,6 +42,9 @@ const WINDOW: u64 = 65_536;
 
 /// Entries whose signatures are verified at once, by all cores.
 const CHUNK: usize = 1024;
+
+/// Damages that are named. More of them tell nothing new, and a damaged index has some for every entry.
+const NAMED: usize = 1000;
 
 /// Something stored that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +68,51 @@ pub struct FsckReport {
     pub redacted: u64,
     /// Full tiles that were compared.
     pub tiles: u64,
-    /// Everything that is wrong; empty for a sound log.
+    /// Keyspaces and runs whose files were read.
+    pub manifests: u64,
+    /// Keyspaces that records declare and whose files are not here, as those of most parties never were.
+    pub not_held: u64,
+    /// Everything that is wrong, up to a thousand; empty for a sound log.
     pub damages: Vec<Damage>,
+    /// How many more there are.
+    pub more: u64,
     /// Whether all damage is in the index, which `reindex` fills again.
     pub only_index: bool,
+    /// Whether all damage is in copies of which a whole one is left, which the next start writes anew.
+    pub only_copies: bool,
+    /// How many of the newest entries the index does not hold yet. The next start adds them.
+    pub index_behind: u64,
+    /// Why the index was not looked at, if it was not: on a disk where nothing can be written it cannot be opened.
+    pub index_closed: Option<String>,
+    /// What the records say of manifests.
+    declared: Declared,
+}
+
+/// What records say of the files beside the log.
+#[derive(Debug, Clone, Default)]
+struct Declared {
+    keyspaces: BTreeSet<KeyspaceId>,
+    /// Runs by the id of their keyspace; the newest record of each counts.
+    runs: HashMap<KeyspaceId, Run>,
+}
+
+impl FsckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.damages.is_empty()
+    }
+
+    fn add(&mut self, damage: Damage) {
+        if self.damages.len() < NAMED {
+            self.damages.push(damage);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.damages.len() as u64 + self.more
+    }
 }
 
 /// Checks a log that nobody serves. `progress` is told how many of how many entries were read.
@@ -72,16 +121,19 @@ pub struct FsckReport {
 /// Only if there is nothing to check: no log, a log of another name, one that is open elsewhere, no guard. Damage is
 /// in the report.
 pub fn fsck(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<FsckReport> {
-    let engine = match LocalEngine::open(&options.engine(crate::engine::Position::START)) {
+    let engine = match LocalEngine::inspect(&options.engine(crate::engine::Position::START)) {
         Ok(engine) => engine,
         Err(crate::engine::EngineError::Corrupt { .. }) => return check_closed(options),
         Err(other) => return Err(refused(other)),
     };
     let total = engine.head().map_err(refused)?.map_or(0, |(head, _)| head.size.0);
     let index = Index::open(&options.dir.join(INDEX_DIR));
-    let mut check = Check::new(&engine, index.as_ref().ok(), Snapshot::load(&options.dir.join(SNAPSHOT_FILE)));
-    if let Err(error) = &index {
-        check.index_damage(None, error.to_string());
+    let snapshot = Snapshot::load(&options.dir.join(SNAPSHOT_FILE));
+    let mut check = Check::new(&engine, index.as_ref().ok(), snapshot);
+    match &index {
+        Ok(index) => check.reach(index, total)?,
+        Err(error) if error.code() == Code::FileAccess => check.report.index_closed = Some(error.to_string()),
+        Err(error) => check.index_damage(None, error.to_string()),
     }
     engine
         .check(&mut |checked| {
@@ -94,6 +146,33 @@ pub fn fsck(options: &Options, progress: &mut dyn FnMut(u64, u64)) -> Result<Fsc
         .map_err(refused)?;
     progress(total, total);
     check.finish(options)
+}
+
+/// Checks the files of every manifest and run that the log holds, after [`fsck`] read its records: every key in its
+/// bucket, every row and hash, up to the root in the header whose digest names the folder. `progress` is told how many
+/// of how many were read; the cost is one pass over the files.
+///
+/// # Errors
+/// Only if the folder of the manifests cannot be listed. Damage is in the report.
+pub fn fsck_manifests(options: &Options, report: &mut FsckReport, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
+    let manifests = Manifests::new(options.dir.join(MANIFESTS_DIR));
+    let declared = std::mem::take(&mut report.declared);
+    let held = manifests.held()?;
+    let total = held.len() as u64;
+    for id in &held {
+        if let Err(error) = manifests.check(id, declared.runs.get(id)) {
+            let inside = error.place().and_then(|place| place.rsplit_once(&id.to_hex()));
+            let file = inside.map_or("", |(_, inside)| inside.split(':').next().unwrap_or_default());
+            let file = format!("{MANIFESTS_DIR}/{id}{file}");
+            report.add(Damage { file, place: None, what: format!("{}: {}", error.code(), error.detail()) });
+            (report.only_index, report.only_copies) = (false, false);
+        }
+        report.manifests += 1;
+        progress(report.manifests, total);
+    }
+    let here: BTreeSet<_> = held.into_iter().collect();
+    report.not_held = declared.keyspaces.difference(&here).count() as u64;
+    Ok(())
 }
 
 /// Fills the index of a stopped log again from its journal. Returns how many entries it holds.
@@ -112,7 +191,7 @@ fn check_closed(options: &Options) -> Result<FsckReport> {
     LocalEngine::check_closed(&options.engine(crate::engine::Position::START), &mut |checked| {
         match checked {
             Checked::Entry { .. } => report.entries += 1,
-            Checked::Damage(damage) => report.damages.push(stored(damage)),
+            Checked::Damage(damage) => report.add(stored(damage)),
         }
         ControlFlow::Continue(())
     })
@@ -136,7 +215,10 @@ struct Check<'a> {
     index: Option<&'a Index>,
     snapshot: Option<Snapshot>,
     report: FsckReport,
-    index_damages: usize,
+    index_damages: u64,
+    copy_damages: u64,
+    /// Entries below this are durable in the index.
+    indexed: LeafIndex,
     tail: Tail,
     state: State,
     received: UnixMillis,
@@ -156,6 +238,8 @@ impl<'a> Check<'a> {
             snapshot,
             report: FsckReport::default(),
             index_damages: 0,
+            copy_damages: 0,
+            indexed: LeafIndex(0),
             tail: Tail::default(),
             state: State::default(),
             received: UnixMillis(0),
@@ -167,22 +251,40 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// How much of the index can be held against the entries. What it was not yet told durably, or has lost, is not named
+    /// row by row.
+    fn reach(&mut self, index: &Index, total: u64) -> Result<()> {
+        let durable = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.tail.size().0.min(total));
+        let hint = index.hint()?.0;
+        if hint < durable {
+            let what =
+                format!("it holds {hint} of the {durable} entries that {SNAPSHOT_FILE} says: tiles, places, lists");
+            self.index_damage(None, what);
+        } else {
+            self.indexed = LeafIndex(durable);
+        }
+        self.report.index_behind = total - durable;
+        Ok(())
+    }
+
     fn damage(&mut self, file: &str, index: LeafIndex, what: impl Into<String>) {
         let place = Some(format!("entry {index}"));
-        self.report.damages.push(Damage { file: file.to_owned(), place, what: what.into() });
+        self.report.add(Damage { file: file.to_owned(), place, what: what.into() });
     }
 
     fn index_damage(&mut self, index: Option<LeafIndex>, what: impl Into<String>) {
         self.index_damages += 1;
         let place = index.map(|index| format!("entry {index}"));
-        self.report.damages.push(Damage { file: INDEX_DIR.to_owned(), place, what: what.into() });
+        self.report.add(Damage { file: INDEX_DIR.to_owned(), place, what: what.into() });
     }
 
     fn take(&mut self, checked: Checked<'_>) {
         match checked {
             Checked::Damage(damage) => {
                 self.broken |= damage.file.starts_with("journal");
-                self.report.damages.push(stored(damage));
+                // The engine opened, so that one copy of each is whole.
+                self.copy_damages += u64::from(["guard/head", "published"].contains(&damage.file.as_str()));
+                self.report.add(stored(damage));
             }
             Checked::Entry { index, entry, places, body } => self.entry(index, entry, places, body),
         }
@@ -200,7 +302,7 @@ impl<'a> Check<'a> {
         self.received = entry.header.received;
         for full in self.tail.append(LeafHash::of_entry(bytes)) {
             self.report.tiles += 1;
-            let held = self.index.map(|held| held.tile(full.level, full.index));
+            let held = self.index_at(index).map(|held| held.tile(full.level, full.index));
             match held {
                 Some(Ok(Some(tile))) if tile == *full.tree => {}
                 Some(Err(error)) => self.index_damage(Some(index), error.to_string()),
@@ -218,9 +320,14 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The index, if it holds this entry durably.
+    fn index_at(&self, index: LeafIndex) -> Option<&'a Index> {
+        self.index.filter(|_| index < self.indexed)
+    }
+
     /// The rows that belong to one entry, and the terms that are compared once a window.
     fn look_up(&mut self, index: LeafIndex, entry: &Entry, places: Places) {
-        let Some(held) = self.index else { return };
+        let Some(held) = self.index_at(index) else { return };
         if held.places(index).ok().flatten() != Some(places) {
             self.index_damage(Some(index), "its place is wrong");
         }
@@ -289,6 +396,7 @@ impl<'a> Check<'a> {
             match admitted {
                 Ok(record) => {
                     self.state.apply(waiting.index, &waiting.header, Some(&record));
+                    self.declared(waiting.index, &record);
                     if let Predicate::IndexRoot(root) = &record.predicate
                         && let Err(error) = self.rebuilt.judge(waiting.index, record.id, root)
                     {
@@ -297,6 +405,21 @@ impl<'a> Check<'a> {
                 }
                 Err(error) => self.damage("bodies", waiting.index, error.to_string()),
             }
+        }
+    }
+
+    fn declared(&mut self, index: LeafIndex, record: &Record) {
+        let declared = &mut self.report.declared;
+        match &record.predicate {
+            Predicate::Manifest(manifest) => {
+                declared.keyspaces.extend(manifest.keyspaces.iter().map(|keyspace| keyspace.id));
+            }
+            // One of a kind that this version does not know is not checked either.
+            Predicate::RunRoot(root) => {
+                let run = Run::declared(index, (**root).clone()).ok();
+                declared.runs.extend(run.map(|run| (run.keyspace().id(), run)));
+            }
+            _ => {}
         }
     }
 
@@ -312,9 +435,9 @@ impl<'a> Check<'a> {
     }
 
     fn compare_postings(&mut self, start: u64) {
-        let Some(held) = self.index else { return };
+        let Some(held) = self.index_at(LeafIndex(start)) else { return };
         for (term, expected) in std::mem::take(&mut self.window) {
-            let end = start + WINDOW;
+            let end = (start + WINDOW).min(self.indexed.0);
             let found: Result<Vec<u64>> = held
                 .ascending(&term, LeafIndex(start))
                 .map(|index| index.map(|index| index.0))
@@ -324,7 +447,7 @@ impl<'a> Check<'a> {
                 Ok(found) if found == expected => {}
                 Ok(found) => {
                     let first = expected.iter().find(|index| !found.contains(index)).or(found.last()).copied();
-                    let what = format!("the list of {term:?} has {} of {} entries", found.len(), expected.len());
+                    let what = format!("the list of {term} has {} of {} entries", found.len(), expected.len());
                     self.index_damage(first.map(LeafIndex), what);
                 }
                 Err(error) => self.index_damage(None, error.to_string()),
@@ -364,7 +487,7 @@ impl<'a> Check<'a> {
             let guard = |what: String| Damage { file: "guard".to_owned(), place: None, what };
             let keys = [options.signers.log.verifier_key().clone(), options.signers.clock.verifier_key().clone()];
             if let Err(error) = SignedNote::parse(&head.checkpoint).and_then(|note| note.verify(&keys)) {
-                self.report.damages.push(guard(format!("the checkpoint does not verify: {error}")));
+                self.report.add(guard(format!("the checkpoint does not verify: {error}")));
             }
             if !self.broken && (head.size, head.root) != (size, self.tail.root()) {
                 let what = format!(
@@ -373,10 +496,12 @@ impl<'a> Check<'a> {
                     head.size,
                     head.root
                 );
-                self.report.damages.push(guard(what));
+                self.report.add(guard(what));
             }
         }
-        self.report.only_index = !self.report.damages.is_empty() && self.report.damages.len() == self.index_damages;
+        let count = self.report.count();
+        self.report.only_index = count > 0 && count == self.index_damages;
+        self.report.only_copies = count > 0 && count == self.copy_damages;
         Ok(self.report)
     }
 }
@@ -388,7 +513,7 @@ fn verify(waiting: &Waiting, state: &State) -> Result<Record> {
     let derived = Header::derive(&record, waiting.header.received);
     if derived != waiting.header {
         let detail = "the entry's header does not follow from its body";
-        return Err(Error::new(crate::Code::BindingMismatch, detail));
+        return Err(Error::new(Code::BindingMismatch, detail));
     }
     Ok(record)
 }

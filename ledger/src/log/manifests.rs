@@ -21,9 +21,11 @@ use super::open::blame;
 use super::reader::{Filter, Order};
 use super::{Log, Published};
 use crate::error::{Code, Error, Result};
-use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest, UnixMillis};
+use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest, UnixMillis, from_hex};
 use crate::manifest::upload::{PART_BYTES, Part, Plan, is_file_name};
-use crate::manifest::{KeyspaceFiles, RunFiles, RunHeader, check, is_run_file_name, list, open, open_run};
+use crate::manifest::{
+    KeyspaceFiles, Run, RunFiles, RunHeader, VerifiedRun, check, is_run_file_name, list, open, open_run,
+};
 use crate::record::kind::Kind;
 use crate::state::{Owner, Standing};
 
@@ -31,6 +33,9 @@ use crate::state::{Owner, Standing};
 pub const QUOTA_BYTES: u64 = 16 << 30;
 
 const INCOMING: &str = ".incoming";
+
+/// A run is read in pieces of so many buckets, as a power of two: 256 are some 70 KiB.
+const RUN_PIECE: u8 = 8;
 
 /// How an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +101,39 @@ impl Manifests {
         let files = Arc::new(open_run(&self.root.join(id.to_hex()))?);
         self.runs.write().unwrap_or_else(PoisonError::into_inner).insert(*id, Arc::clone(&files));
         Ok(Some(files))
+    }
+
+    /// Every folder that bears the name of a keyspace, whatever is in it, in order.
+    pub(super) fn held(&self) -> Result<Vec<KeyspaceId>> {
+        let entries = match fs::read_dir(&self.root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|error| broken(&self.root, &error))?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| broken(&self.root, &error))?.file_name();
+            ids.extend(name.to_str().and_then(|name| from_hex(name).ok()).map(KeyspaceId::from_bytes));
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Reads all files of a keyspace or of a run that is held. Of a run no more is known than what its record says.
+    pub(super) fn check(&self, id: &KeyspaceId, run: Option<&Run>) -> Result<()> {
+        let folder = self.root.join(id.to_hex());
+        if run.is_none() && !self.is_run(id) {
+            return check_as(&folder, *id);
+        }
+        let files = open_run(&folder)?;
+        let Some(run) = run else { return Ok(()) };
+        let t = files.keyspace().t();
+        let depth = t.saturating_sub(RUN_PIECE);
+        for prefix in 0..1u64 << depth {
+            let reply = files.reply(depth, prefix)?;
+            VerifiedRun::verify(run, depth, prefix, &reply)
+                .map_err(|error| Error::new(error.code(), error.detail()).at(folder.display().to_string()))?;
+        }
+        Ok(())
     }
 
     fn is_run(&self, id: &KeyspaceId) -> bool {

@@ -46,7 +46,7 @@ pub use self::door::Validated;
 pub use self::index::Index;
 pub use crate::trie::Term;
 
-pub use self::fsck::{Damage, FsckReport, fsck, reindex};
+pub use self::fsck::{Damage, FsckReport, fsck, fsck_manifests, reindex};
 pub use self::manifests::{Manifests, QUOTA_BYTES, Upload, plan_upload};
 pub use self::open::{Options, create, open, start};
 pub use self::queue::Wait;
@@ -59,7 +59,7 @@ use self::clock::Timekeeper;
 use self::queue::{Answer, Pending, Queue};
 use self::reader::Earlier;
 use self::tail::Tail;
-use crate::engine::Engine;
+use crate::engine::{Engine, FirstDamage, Opened};
 use crate::entry::Header;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize};
@@ -161,6 +161,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
+    opened: Opened,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -169,6 +170,8 @@ pub(crate) struct Shared {
     dir: PathBuf,
     origin: Origin,
     engine: Arc<dyn Engine>,
+    /// What readers met that is damaged.
+    damage: FirstDamage,
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
     /// What is made of the clock: by the sequencer, and by whoever asks how the log is.
@@ -310,6 +313,23 @@ impl Log {
     /// Whether the disk is full: nothing is taken in until there is room again.
     pub fn is_read_only(&self) -> bool {
         self.shared.read_only.load(Ordering::Relaxed)
+    }
+
+    /// What the start found damaged, or left by a crash, and mended.
+    pub const fn opened(&self) -> &Opened {
+        &self.opened
+    }
+
+    /// Whether everything that was read since the start was whole.
+    ///
+    /// # Errors
+    /// `store_corrupt` with the first damage that a reader met. It is said until the next start, for what is damaged does not
+    /// mend itself; whatever else is damaged, `fsck` finds.
+    pub fn check_store(&self) -> Result<()> {
+        match self.shared.damage.get() {
+            None => Ok(()),
+            Some((place, what)) => Err(Error::new(Code::StoreCorrupt, what).at(place)),
+        }
     }
 
     /// Whether the log believes its clock now.

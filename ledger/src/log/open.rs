@@ -23,7 +23,9 @@ use super::sequencer::{Sequencer, Signers, give_or_take, same_root};
 use super::snapshot::Snapshot;
 use super::tail::FullTile;
 use super::{AtomicCounters, Log, Shared, Validated, Wait, room};
-use crate::engine::{Engine, EngineError, Head, LocalEngine, LocalOptions, Places, Position, Replayed};
+use crate::engine::{
+    Engine, EngineError, FirstDamage, Head, LocalEngine, LocalOptions, Opened, Places, Position, Replayed, Watched,
+};
 use crate::entry::Entry;
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize, UnixMillis};
@@ -87,11 +89,16 @@ pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
     // What the index was filled from was read, and verified, when it was filled; `fsck` verifies everything again.
     let trusted = Snapshot::load(&options.dir.join(SNAPSHOT_FILE)).map_or(Position::START, |known| known.position);
     let engine = LocalEngine::open(&options.engine(trusted)).map_err(refused)?;
-    start(Arc::new(engine), options, clock)
+    let opened = engine.opened().clone();
+    let mut log = start(Arc::new(engine), options, clock)?;
+    log.opened = opened;
+    Ok(log)
 }
 
 /// Starts a log on any engine.
 pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
+    let damage = FirstDamage::default();
+    let engine: Arc<dyn Engine> = Arc::new(Watched::new(engine, damage.clone()));
     let head = engine.head().map_err(refused)?;
     if let Some((head, _)) = &head
         && head.origin != options.origin.as_str()
@@ -115,6 +122,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         dir: options.dir,
         origin: options.origin,
         engine,
+        damage,
         index,
         time: Mutex::new(Timekeeper::new(clock.as_ref(), snapshot.received, cosigned)),
         clock,
@@ -182,7 +190,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
     let sequencer = spawn("sequencer", Box::new(move || sequencer.run()))?;
     let publisher = spawn("publisher", Box::new(move || publisher.run(&work)))?;
     let keeper = spawn("index", Box::new(move || keeper.run(&rung)))?;
-    Ok(Log { shared, threads: Mutex::new(vec![sequencer, publisher, keeper]) })
+    Ok(Log { shared, opened: Opened::default(), threads: Mutex::new(vec![sequencer, publisher, keeper]) })
 }
 
 /// The keys must be this log's: nobody who pinned it would take a checkpoint by another. A wrong key would otherwise

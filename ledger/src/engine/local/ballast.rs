@@ -37,6 +37,11 @@ impl Ballast {
         Ok(Self { file, bytes })
     }
 
+    /// None at all, of a log that is only looked at: `file` is any file of it and is not touched.
+    pub(super) const fn none(file: Arc<dyn DiskFile>) -> Self {
+        Self { file, bytes: u64::MAX }
+    }
+
     pub(super) fn is_held(&self) -> io::Result<bool> {
         Ok(self.file.len()? >= self.bytes)
     }

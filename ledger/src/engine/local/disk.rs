@@ -37,6 +37,11 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Opens a file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
+    /// Opens a file for reading alone.
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.open(path)
+    }
+
     /// Gives a file another name in the same folder, at once and in place of whatever had that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
@@ -54,6 +59,11 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 
     /// Locks a file, made if need be, against everybody else; `None` if somebody has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
+
+    /// The same where nothing can be written: if the file is not there, nobody can have it.
+    fn lock_to_read(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.lock(path)
+    }
 }
 
 /// The calls on an open file. All are positioned: one descriptor serves every reader at once.
@@ -102,6 +112,12 @@ impl Disk for StdDisk {
         Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = File::open(path)?;
+        // Opening a folder for reading succeeds.
+        if file.metadata()?.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(Arc::new(file)) }
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
@@ -133,16 +149,112 @@ impl Disk for StdDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let start = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(Box::new(file))),
-                Err(TryLockError::WouldBlock) if start.elapsed() >= LOCK_PATIENCE => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
+        wait_for(file)
+    }
+
+    fn lock_to_read(&self, path: &Path) -> io::Result<Option<Lock>> {
+        match self.lock(path) {
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+            other => return other,
+        }
+        match File::open(path) {
+            Ok(file) => wait_for(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Box::new(()))),
+            Err(error) => Err(error),
         }
     }
+}
+
+fn wait_for(file: File) -> io::Result<Option<Lock>> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(Box::new(file))),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= LOCK_PATIENCE => return Ok(None),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// Another disk, of which nothing is changed: every call that would is refused.
+#[derive(Debug, Clone)]
+pub(super) struct Untouched(pub(super) Arc<dyn Disk>);
+
+impl Disk for Untouched {
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        self.0.exists(path)
+    }
+
+    fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.0.names(folder)
+    }
+
+    fn create_folder(&self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        refused()
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(UntouchedFile(self.0.open_to_read(path)?)))
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn sync_folder(&self, _: &Path) -> io::Result<()> {
+        refused()
+    }
+
+    fn sync_both(&self, _: &dyn DiskFile, _: &dyn DiskFile) -> io::Result<()> {
+        refused()
+    }
+
+    fn room(&self, folder: &Path) -> io::Result<u64> {
+        self.0.room(folder)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.0.lock_to_read(path)
+    }
+}
+
+/// A file of an [`Untouched`] disk.
+#[derive(Debug)]
+struct UntouchedFile(Arc<dyn DiskFile>);
+
+impl DiskFile for UntouchedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        refused()
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        refused()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        refused()
+    }
+}
+
+fn refused<T>() -> io::Result<T> {
+    Err(io::ErrorKind::ReadOnlyFilesystem.into())
 }
 
 impl DiskFile for File {

@@ -46,7 +46,7 @@ use super::plan::{MAX_HEAD_NOTE_BYTES, MAX_PUBLISHED_NOTE_BYTES, NoteHead, check
 use super::{CommitPlan, Committed, Engine, EngineError, Head, Place, Places, Position, Replayed, Version};
 use ballast::Ballast;
 use commit::Writer;
-use disk::{Disk, StdDisk};
+use disk::{Disk, StdDisk, Untouched};
 use fault::fatal;
 use guard::Guarded;
 use journal::{ENTRY_BYTES, Frames};
@@ -89,7 +89,7 @@ impl LocalOptions {
     }
 }
 
-/// What the start found and mended.
+/// What the start found and mended, or would mend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
     /// The batch beyond the guard that was cut off: it was never committed.
@@ -113,6 +113,7 @@ pub struct LocalEngine {
     /// Why the process must stop, once it must.
     stopped: OnceLock<String>,
     opened: Opened,
+    is_cut: bool,
     _locks: Locks,
 }
 
@@ -128,6 +129,19 @@ impl LocalEngine {
     /// `store_behind_guard`; damage below the committed end is [`EngineError::Corrupt`] and changes nothing.
     pub fn open(options: &LocalOptions) -> Result<Self, EngineError> {
         Self::open_on(Arc::new(StdDisk), options)
+    }
+
+    /// Opens a log to read it and to [`check`](Self::check) it, on a disk that may be mounted read-only: it is judged as by
+    /// [`open`](Self::open), and no byte of it is changed. [`Opened`] then says what a start would mend.
+    pub fn inspect(options: &LocalOptions) -> Result<Self, EngineError> {
+        Self::inspect_on(Arc::new(StdDisk), options)
+    }
+
+    /// [`inspect`](Self::inspect) on another disk than the system's.
+    pub fn inspect_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
+        let disk: Arc<dyn Disk> = Arc::new(Untouched(disk));
+        let layout = Layout::new(&disk, options);
+        Ok(Self::new(open::inspect(&disk, &layout, options)?, layout, disk))
     }
 
     /// [`create`](Self::create) on another disk than the system's.
@@ -152,6 +166,7 @@ impl LocalEngine {
             ballast: Mutex::new(parts.ballast),
             stopped: OnceLock::new(),
             opened: parts.opened,
+            is_cut: parts.is_cut,
             _locks: parts.locks,
         }
     }
@@ -174,7 +189,8 @@ impl LocalEngine {
             return Ok(());
         }
         let writer = self.lock(&self.writer)?;
-        let mut damages = check::tails(&writer);
+        // A start cuts off whatever stands behind the end; until then it may be anything that a crash left.
+        let mut damages = if self.is_cut { check::tails(&writer) } else { Vec::new() };
         damages.extend(writer.guard.check());
         damages.extend(self.lock(&self.published)?.check());
         drop(writer);
@@ -198,6 +214,7 @@ impl LocalEngine {
         options: &LocalOptions,
         visit: &mut dyn FnMut(Checked<'_>) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
+        let disk: Arc<dyn Disk> = Arc::new(Untouched(disk));
         let layout = Layout::new(&disk, options);
         let (_locks, guard, mut damages) = open::open_guard(&disk, &layout, options)?;
         if check::data(&layout, guard.guarded(), visit).is_continue() {

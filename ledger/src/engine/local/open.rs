@@ -43,6 +43,8 @@ pub(super) struct Parts {
     pub(super) published: Slots,
     pub(super) ballast: Ballast,
     pub(super) opened: Opened,
+    /// Whether what stood behind the end was cut off.
+    pub(super) is_cut: bool,
 }
 
 /// The folders and files of a log.
@@ -89,7 +91,7 @@ pub(super) fn create(disk: &Arc<dyn Disk>, layout: &Layout, options: &LocalOptio
     sync_folder(&**disk, &layout.dir)?;
     let guard = Guard::create(&**disk, &layout.guard_dir, origin).map_err(Fault::fatal)?;
     let writer = writer(disk, layout, guard)?;
-    Ok(Parts { locks, writer, published, ballast, opened: Opened::default() })
+    Ok(Parts { locks, writer, published, ballast, opened: Opened::default(), is_cut: true })
 }
 
 fn create_folder(disk: &dyn Disk, path: &Path) -> Result<(), EngineError> {
@@ -151,7 +153,20 @@ pub(super) fn open(disk: &Arc<dyn Disk>, layout: &Layout, options: &LocalOptions
     published.settle().map_err(Fault::fatal)?;
     let ballast = Ballast::open(disk.clone(), &layout.dir, options.ballast_bytes)?;
     let writer = writer(disk, layout, guard)?;
-    Ok(Parts { locks, writer, published, ballast, opened: Opened { cut: cut_off, repaired, removed } })
+    let opened = Opened { cut: cut_off, repaired, removed };
+    Ok(Parts { locks, writer, published, ballast, opened, is_cut: true })
+}
+
+/// Opens a log to look at it: judged as every start judges it, and left as it is. The disk refuses every change.
+pub(super) fn inspect(disk: &Arc<dyn Disk>, layout: &Layout, options: &LocalOptions) -> Result<Parts, EngineError> {
+    let (locks, guard, mut repaired) = open_guard(disk, layout, options)?;
+    let (published, damages) = open_published(disk, layout)?;
+    repaired.extend(damages);
+    let cut = judge(layout, guard.guarded(), published.payload(), options.check_from)?;
+    let writer = writer(disk, layout, guard)?;
+    let ballast = Ballast::none(writer.journal.shared());
+    let opened = Opened { cut, repaired, removed: Vec::new() };
+    Ok(Parts { locks, writer, published, ballast, opened, is_cut: false })
 }
 
 /// Takes the locks and reads the guard; changes nothing.

@@ -255,6 +255,10 @@ impl Tail {
         &*self.file
     }
 
+    pub(super) fn shared(&self) -> Arc<dyn DiskFile> {
+        self.file.clone()
+    }
+
     /// Where so many bytes will stand: here, or at the beginning of the next segment, which is then made.
     ///
     /// The closed segment is cut to its exact end before the next one exists. Nothing of this belongs to the batch: if

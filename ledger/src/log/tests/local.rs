@@ -150,3 +150,179 @@ fn f12_yesterdays_data_under_todays_guard_is_refused() {
     let refused = open(folder.options(), folder.clock.clone());
     assert_eq!(refused.unwrap_err().code(), Code::StoreBehindGuard);
 }
+
+/// Every byte that stands in a folder, by its path.
+fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_an_access_and_no_damage() {
+    let folder = Folder::new();
+    for (file, made_again) in [
+        ("bodies/00000000.seg", false),
+        ("journal/00000000.log", false),
+        ("published", false),
+        ("guard/head", false),
+        ("guard/lock", true),
+        ("lock", true),
+        ("ballast", true),
+        ("index.snapshot", true),
+    ] {
+        let (path, aside) = (folder.path(file), folder.dir.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        fs::create_dir(&path).unwrap();
+        let error = open(folder.options(), folder.clock.clone()).unwrap_err();
+        assert_eq!(error.code(), Code::FileAccess, "{file}: {error}");
+        assert!(error.place().is_some_and(|place| place.ends_with(file)), "{file}: {error}");
+        if !made_again {
+            let error = fsck(&folder.options(), &mut |_, _| {}).unwrap_err();
+            assert_eq!(error.code(), Code::FileAccess, "{file}: {error}");
+        }
+        fs::remove_dir(&path).unwrap();
+        if !made_again {
+            fs::rename(&aside, &path).unwrap();
+        }
+        stop(folder.open());
+        let _ = fs::remove_file(&aside);
+    }
+}
+
+#[test]
+fn fsck_mends_nothing_and_a_start_says_what_it_mended() {
+    let folder = Folder::new();
+    for file in ["guard/head", "published"] {
+        let path = folder.path(file);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[40] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let keep = [folder.path("guard"), folder.path("journal"), folder.path("bodies")];
+        let before: Vec<_> = keep.iter().map(|folder| everything(folder)).collect();
+        let published = fs::read(folder.path("published")).unwrap();
+        for _ in 0..2 {
+            let report = folder.fsck();
+            assert!(report.only_copies && !report.only_index, "{file}: {report:?}");
+            assert_eq!(report.damages[0].file, file);
+        }
+        assert_eq!(keep.iter().map(|folder| everything(folder)).collect::<Vec<_>>(), before);
+        assert_eq!(fs::read(folder.path("published")).unwrap(), published);
+        let log = folder.open();
+        assert_eq!(log.opened().repaired[0].file, file);
+        stop(log);
+        let log = folder.open();
+        assert_eq!(log.opened().repaired, []);
+        stop(log);
+        assert_eq!(folder.fsck().damages, []);
+    }
+}
+
+#[test]
+fn what_the_index_does_not_hold_yet_is_no_damage_and_of_a_damage_of_all_rows_a_thousand_are_named() {
+    let folder = Folder::new();
+    let log = folder.open();
+    fill(&log, 0..20);
+    stop(log);
+    let early = folder.dir.path().join("early");
+    copy(&folder.path("index"), &early);
+    let snapshot = fs::read(folder.path("index.snapshot")).unwrap();
+    let log = folder.open();
+    fill(&log, 20..320);
+    stop(log);
+    let late = folder.dir.path().join("late");
+    copy(&folder.path("index"), &late);
+    let newest = fs::read(folder.path("index.snapshot")).unwrap();
+
+    // Killed before the index was durable: with none of the newest rows, and with all of them.
+    for index in [&early, &late] {
+        fs::remove_dir_all(folder.path("index")).unwrap();
+        copy(index, &folder.path("index"));
+        fs::write(folder.path("index.snapshot"), &snapshot).unwrap();
+        let report = folder.fsck();
+        assert_eq!((report.damages, report.index_behind, report.entries), (vec![], 300, 322));
+    }
+    stop(folder.open());
+    assert_eq!(folder.fsck().index_behind, 0);
+
+    // An index that lost rows which its mark promises is one damage and not one for each row.
+    fs::remove_dir_all(folder.path("index")).unwrap();
+    copy(&early, &folder.path("index"));
+    fs::write(folder.path("index.snapshot"), &newest).unwrap();
+    let report = folder.fsck();
+    assert!(report.only_index && report.damages.len() <= 2, "{report:?}");
+}
+
+#[test]
+fn fsck_finds_every_damaged_and_every_deleted_file_of_a_manifest_and_counts_what_was_never_here() {
+    let folder = Folder::new();
+    let log = folder.open();
+    let built = folder.dir.path().join("built");
+    let (held, keyspace, row) = super::uploads::build(&built.join("a"), 5000);
+    super::uploads::declare(&log, &keyspace, row);
+    let (_, elsewhere, row) = super::uploads::build(&built.join("b"), 7);
+    super::uploads::declare(&log, &elsewhere, row);
+    log.manifests().add(&held).unwrap();
+    stop(log);
+    let fsck = || {
+        let mut report = folder.fsck();
+        let mut seen = Vec::new();
+        fsck_manifests(&folder.options(), &mut report, &mut |done, total| seen.push((done, total))).unwrap();
+        assert_eq!(seen, [(1, 1)]);
+        report
+    };
+    let report = fsck();
+    assert_eq!((report.damages, report.manifests, report.not_held), (vec![], 1, 1));
+
+    let here = folder.path("manifests").join(keyspace.id().to_hex());
+    let files = everything(&here);
+    assert!(files.len() >= 5, "{files:?}");
+    for (path, sound) in &files {
+        let mut bytes = sound.clone();
+        bytes[sound.len() / 2] ^= 1;
+        fs::write(path, bytes).unwrap();
+        let report = fsck();
+        assert_eq!(report.damages.len(), 1, "{}", path.display());
+        assert!(report.damages[0].file.starts_with(&format!("manifests/{}", keyspace.id())), "{report:?}");
+        fs::remove_file(path).unwrap();
+        assert_eq!(fsck().damages.len(), 1, "{}", path.display());
+        fs::write(path, sound).unwrap();
+    }
+    assert_eq!(fsck().damages, []);
+    fs::remove_dir_all(here).unwrap();
+    let mut report = folder.fsck();
+    fsck_manifests(&folder.options(), &mut report, &mut |_, _| {}).unwrap();
+    assert_eq!((report.damages, report.manifests, report.not_held), (vec![], 0, 2));
+}
+
+#[test]
+fn the_first_damage_that_a_reader_meets_is_said_until_the_next_start() {
+    let folder = Folder::new();
+    let log = folder.open();
+    fill(&log, 0..20);
+    let view = log.published().unwrap();
+    let entry = log.entry(&view, LeafIndex(5)).unwrap().unwrap();
+    log.check_store().unwrap();
+    let path = folder.path("bodies/00000000.seg");
+    let Body::Held(body) = log.body(&entry).unwrap() else { panic!("it was erased") };
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(body.len()).position(|window| window == body).unwrap();
+    bytes[at + 9] ^= 1;
+    // In place: the log has the file open.
+    use std::os::unix::fs::FileExt as _;
+    fs::File::options().write(true).open(&path).unwrap().write_all_at(&bytes, 0).unwrap();
+    log.check_store().unwrap();
+    assert_eq!(log.body(&entry).unwrap_err().code(), Code::StoreCorrupt);
+    let found = log.check_store().unwrap_err();
+    assert!(found.place().unwrap().starts_with("bodies/00000000.seg at byte "), "{found}");
+    stop(log);
+}

@@ -18,7 +18,7 @@ fn content(i: u64) -> ContentKey {
     key::raw_sha256(&i.to_be_bytes())
 }
 
-fn build(dir: &Path, n: u64) -> (PathBuf, Keyspace, serde_json::Value) {
+pub(super) fn build(dir: &Path, n: u64) -> (PathBuf, Keyspace, serde_json::Value) {
     let mut builder = Builder::new(Spec::of_kind(crate::manifest::Kind::RawSha256).unwrap());
     for i in 0..n {
         builder.push(content(i), Item { license: 0, ordinal: i }).unwrap();
@@ -31,7 +31,7 @@ fn build(dir: &Path, n: u64) -> (PathBuf, Keyspace, serde_json::Value) {
     (dir.join(keyspace.id().to_hex()), keyspace, row)
 }
 
-fn declare(log: &Log, keyspace: &Keyspace, row: serde_json::Value) {
+pub(super) fn declare(log: &Log, keyspace: &Keyspace, row: serde_json::Value) {
     declare_as(log, "lab", keyspace, row);
 }
 
