@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use ledger::Code;
 use ledger::log;
 use ledger::merkle::LeafHash;
-use ledger::note::{Cosigner, KeyName, NoteSigner, Origin, Policy};
+use ledger::note::{Cosigner, KeyName, NoteSigner, Origin, Policy, VerifierKey};
 use ledger::record::key::PrivateKey;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +36,10 @@ const CONFIG: &str = "config.toml";
 const SERVING: &str = "serving.json";
 /// The config that the log was last served with.
 const SERVED: &str = "config.toml.served";
+/// The log's verifier key, for others.
+const VKEY: &str = "log.vkey";
+/// The log's policy, for others.
+const POLICY: &str = "policy.txt";
 /// A config file is under 4 KiB, with a policy of some dozens of witnesses under 64.
 const MAX_CONFIG: usize = 1024 * 1024;
 
@@ -74,6 +78,30 @@ pub(crate) struct LogDir {
     config: LogConfig,
     origin: Origin,
     policy: Policy,
+}
+
+/// A file for others that says something else than what the log runs with: whoever pins it believes another log, or none.
+#[derive(Debug, Clone)]
+pub(crate) struct HandedOut {
+    /// Its name in the log's folder.
+    pub name: &'static str,
+    path: PathBuf,
+    right: String,
+}
+
+impl HandedOut {
+    /// What is wrong with it.
+    pub(crate) fn what(&self) -> String {
+        let runs = if self.name == VKEY { "the key" } else { "the policy in config.toml" };
+        format!("it does not say {runs} that the log runs with; whoever pins it is misled")
+    }
+
+    /// The command that mends it.
+    pub(crate) fn hint(&self) -> String {
+        let escaped = self.right.replace('\\', r"\\").replace('%', "%%").replace('\n', r"\n").replace('\'', r"'\''");
+        let path = refusal::shell(&self.path);
+        format!("Write what the log runs with: `printf '{escaped}' | cp --backup=numbered /dev/stdin {path}`")
+    }
 }
 
 /// The keys of a log that is being made.
@@ -178,8 +206,8 @@ impl LogDir {
             .map_err(|source| CliError::io(&dir.keys_dir(), "protect", source))?;
         write_new(&path.join(&dir.config.log_key), 0o600, line(&keys.log.to_private_text()).as_bytes())?;
         write_new(&path.join(&dir.config.clock_key), 0o600, line(&keys.clock.to_private_text()).as_bytes())?;
-        files::write(&path.join("log.vkey"), format!("{}\n", keys.log.verifier_key()).as_bytes())?;
-        files::write(&path.join("policy.txt"), dir.config.policy.as_bytes())?;
+        files::write(&path.join(VKEY), format!("{}\n", keys.log.verifier_key()).as_bytes())?;
+        files::write(&path.join(POLICY), dir.config.policy.as_bytes())?;
         Ok(dir)
     }
 
@@ -220,6 +248,20 @@ impl LogDir {
     /// The folder of the log's keys.
     pub(crate) fn keys_dir(&self) -> PathBuf {
         self.path.join("keys")
+    }
+
+    /// What is given to others and does not say what the log runs with, if it is there.
+    pub(crate) fn handed_out(&self, key: &VerifierKey) -> Vec<HandedOut> {
+        let read = |name: &str| fs::read(self.path.join(name)).ok();
+        let mut wrong = Vec::new();
+        if read(VKEY).is_some_and(|text| text.trim_ascii() != key.to_string().as_bytes()) {
+            wrong.push(HandedOut { name: VKEY, path: self.path.join(VKEY), right: format!("{key}\n") });
+        }
+        if read(POLICY).is_some_and(|text| Policy::parse(&text).ok().as_ref() != Some(&self.policy)) {
+            let right = self.config.policy.clone();
+            wrong.push(HandedOut { name: POLICY, path: self.path.join(POLICY), right });
+        }
+        wrong
     }
 
     /// The folder of the manifests that the log holds.

@@ -69,9 +69,7 @@ pub(crate) fn owner(path: &Path) -> String {
 fn open_to_us(paths: &str) -> String {
     // The user of this process is the owner of its own entry in /proc.
     let user = std::fs::metadata("/proc/self").map_or(0, |me| me.uid());
-    format!(
-        "As root, give the files to the user of this program: `chown -R {user} {paths} && chmod -R u+rwX {paths}`"
-    )
+    format!("As root, give the files to the user of this program: `chown -R {user} {paths} && chmod -R u+rwX {paths}`")
 }
 
 /// The same of all folders of a log.
@@ -143,9 +141,12 @@ fn damaged(dir: &LogDir, place: &str) -> String {
     format!("See everything that is damaged: `colophon log fsck --dir {}`", shell(dir.path()))
 }
 
-/// The command that puts a copy of a file in its place and keeps what is there.
+/// The command that puts a copy of a file, or of all files of a folder, in its place and keeps what is there.
 pub(crate) fn bring_back(dir: &LogDir, file: &str) -> String {
-    format!("{KEEP} \"$BACKUP/{file}\" {}", shell(&found_at(dir, file)))
+    let target = if file == "guard" { dir.guard_dir() } else { found_at(dir, file) };
+    let folder = ["guard", "journal", "bodies"].contains(&file) || target.is_dir();
+    let all = if folder { " -aT" } else { "" };
+    format!("{KEEP}{all} \"$BACKUP/{file}\" {}", shell(&target))
 }
 
 /// A copy that leaves what it replaces beside it, as `NAME.~1~`.

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -124,6 +124,28 @@ impl Shop {
         shell
     }
 
+    /// The command that `fsck` names for what it found.
+    #[track_caller]
+    fn fsck_hint(&self, what: &str) -> String {
+        let outcome = self.program.run(&["log", "fsck", "--json", "--dir", self.log.to_str().unwrap()]);
+        assert_eq!(outcome.exit, 1, "{what}: {outcome:?}");
+        let hint = outcome.json()["hint"].as_str().unwrap().to_owned();
+        let parts: Vec<&str> = hint.split('`').collect();
+        assert_eq!(parts.len(), 3, "{what}: one command between backticks: {hint}");
+        parts[1].to_owned()
+    }
+
+    fn fsck(&self) -> Value {
+        self.program.json(&["log", "fsck", "--dir", self.log.to_str().unwrap()])
+    }
+
+    /// The policy that readers of this log pin, as a file.
+    fn policy(&self) -> String {
+        let path = self.dir.path().join("policy.txt");
+        fs::write(&path, cast::policy().encode()).unwrap();
+        path.display().to_string()
+    }
+
     /// Refused with `code`; then the command of the hint, and nothing else, makes it start.
     #[track_caller]
     fn mended(&self, what: &str, code: &str) {
@@ -136,6 +158,30 @@ impl Shop {
 
 fn copy(from: &Path, to: &Path) {
     run(Command::new("cp").arg("-aT").args([from, to])).passed("cp");
+}
+
+/// What every file of a folder holds, whatever its name.
+fn contents(folder: &Path) -> Vec<Vec<u8>> {
+    fs::read_dir(folder).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap_or_default()).collect()
+}
+
+/// Flips a byte of the body of entry 1, which no start reads.
+fn damage_entry_1(log: &Path) {
+    let path = log.join("bodies/00000000.seg");
+    let (mut bytes, body) = (fs::read(&path).unwrap(), cast::party("lab", &["partner"]));
+    let at = bytes.windows(body.len()).position(|window| window == body).unwrap();
+    bytes[at + body.len() / 2] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+/// What a server answers to a GET, head and body.
+fn get(url: &str, path: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Flips the last byte of a file that is not zero: in the newest frame or body.
@@ -297,6 +343,189 @@ fn f08_damaged_files_come_back_from_a_copy_and_what_follows_from_them_by_itself(
     run(&mut shop.program.command(&["log", "fsck", "--dir", shop.log.to_str().unwrap()])).passed("fsck");
 }
 
+#[test]
+fn f08_a_copy_that_is_older_than_the_damage_destroys_nothing_that_came_since() {
+    let shop = Shop::open();
+    for number in 2..6 {
+        shop.grow(|log| submit(log, cast::model_card("lab", number)));
+    }
+    let newer = shop.dir.path().join("newer");
+    copy(&shop.log, &newer);
+    damage(&shop.log.join("bodies/00000000.seg"));
+    let kept: Vec<(PathBuf, Vec<u8>)> = ["journal/00000000.log", "bodies/00000000.seg", "guard/head", "published"]
+        .map(|file| (shop.log.join(file), fs::read(shop.log.join(file)).unwrap()))
+        .into();
+    // Whoever does as he is told, again and again, with a copy from before.
+    for (nth, code) in ["store_corrupt", "store_behind_guard", "store_behind_guard"].into_iter().enumerate() {
+        let (found, command) = shop.refusal("an older copy", &[]);
+        assert_eq!(found, code, "{nth}: {command}");
+        run(&mut shop.shell(&command)).passed(&command);
+        for (path, bytes) in &kept {
+            assert!(
+                contents(path.parent().unwrap()).contains(bytes),
+                "{nth}: {} is gone after {command}",
+                path.display()
+            );
+        }
+    }
+    // And when the newest copy is found, it mends.
+    fs::remove_dir_all(shop.backup()).unwrap();
+    copy(&newer, &shop.backup());
+    shop.mended("the newest copy", "store_behind_guard");
+    assert_eq!(shop.fsck()["entries"], "7");
+}
+
+#[test]
+fn what_fsck_finds_is_mended_by_the_command_that_it_names() {
+    let shop = Shop::open();
+    let sound = fs::read(shop.log.join("bodies/00000000.seg")).unwrap();
+    damage_entry_1(&shop.log);
+    let spoiled = fs::read(shop.log.join("bodies/00000000.seg")).unwrap();
+    let command = shop.fsck_hint("a damaged body");
+    run(&mut shop.shell(&command)).passed(&command);
+    assert_eq!(fs::read(shop.log.join("bodies/00000000.seg")).unwrap(), sound);
+    assert!(contents(&shop.log.join("bodies")).contains(&spoiled), "{command}");
+    assert_eq!(shop.fsck()["clean"], true);
+
+    // A copy of the guard that rotted, of which another is whole.
+    let head = shop.log.join("guard/head");
+    let mut bytes = fs::read(&head).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&head, &bytes).unwrap();
+    let command = shop.fsck_hint("a damaged copy of the guard");
+    assert_eq!(fs::read(&head).unwrap(), bytes, "fsck mends nothing");
+    run(&mut shop.shell(&command)).passed(&command);
+    assert_eq!(shop.fsck()["clean"], true);
+
+    // What others were given and is not what the log runs with.
+    let other = NoteSigner::from_seed(KeyName::parse(cast::ORIGIN).unwrap(), [9; 32]).unwrap();
+    for (file, wrong) in [
+        ("log.vkey", format!("{}\n", other.verifier_key())),
+        ("policy.txt", format!("log {}\nquorum none\n", other.verifier_key())),
+        ("policy.txt", "100% nonsense".to_owned()),
+    ] {
+        fs::write(shop.log.join(file), &wrong).unwrap();
+        let command = shop.fsck_hint(file);
+        run(&mut shop.shell(&command)).passed(&command);
+        assert_eq!(shop.fsck()["clean"], true, "{command}");
+        assert!(contents(&shop.log).contains(&wrong.into_bytes()), "{command}");
+        drop(shop.starts(file));
+    }
+    let vkey = fs::read_to_string(shop.log.join("log.vkey")).unwrap();
+    assert_eq!(vkey.trim(), cast::log_signer().verifier_key().to_string());
+    let policy = fs::read(shop.log.join("policy.txt")).unwrap();
+    assert_eq!(ledger::note::Policy::parse(&policy).unwrap(), cast::policy());
+}
+
+#[test]
+fn a_damaged_body_is_told_to_its_reader_by_health_and_by_a_gauge() {
+    let shop = Shop::open();
+    damage_entry_1(&shop.log);
+    let served = shop.program.serve(&shop.log);
+    assert!(get(&served.url, "/health").starts_with("HTTP/1.1 200"), "nobody read it yet");
+    let read = ["record", "show", "1", "--json", "--log", &served.url, "--policy", &shop.policy()];
+    let outcome = shop.program.run(&read);
+    assert_eq!((outcome.exit, &outcome.json()["code"]), (1, &"store_corrupt".into()), "{outcome:?}");
+    let health = get(&served.url, "/health");
+    assert!(health.starts_with("HTTP/1.1 503") && health.contains(r#""store":{"code":"store_corrupt""#), "{health}");
+    assert!(get(&served.url, "/metrics").contains("colophon_log_damaged 1"));
+    // By a server of the moment it is the same, and no fault of the network.
+    drop(served);
+    let rollup = ["log", "rollup", "--json", "--dir", shop.log.to_str().unwrap()];
+    assert_eq!(shop.program.run(&rollup).json()["code"], "store_corrupt");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_put_aside_with_all_that_is_in_it() {
+    let shop = Shop::open();
+    for file in [
+        "ballast",
+        "lock",
+        "guard/lock",
+        "index.snapshot",
+        "guard/head",
+        "published",
+        "bodies/00000000.seg",
+        "journal/00000000.log",
+    ] {
+        shop.back_up();
+        let path = shop.log.join(file);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("something"), file).unwrap();
+        shop.mended(file, "file_access");
+        let aside = path.with_added_extension("aside");
+        assert_eq!(fs::read_to_string(aside.join("something")).unwrap(), file);
+        fs::remove_dir_all(aside).unwrap();
+    }
+}
+
+#[test]
+fn a_key_for_roots_that_is_damaged_or_gone_comes_back_from_a_copy() {
+    let shop = Shop::open();
+    let other = shop.dir.path().join("other");
+    shop.program
+        .run(&["log", "init", "--dir", other.to_str().unwrap(), "--origin", "other.example"])
+        .passed("log init");
+    let path = shop.log.join("keys/index.pem");
+    run(Command::new("cp").arg("-p").arg(other.join("keys/index.pem")).arg(&path)).passed("cp");
+    let mut config = fs::OpenOptions::new().append(true).open(shop.log.join("config.toml")).unwrap();
+    config.write_all(b"index-key = \"keys/index.pem\"\n").unwrap();
+    drop(shop.starts("with a key for roots"));
+    shop.back_up();
+    shop.put_key("index.pem", "-----BEGIN PRIVATE KEY-----");
+    shop.mended("a damaged key for roots", "key_unreadable");
+    fs::remove_file(&path).unwrap();
+    shop.mended("no key for roots", "key_unreadable");
+
+    // One from elsewhere is in no copy of this log: the command shows what is wrong with it.
+    let elsewhere = shop.dir.path().join("else where.pem");
+    fs::write(&elsewhere, "no key").unwrap();
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, command) = shop.refusal("another key", &["--index-key", elsewhere.to_str().unwrap()]);
+    assert_eq!(
+        (code.as_str(), command),
+        ("key_unreadable", format!("openssl pkey -in '{}' -noout", elsewhere.display()))
+    );
+}
+
+#[test]
+fn doctor_sees_a_log_that_was_rolled_back() {
+    let shop = Shop::open();
+    let older = shop.dir.path().join("older");
+    copy(&shop.log, &older);
+    shop.grow(|log| submit(log, cast::model_card("lab", 2)));
+    let served = shop.program.serve(&shop.log);
+    shop.program.run(&["log", "trust", &served.url, "--policy", &shop.policy()]).passed("log trust");
+    shop.program.run(&["record", "list", "--follow", "--log", &served.url]).passed("record list");
+    shop.program.run(&["doctor", "--log", &served.url]).passed("doctor");
+    drop(served);
+    let served = shop.program.serve(&older);
+    let outcome = shop.program.run(&["doctor", "--json", "--log", &served.url]);
+    let looks = outcome.json()["looks"].clone();
+    let found = looks.as_array().unwrap().iter().find(|look| look["what"] == "log's address").unwrap();
+    assert_eq!(found["code"], "rollback", "{looks}");
+}
+
+#[test]
+fn fsck_reads_a_log_on_a_disk_that_is_mounted_read_only() {
+    if !needs("root, to mount a small disk", is_root()) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::new(64, dir.path()).unwrap();
+    let shop = Shop::at(dir, disk.path().join("log"));
+    let remount = |how: &str| run(Command::new("mount").args(["-o", how]).arg(disk.path())).passed(how);
+    remount("remount,ro");
+    let found = shop.fsck();
+    remount("remount,rw");
+    assert_eq!(
+        (&found["clean"], &found["entries"], &found["indexChecked"]),
+        (&true.into(), &"3".into(), &false.into())
+    );
+    assert_eq!(shop.fsck()["indexChecked"], true);
+}
+
 /// The watchdog waits for a minute, and so does this test.
 #[test]
 fn f08_an_index_that_does_not_open_is_given_up_after_a_minute_and_filled_again() {
@@ -317,7 +546,7 @@ fn f04_a_disk_without_any_room_is_shown_and_the_log_starts_when_there_is_some() 
     let disk = SmallDisk::new(64, dir.path()).unwrap();
     let shop = Shop::at(dir, disk.path().join("log"));
     // Somebody took even what the ballast and the zeros behind the last batch held, and the index has to be written anew.
-    run(&mut shop.program.command(&["log", "fsck", "--dir", shop.log.to_str().unwrap()])).passed("fsck");
+    run(&mut shop.program.command(&["log", "reindex", "--dir", shop.log.to_str().unwrap()])).passed("reindex");
     fs::write(shop.log.join("ballast"), b"").unwrap();
     fs::remove_dir_all(shop.log.join("index")).unwrap();
     let filler = disk.path().join("filler");
@@ -351,7 +580,8 @@ fn files_of_another_user_are_given_to_the_one_that_runs_the_program() {
     let begun = nobody();
     let Begun::Refused(refusal) = &begun else { panic!("somebody else's key was read") };
     let command = refusal["hint"].as_str().unwrap().split('`').nth(1).unwrap().to_owned();
-    assert_eq!(command, format!("chown -R 65534 {}", shop.log.display()), "{refusal}");
+    let log = shop.log.display();
+    assert_eq!(command, format!("chown -R 65534 {log} && chmod -R u+rwX {log}"), "{refusal}");
     // The keys alone are not enough: the data must be theirs too.
     run(Command::new("chown").args(["-R", "65534"]).arg(shop.log.join("keys"))).passed("chown");
     let begun = nobody();
@@ -359,6 +589,18 @@ fn files_of_another_user_are_given_to_the_one_that_runs_the_program() {
     assert_eq!(refusal["hint"].as_str().unwrap().split('`').nth(1), Some(&*command), "{refusal}");
     run(&mut shop.shell(&command)).passed(&command);
     assert!(matches!(nobody(), Begun::Serves(_)));
+    // Closed to their own owner: neither a damage nor somebody else's.
+    for (file, mode) in
+        [("guard/head", 0o444), ("published", 0), ("bodies/00000000.seg", 0), ("journal/00000000.log", 0o444)]
+    {
+        fs::set_permissions(shop.log.join(file), fs::Permissions::from_mode(mode)).unwrap();
+        let begun = nobody();
+        let Begun::Refused(refusal) = &begun else { panic!("{file} was read") };
+        assert_eq!(refusal["code"], "file_access", "{file}: {refusal}");
+        assert_eq!(refusal["hint"].as_str().unwrap().split('`').nth(1), Some(&*command), "{file}: {refusal}");
+        run(&mut shop.shell(&command)).passed(&command);
+        assert!(matches!(nobody(), Begun::Serves(_)), "{file}");
+    }
 }
 
 fn is_root() -> bool {

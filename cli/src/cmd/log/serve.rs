@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut running = Running::start_behind(&dir, address, args.proxies.clone())?;
     sign_index_roots(&running, &dir, args, session)?;
     dir.keep_config();
+    warn(&running, &dir, session)?;
     let size = running.log().published().map_or(0, |view| view.size.0);
     let entries = if size == 1 { "entry" } else { "entries" };
     let text = format!("{} with {size} {entries} at {}", dir.origin(), running.url());
@@ -62,6 +63,18 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     session.out.step(&text, Some(&json));
     running.wait()?;
     Ok(Answer::new("stopped", json!({ "stopped": true })))
+}
+
+/// Says what the start found that is no reason not to serve, and should not pass unseen.
+fn warn(running: &Running, dir: &LogDir, session: &Session) -> Result<()> {
+    for damage in &running.log().opened().repaired {
+        let (file, at, what) = (&damage.file, damage.offset, &damage.what);
+        session.out.warn(&format!("{file} at byte {at}: {what}; written anew from a whole copy: look at the disk"));
+    }
+    for file in dir.handed_out(dir.options()?.signers.log.verifier_key()) {
+        session.out.warn(&format!("{}: {}. {}", file.name, file.what(), file.hint()));
+    }
+    Ok(())
 }
 
 /// Lets the log sign roots of its index, if there is a key for it.
