@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ledger::Code;
 use ledger::ids::{KeyspaceId, LeafIndex, SubjectDigest, TreeSize};
-use ledger::log::{Body, Filter, Order, Published, Term};
+use ledger::log::{Body, EntryView, Filter, Order, Published, Term};
 use ledger::manifest::Keyspace;
 use ledger::record::Record;
 use ledger::record::kind::Kind;
@@ -91,7 +91,9 @@ fn declared(app: &App, view: &Published, id: &KeyspaceId) -> Result<Declared, Pr
     };
     let entries = page(Order::From(first.index), MAX_RECORDS)?.entries;
     let mut declared = Declared::Not;
-    for entry in &entries {
+    // Whoever declared it first decides: anybody may name the keyspace in a manifest of their own.
+    let own = |entry: &&EntryView| entry.header.issuer == first.header.issuer;
+    for entry in entries.iter().filter(own) {
         let Body::Held(body) = app.log.body(entry)? else { continue };
         let Ok(record) = Record::parse(&body) else { continue };
         let Predicate::Manifest(manifest) = &record.predicate else { continue };

@@ -347,7 +347,7 @@ fn f08_damaged_files_come_back_from_a_copy_and_what_follows_from_them_by_itself(
 fn f08_a_copy_that_is_older_than_the_damage_destroys_nothing_that_came_since() {
     let shop = Shop::open();
     for number in 2..6 {
-        shop.grow(|log| submit(log, cast::model_card("lab", number)));
+        folder::grow(&shop.log, cast::model_card("lab", number));
     }
     let newer = shop.dir.path().join("newer");
     copy(&shop.log, &newer);
@@ -473,7 +473,7 @@ fn a_key_for_roots_that_is_damaged_or_gone_comes_back_from_a_copy() {
     config.write_all(b"index-key = \"keys/index.pem\"\n").unwrap();
     drop(shop.starts("with a key for roots"));
     shop.back_up();
-    shop.put_key("index.pem", "-----BEGIN PRIVATE KEY-----");
+    folder::put_key(&shop.log, "index.pem", "-----BEGIN PRIVATE KEY-----");
     shop.mended("a damaged key for roots", "key_unreadable");
     fs::remove_file(&path).unwrap();
     shop.mended("no key for roots", "key_unreadable");
@@ -494,7 +494,7 @@ fn doctor_sees_a_log_that_was_rolled_back() {
     let shop = Shop::open();
     let older = shop.dir.path().join("older");
     copy(&shop.log, &older);
-    shop.grow(|log| submit(log, cast::model_card("lab", 2)));
+    folder::grow(&shop.log, cast::model_card("lab", 2));
     let served = shop.program.serve(&shop.log);
     shop.program.run(&["log", "trust", &served.url, "--policy", &shop.policy()]).passed("log trust");
     shop.program.run(&["record", "list", "--follow", "--log", &served.url]).passed("record list");

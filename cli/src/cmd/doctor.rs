@@ -128,10 +128,9 @@ fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: 
     let note = fetch_checkpoint(&client)?;
     let accepted = policy(&note)?.check(&note)?;
     let memory = Memory::of(&session.config);
-    let seen = memory.refuse_smaller(&accepted, &note).at(url)?;
-    if let Some(seen) = seen.filter(|seen| seen.size == accepted.checkpoint().size())
-        && seen.root != accepted.checkpoint().root()
-    {
+    let known = memory.refuse_smaller(&accepted, &note).at(url)?;
+    let (size, root) = (accepted.checkpoint().size(), accepted.checkpoint().root());
+    if let Some(seen) = known.iter().find(|seen| seen.size == size && seen.root != root) {
         return Err(memory.fork(accepted.log(), &seen.note, &note, "two trees of the same size"));
     }
     let size = accepted.checkpoint().size().0;

@@ -344,13 +344,13 @@ mod tests {
             ("2028-02-29T23:59:59.999Z", "2028-03-01T00:00:00Z"),
         ] {
             let clock = ManualClock::at(moment(last));
-            let mut keeper = Timekeeper::new(&clock, moment(last));
+            let mut keeper = Timekeeper::new(&clock, moment(last), None);
             assert_eq!(keeper.next(&clock).unwrap(), moment(last));
             clock.advance(1);
             let received = keeper.next(&clock).unwrap();
             assert_eq!((received, Timestamp::from_millis(received).unwrap().as_str()), (moment(first), first));
             // The log restarts there, and finds its newest entry neither ahead nor behind.
-            assert_eq!(Timekeeper::new(&clock, received).next(&clock).unwrap(), received);
+            assert_eq!(Timekeeper::new(&clock, received, None).next(&clock).unwrap(), received);
         }
     }
 
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn f16_a_leap_second_stands_still_and_goes_on() {
         let clock = ManualClock::at(moment("2016-12-31T23:59:59.900Z"));
-        let mut keeper = Timekeeper::new(&clock, clock.now());
+        let mut keeper = Timekeeper::new(&clock, clock.now(), None);
         let last = keeper.next(&clock).unwrap();
         clock.advance(100);
         clock.set_wall(moment("2016-12-31T23:59:59Z"));

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use ledger::entry::Header;
 use ledger::ids::{ContentKey, KeyspaceId, LeafIndex, RecordId};
 use ledger::log::{Order, Term};
+use ledger::manifest::mediawiki::Wiki;
 use ledger::manifest::{
-    Answer as Membership, Bearing, Citation, Declaration, Keyspace, Kind, MetaMode, NO_ASSERTION, Question, Status,
+    Answer as Membership, Bearing, Citation, Declaration, Keyspace, KeyspaceFiles, Kind, MetaMode, NO_ASSERTION, Part,
+    Question, Status,
 };
 use serde_json::Value;
 
@@ -138,6 +140,8 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
     let command: Vec<String> = read.command.iter().map(|argument| quoted(argument)).collect();
     let command = allowance.said(&command.join(" "), 2_000);
     let (without_manifest, more_without) = without_manifest(reading, &committed)?;
+    let found = asked.iter().any(|asked| asked.judged.status == Status::Present);
+    let whole = question.whole_paragraphs().filter(|_| !found && !asked.is_empty());
     let mut datasets = Vec::new();
     for asked in asked {
         datasets.push(shown(reading, question, asked, &mut allowance)?);
@@ -148,7 +152,7 @@ fn answer(reading: &Reading<'_>, read: &Read) -> Result<Answered, Problem> {
         parts_more: if parts.is_empty() { 0 } else { question.parts().len() - parts.len() },
         parts,
         form: question.form().map(|form| form.as_str()),
-        notes: read.notes.clone(),
+        notes: read.notes.iter().cloned().chain(whole.map(str::to_owned)).collect(),
         datasets,
         more,
         counts,
@@ -193,6 +197,8 @@ pub(super) struct Judged {
     reason: String,
     found: Vec<Look>,
     missed: Option<(KeyspaceId, ContentKey)>,
+    /// The parts of the question that were found, and those whose absence was shown.
+    parts: (BTreeSet<usize>, BTreeSet<usize>),
     /// Pages that may be meant by what was not found.
     nearest: Vec<String>,
 }
@@ -200,6 +206,7 @@ pub(super) struct Judged {
 /// One look into one keyspace.
 #[derive(Debug)]
 struct Look {
+    part: usize,
     what: String,
     form: &'static str,
     keyspace: KeyspaceId,
@@ -241,19 +248,29 @@ fn look_for(
     budget: &mut usize,
 ) -> Vec<Look> {
     let mut looks = Vec::new();
-    for part in question.parts() {
+    for (number, part) in question.parts().iter().enumerate() {
         let Some(bearing) = question.bearing(part, keyspace.spec()) else { continue };
         for key in part.keys() {
             let (status, reason, licence) = match budget.checked_sub(1) {
                 None => (Status::Unknown, "too much was asked for one page; the command line asks all", None),
                 Some(left) => {
                     *budget = left;
-                    look(reading, keyspace, &row.disclosure, key)
+                    look(reading, keyspace, &row.disclosure, part, key)
                 }
             };
             let form = keyspace.spec().form().map_or("", |form| form.as_str());
             let (what, key) = (part.to_string(), *key);
-            looks.push(Look { what, form, keyspace: keyspace.id(), key, status, reason, licence, bearing });
+            looks.push(Look {
+                part: number,
+                what,
+                form,
+                keyspace: keyspace.id(),
+                key,
+                status,
+                reason,
+                licence,
+                bearing,
+            });
         }
     }
     looks
@@ -281,6 +298,7 @@ fn look(
     reading: &Reading<'_>,
     keyspace: &Keyspace,
     disclosure: &str,
+    part: &Part,
     key: &ContentKey,
 ) -> (Status, &'static str, Option<String>) {
     let files = match reading.pages.app.log.manifests().files(&keyspace.id()) {
@@ -298,11 +316,19 @@ fn look(
             (Status::Present, "", meta.and_then(|meta| files.header().license(&meta).map(str::to_owned)))
         }
         Ok(Membership::Absent { .. }) => match disclosure {
+            "complete" if part.wiki().is_some_and(|asked| is_of_another(&files, asked)) => {
+                (Status::NotCovered, "its pages are those of another wiki", None)
+            }
             "complete" => (Status::Absent, "", None),
             "closed" => (Status::Unknown, "the contents are closed: they do not say that they hold all", None),
             _ => (Status::Unknown, "not in the part that was disclosed", None),
         },
     }
+}
+
+/// Whether the contents are the pages of another wiki than the one that is asked about.
+fn is_of_another(files: &KeyspaceFiles, asked: &Wiki) -> bool {
+    files.header().source().wiki.as_ref().is_some_and(|of| of != asked.as_str())
 }
 
 /// What follows from all looks into one dataset.
@@ -317,15 +343,21 @@ fn judge(looks: Vec<Look>, unreadable: usize) -> Judged {
     };
     let decides = |look: &&Look| look.bearing == Bearing::Decides && look.status == Status::Absent;
     let missed = looks.iter().find(decides).map(|look| (look.keyspace, look.key));
+    let hits: BTreeSet<usize> = looks.iter().filter(|l| l.status == Status::Present).map(|look| look.part).collect();
+    let misses = looks.iter().filter(decides).map(|look| look.part).filter(|part| !hits.contains(part)).collect();
     let found = looks.into_iter().filter(|look| look.status == Status::Present).collect();
-    Judged { status, reason, missed, found, nearest: Vec::new() }
+    Judged { status, reason, missed, parts: (hits, misses), found, nearest: Vec::new() }
 }
 
 /// An answer as wikitext, for a talk page.
-fn citation(reading: &Reading<'_>, question: &Question, seen: &Seen, status: Status) -> String {
+fn citation(reading: &Reading<'_>, question: &Question, seen: &Seen, judged: &Judged) -> String {
+    let asked = match (judged.status, &judged.parts) {
+        (Status::Present, (found, missed)) => question.found_in_words(found, missed),
+        _ => question.in_words(),
+    };
     Citation {
-        status,
-        asked: &question.in_words(),
+        status: judged.status,
+        asked: &asked,
         dataset: seen.about().as_deref().unwrap_or("a dataset"),
         issuer: &seen.issuer,
         index: seen.index.0,
@@ -352,7 +384,7 @@ fn shown(
     reading.settle(core::slice::from_mut(&mut seen))?;
     let card = seen.reference(&["dataset", "record"]).filter(|id| reading.index_of(*id).is_some());
     let present = judged.status == Status::Present;
-    let citation = citation(reading, question, &seen, judged.status);
+    let citation = citation(reading, question, &seen, &judged);
     let (mut licences, mut licences_more, mut models, mut models_more) = (Vec::new(), false, Vec::new(), false);
     if present {
         let named = Named::of(reading, &seen)?;

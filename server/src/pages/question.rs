@@ -35,8 +35,16 @@ impl Asked {
         let wiki = wiki.map_err(|error| Problem::bad_request("wiki", error.to_string()))?;
         if let Some(text) = form.text("text")? {
             let hints = Hints { wiki: None, form: text_form(form.text("form")?)? };
-            asked.add("text", Question::of_text(text, &hints), "@text.txt".to_owned())?;
-            if !asked.question.has_paragraphs() {
+            // One line may be an address, a digest or a page's number, as on the command line.
+            let line = text.trim();
+            let question = match line.contains('\n') {
+                true => Question::of_text(text, &hints),
+                false => Question::parse(line, &hints),
+            };
+            let is_text = question.as_ref().is_ok_and(|question| question.form().is_some());
+            let command = if is_text { "@text.txt" } else { line };
+            asked.add("text", question, command.to_owned())?;
+            if is_text && !asked.question.has_paragraphs() {
                 let note = format!(
                     "No paragraph of the text has {MIN_PARAGRAPH} characters, so only the whole is looked for."
                 );
@@ -127,6 +135,12 @@ mod tests {
         assert_eq!(kinds(&[("title", "Anarchism"), ("wiki", "enwiki")]), [Kind::MwTitle]);
         assert_eq!(kinds(&[("digest", &"ab".repeat(32))]), [Kind::RawSha256]);
         assert!(read(&[("text", "  "), ("url", "")]).unwrap().is_none());
+        let pasted = read(&[("text", "https://en.wikipedia.org/wiki/Anarchism")]).unwrap().unwrap();
+        assert_eq!(
+            (pasted.question.form(), pasted.command.len()),
+            (None, 1),
+            "an address in the field for texts is one"
+        );
     }
 
     #[test]
