@@ -437,14 +437,59 @@ fn a_bundle_with_the_look_up_of_its_keys_proves_that_no_revocation_is_left_out()
     let (detail, _, complete) = said(&bundle);
     assert!(detail.ends_with(&format!("no revocation up to size {}: proven", world.newer.size)), "{detail}");
     assert_eq!(complete, Some(Some(TreeSize(world.newer.size))));
-    // One that has no room for the whole list proves nothing, and breaks nothing.
+    // One that has no room for the whole list, or no look-up of the key, proves nothing, and breaks nothing.
     let mut cut = key_lookup(&world, &[&key(10)]);
-    cut["lookups"][0].as_object_mut().unwrap().remove("page").unwrap();
+    cut["lookups"][0]["page"] = Value::Null;
     bundle.key_lookup = Some(cut);
     assert_eq!(said(&bundle).2, Some(None));
-    // The look-up of another key proves nothing about this one.
-    bundle.key_lookup = Some(key_lookup(&world, &[&key(12)]));
+    bundle.key_lookup = Some(key_lookup(&world, &[]));
     assert_eq!(said(&bundle).2, Some(None));
+}
+
+#[test]
+fn every_look_up_of_a_bundle_is_about_a_signer_and_holds() {
+    let world = World::new(&mut Dice(13));
+    let card = world.truth(&Term::Signer(key(10).key_id()))[1];
+    let mut bundle = world.log.bundle(card, &[LeafIndex(1)]);
+    let mut code = |value: Value| {
+        bundle.key_lookup = Some(value);
+        let report = verify_bytes(&bundle.encode().unwrap(), &world.trust, &[]);
+        assert!(report.failed().is_none_or(|line| line.link == LinkName::SignerKey), "{:?}", report.links);
+        report.code()
+    };
+    let sound = key_lookup(&world, &[&key(10)]);
+    let lookup = &sound["lookups"][0];
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut value = sound.clone();
+        change(&mut value);
+        value
+    };
+    assert_eq!(code(sound.clone()), None);
+    // Twice the same says nothing new, and both are checked.
+    let mut beside = lookup.clone();
+    assert_eq!(code(with(&|v| v["lookups"] = json!([lookup, lookup]))), None);
+    beside["proof"] = json!("AAAA");
+    assert_eq!(code(with(&|v| v["lookups"] = json!([lookup, beside]))), Some(Code::ProofInvalid));
+    // Another key than a signer's, another term than a key's, and what is no term.
+    assert_eq!(code(key_lookup(&world, &[&key(12)])), Some(Code::BindingMismatch));
+    assert_eq!(code(key_lookup(&world, &[&key(10), &key(12)])), Some(Code::BindingMismatch));
+    let id = key(10).key_id();
+    for term in [format!("signer:{id}"), format!("key:{id}0"), "kind:party".to_owned(), "keys".to_owned()] {
+        assert_eq!(code(with(&|v| v["lookups"][0]["term"] = json!(term))), Some(Code::BindingMismatch), "{term}");
+    }
+    // A look-up has one form: every member is there, and an object is no array.
+    for member in lookup.as_object().unwrap().keys() {
+        let left_out = with(&|v| _ = v["lookups"][0].as_object_mut().unwrap().remove(member));
+        assert_eq!(code(left_out), Some(Code::ProofInvalid), "{member}");
+    }
+    let as_array = with(&|v| v["lookups"][0]["tail"] = json!(["0", []]));
+    assert_eq!(code(as_array), Some(Code::ProofInvalid));
+    // A record that states no root is none for look-ups, though there be none.
+    let bytes = world.log.bundle(LeafIndex(1), &[]).encode().unwrap();
+    let party: Value = serde_json::from_slice(&bytes).unwrap();
+    let party = json!({ "envelope": party["envelope"], "entry": party["entry"], "proof": party["proof"] });
+    let none = json!({ "indexRoot": party, "history": [], "lookups": [] });
+    assert_eq!(code(none), Some(Code::BindingMismatch));
 }
 
 #[test]
