@@ -138,7 +138,7 @@ class Record:
         need(below and (origin, 1) in [(key.name, key.type) for key in logs], "schema", "logKeys")
         self.operators = {one["id"]: self.bring(one["keys"], one["id"]) for one in said["operators"]}
         every = len(self.operators) == len(said["operators"]) <= 16 and all(self.operators.values())
-        need(every and self.issuer in self.operators, "schema", "operators")
+        need(every and self.issuer in self.operators and "council" not in self.operators, "schema", "operators")
         self.council, self.threshold = self.bring(council["keys"], None), council["threshold"]
         need(min(len(self.council), 1) <= self.threshold <= min(len(self.council), 16), "schema", "threshold")
         log_keys = {key.key.id for key in logs}

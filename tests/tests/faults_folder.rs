@@ -79,7 +79,7 @@ fn f11_an_index_that_fsck_finds_empty_is_named_and_reindex_mends_it() {
     let report = log::fsck(&folder.store.options(), &mut |_, _| {}).unwrap();
     assert!(report.only_index && !report.damages.is_empty());
     assert!(report.damages.iter().any(|damage| damage.what.contains("tile")), "{:?}", report.damages);
-    log::reindex(&folder.store.options()).unwrap();
+    log::reindex(&folder.store.options(), &mut |_, _| {}).unwrap();
     check(&folder.store, &folder.history(), usize::MAX).unwrap();
 }
 

@@ -175,11 +175,13 @@ pub fn fsck_manifests(options: &Options, report: &mut FsckReport, progress: &mut
     Ok(())
 }
 
-/// Fills the index of a stopped log again from its journal. Returns how many entries it holds.
-pub fn reindex(options: &Options) -> Result<TreeSize> {
+/// Fills the index of a stopped log again from its journal. Returns how many entries it holds; `told` hears meanwhile how
+/// many it holds, and how many there are.
+pub fn reindex(options: &Options, told: &mut dyn FnMut(TreeSize, TreeSize)) -> Result<TreeSize> {
     let engine = LocalEngine::open(&options.engine(crate::engine::Position::START)).map_err(refused)?;
     let head = engine.head().map_err(refused)?;
-    let recovered = refill(&engine, &options.dir, head.as_ref().map(|(head, _)| head))?;
+    let all = head.as_ref().map_or(TreeSize(0), |(head, _)| head.size);
+    let recovered = refill(&engine, &options.dir, head.as_ref().map(|(head, _)| head), &mut |done| told(done, all))?;
     recovered.index.make_durable()?;
     recovered.snapshot.save(&options.dir.join(SNAPSHOT_FILE))?;
     Ok(recovered.snapshot.tail.size())

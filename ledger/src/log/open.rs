@@ -230,7 +230,7 @@ pub(super) fn recover(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> R
         give_or_take(engine.release_ballast())?;
     }
     let index = match Index::open(&dir.join(INDEX_DIR)) {
-        Err(error) if error.code() == Code::StoreCorrupt => return refill(engine, dir, head),
+        Err(error) if error.code() == Code::StoreCorrupt => return refill(engine, dir, head, &mut |_| {}),
         other => Arc::new(other?),
     };
     let (indexer, snapshot, durable) = bring_up(engine, dir, &index, head)?;
@@ -250,7 +250,7 @@ pub(super) fn bring_up(
     if let Some(snapshot) = known {
         let durable = snapshot.tail.size();
         if index.hint()? >= durable {
-            match roll_forward(engine, index, snapshot, head) {
+            match roll_forward(engine, index, snapshot, head, &mut |_| {}) {
                 Ok((indexer, snapshot)) => return Ok((indexer, snapshot, durable)),
                 // Not the index's fault, and a second try would not end better.
                 Err(error) if error.code() == Code::DiskFull => return Err(error),
@@ -261,15 +261,20 @@ pub(super) fn bring_up(
     // No snapshot, or an index that lost rows, or one that does not lead to the signed root: fill it again.
     forget_snapshot(dir)?;
     index.clear()?;
-    let (indexer, snapshot) = roll_forward(engine, index, Snapshot::empty(), head)?;
+    let (indexer, snapshot) = roll_forward(engine, index, Snapshot::empty(), head, &mut |_| {})?;
     Ok((indexer, snapshot, TreeSize(0)))
 }
 
-/// Throws the index away unopened and fills it from the journal.
-pub(super) fn refill(engine: &dyn Engine, dir: &Path, head: Option<&Head>) -> Result<Recovered> {
+/// Throws the index away unopened and fills it from the journal. `told` hears how many entries it holds.
+pub(super) fn refill(
+    engine: &dyn Engine,
+    dir: &Path,
+    head: Option<&Head>,
+    told: &mut dyn FnMut(TreeSize),
+) -> Result<Recovered> {
     forget_snapshot(dir)?;
     let index = Arc::new(Index::fresh(&dir.join(INDEX_DIR))?);
-    let (indexer, snapshot) = roll_forward(engine, &index, Snapshot::empty(), head)?;
+    let (indexer, snapshot) = roll_forward(engine, &index, Snapshot::empty(), head, told)?;
     Ok(Recovered { index, indexer, snapshot, durable: TreeSize(0) })
 }
 
@@ -288,6 +293,7 @@ fn roll_forward(
     index: &Arc<Index>,
     snapshot: Snapshot,
     head: Option<&Head>,
+    told: &mut dyn FnMut(TreeSize),
 ) -> Result<(Indexer, Snapshot)> {
     let from = snapshot.position;
     let indexer = Indexer::new(Arc::clone(index), snapshot.tail.size())?;
@@ -296,6 +302,7 @@ fn roll_forward(
     engine
         .replay(from, &mut |replayed| {
             outcome = replay.take(&replayed);
+            told(replay.snapshot.tail.size());
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
         .map_err(refused)?;

@@ -295,11 +295,6 @@ impl Question {
         self.parts.truncate(parts);
     }
 
-    /// Whether a keyspace of this kind would get so many keys that exact questions would give the asker away.
-    pub fn is_bulk(&self, kind: Kind) -> bool {
-        self.parts.iter().filter(|part| part.kind == kind).map(|part| part.keys.len()).sum::<usize>() > MAX_SINGLE
-    }
-
     /// Whether a keyspace can answer for a part, and what it says if the part is not there; `None` if it cannot answer.
     ///
     /// A text without markup may stand so in a source too: a hit there is a hit, but a miss says nothing, since the source
@@ -380,15 +375,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_many_paragraphs_is_bulk() {
+    fn a_text_is_asked_for_by_its_paragraphs_and_as_a_whole() {
         let line = |i: usize| format!("Line number {i} is long enough to count as a paragraph of its own here.");
         let text = (0..4).map(line).collect::<Vec<_>>().join("\n\n");
         let question = Question::of_file(text.as_bytes(), &Hints::default()).unwrap();
-        assert!(question.is_bulk(Kind::ParaN1));
-        assert!(!question.is_bulk(Kind::TextN1));
         let parts = question.parts().iter().filter(|part| part.kind() != Kind::SpanN1 && part.kind() != Kind::Swhid);
         assert_eq!(parts.count(), 6);
-        assert!(!parse(&line(1), None).unwrap().is_bulk(Kind::ParaN1));
         assert_eq!(Question::of_file(b"\xff\x00", &Hints::default()).unwrap().parts().len(), 3);
         // A bare title is not looked for in a long text.
         assert!(parse(&line(1), Some(&enwiki())).unwrap().parts().len() > 1);

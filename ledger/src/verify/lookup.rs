@@ -14,7 +14,7 @@ use super::{Trust, VerifiedRecord};
 use crate::entry::{Entry, Header};
 use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize, TrieRoot};
-use crate::merkle::{CompactRange, LeafHash, NodeHash, RootHash, verify_inclusion};
+use crate::merkle::{CompactRange, LeafHash, NodeHash, verify_inclusion};
 use crate::note::AcceptedCheckpoint;
 use crate::record::kinds::Predicate;
 use crate::trie::{LIST_PAGE, ListHead, Lookup, Term, TrieProof, verify_page};
@@ -207,17 +207,6 @@ impl VerifiedList {
         }
         let (term, root, indexed, accepted) = (self.term, self.root, self.indexed, self.accepted);
         Ok(CompleteList { term, root, indexed, indices, headers, accepted })
-    }
-
-    /// The root of the tree that the edge and the first of these entries make at `size`: for holding it against a
-    /// checkpoint that was seen before. `None` if the entries do not reach from the edge to that size.
-    pub fn root_at<B: AsRef<[u8]>>(&self, size: TreeSize, entries: &[B]) -> Option<RootHash> {
-        let more = usize::try_from(size.0.checked_sub(self.tail.0.0)?).ok()?;
-        let mut range = CompactRange::from_parts(self.tail.0, self.tail.1.clone()).ok()?;
-        for entry in entries.get(..more)? {
-            range.append(LeafHash::of_entry(entry.as_ref()), &mut |_, _, _| {});
-        }
-        Some(range.root())
     }
 }
 

@@ -30,12 +30,6 @@ impl Seen {
         }
         Ok(())
     }
-
-    /// For whoever holds the new tree itself: whether its first entries, as many as were seen, have the root that was
-    /// seen. [`Code::Fork`] if not.
-    pub fn is_prefix_with_root(&self, root: RootHash) -> Result<()> {
-        if self.root == root { Ok(()) } else { Err(fork(self.size)) }
-    }
 }
 
 /// Whether a log may show `new` to somebody who has seen `seen`: it is of the same log, not smaller, and extends it as
@@ -95,12 +89,5 @@ mod tests {
         assert_eq!(advance(&of(&[b"a"]), &of(&[b"x", b"b"]), &[b]), Some(Code::ProofInvalid));
         assert_eq!(advance(&of(&[b"a"]), &checkpoint("example.com/other", &[b"a"]), &[]), Some(Code::OriginMismatch));
         assert_eq!((Code::Rollback.exit_code(), Code::Fork.exit_code()), (13, 13));
-    }
-
-    #[test]
-    fn b15_whoever_holds_the_tree_can_tell_a_fork_without_a_proof() {
-        let seen = Seen::of(&checkpoint("example.com/log", &[b"a"]));
-        assert!(seen.is_prefix_with_root(seen.root).is_ok());
-        assert_eq!(seen.is_prefix_with_root(RootHash::EMPTY).unwrap_err().code(), Code::Fork);
     }
 }

@@ -110,7 +110,7 @@ fn f08_a_flipped_bit_in_the_index_is_found_and_reindex_mends_it() {
     let report = folder.fsck();
     assert!(report.only_index, "{:?}", report.damages);
     assert!(report.damages.len() >= 2, "{:?}", report.damages);
-    assert_eq!(reindex(&folder.options()).unwrap(), before.size);
+    assert_eq!(reindex(&folder.options(), &mut |_, _| {}).unwrap(), before.size);
     assert_eq!(folder.fsck().damages, []);
 }
 

@@ -160,11 +160,6 @@ impl Seen {
         Kind::parse(&self.kind).is_ok_and(|kind| !matches!(kind, Kind::Other(_)))
     }
 
-    /// Whether it is about this record or this artefact.
-    pub fn is_about(&self, record: RecordId) -> bool {
-        self.subjects.contains(&SubjectDigest::from_bytes(*record.as_bytes())) || self.refs.contains(&record)
-    }
-
     /// What it is about, in a few words; `None` if it was redacted.
     pub fn about(&self) -> Option<String> {
         let content = self.content.as_ref()?;
