@@ -34,9 +34,6 @@ pub const QUOTA_BYTES: u64 = 16 << 30;
 
 const INCOMING: &str = ".incoming";
 
-/// A run is read in pieces of so many buckets, as a power of two: 256 are some 70 KiB.
-const RUN_PIECE: u8 = 8;
-
 /// How an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -126,8 +123,8 @@ impl Manifests {
         }
         let files = open_run(&folder)?;
         let Some(run) = run else { return Ok(()) };
-        let t = files.keyspace().t();
-        let depth = t.saturating_sub(RUN_PIECE);
+        // Bucket by bucket, each under its own path: so every offset and every node of the tree is read too.
+        let depth = files.keyspace().t();
         for prefix in 0..1u64 << depth {
             let reply = files.reply(depth, prefix)?;
             VerifiedRun::verify(run, depth, prefix, &reply)

@@ -144,8 +144,7 @@ fn mends(dir: &LogDir, report: &FsckReport) -> String {
         report.damages.iter().map(|damage| damage.file.as_str()).filter(|file| *file != "index").collect();
     let commands: Vec<String> = files.iter().map(|file| bring_back(dir, file)).collect();
     format!(
-        "The log refuses to go on without the files named; bring them back from the newest copy, what is replaced stays \
-         beside them as NAME.~1~: `{}`",
+        "Bring the files named back from the newest copy; what is replaced stays beside them as NAME.~1~: `{}`",
         commands.join(" && ")
     )
 }

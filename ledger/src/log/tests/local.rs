@@ -326,3 +326,28 @@ fn the_first_damage_that_a_reader_meets_is_said_until_the_next_start() {
     assert!(found.place().unwrap().starts_with("bodies/00000000.seg at byte "), "{found}");
     stop(log);
 }
+
+#[test]
+fn every_damaged_file_of_a_run_is_found() {
+    use crate::manifest::{Gathered, Kind, Run, RunPlan, build_run};
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, _, row) = super::uploads::build(dir.path(), 5000);
+    let declared: crate::manifest::Declaration = serde_json::from_value(row).unwrap();
+    let sources = vec![Gathered { index: LeafIndex(3), declared, folder: Some(folder) }];
+    let plan = RunPlan { kind: Kind::RawSha256, from: 0, to: 9, sources };
+    let root = build_run(dir.path(), &plan, 1 << 20).unwrap();
+    let run = Run::declared(LeafIndex(9), root).unwrap();
+    let id = run.keyspace().id();
+    let manifests = Manifests::new(dir.path().to_owned());
+    manifests.check(&id, Some(&run)).unwrap();
+    for (path, sound) in everything(&dir.path().join(id.to_hex())) {
+        for place in 1..4 {
+            let mut bytes = sound.clone();
+            bytes[sound.len() * place / 4] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            assert!(manifests.check(&id, Some(&run)).is_err(), "{} at {place} quarters", path.display());
+        }
+        fs::write(path, sound).unwrap();
+    }
+    manifests.check(&id, Some(&run)).unwrap();
+}
