@@ -10,6 +10,7 @@ KEY_KINDS = ("log-policy", "party", "key-event")
 STRUCTURAL = (*KEY_KINDS, "index-root", "run-root", "governance-event", "retraction")
 RECORD_SUBJECTS_ONLY = ("usage-preference", "preference-response", "comment", "dispute")
 
+HEX = "(?:[0-9a-f]{2}){1,128}"
 KIND, PARTY, RECORD = "[a-z](?!.{64})[a-z0-9]*(?:-[a-z0-9]+)*", "(?!key:)[!-~]{1,255}", f"record:{HEX64}"
 NONCE = f"(?=.{{24,84}}$|.{{86}}==$){BASE64}"  # of 16 to 64 bytes
 TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?Z"
@@ -87,8 +88,9 @@ class Record:
         self.uses = {}  # what a key that it brings is for: sign, manage, roots
         self.refs = [text[7:] for text in texts(self.predicate) if re.fullmatch(RECORD, text)]
         self.subjects = [(s.get("name") or "", s["digest"].get("sha256")) for s in statement["subject"]]
-        for name, digest in self.subjects:
+        for (name, digest), subject in zip(self.subjects, statement["subject"]):
             shaped(digest, (HEX64,))
+            need(shaped(subject["digest"], (TEXT, HEX)), "schema", "no digest")
             what, of, named = name.partition(":")
             need(what + of not in ("record:", "key:", "keyspace:") or named == digest, "binding_mismatch", "its name")
         if self.kind in CLOSED:
@@ -96,7 +98,8 @@ class Record:
             shaped(self.predicate, COMMON | CLOSED[self.kind])
             self.predicate = {name: value for name, value in self.predicate.items() if value is not None}
             for name in {"issued", "validFrom", "validUntil"} & self.predicate.keys():
-                datetime.date.fromisoformat(self.predicate[name][:10])
+                year, month, day = map(int, self.predicate[name][:10].split("-"))
+                datetime.date(year or 400, month, day)  # which has no year 0
             subjects = self.closed(self.predicate)
             need(sorted(self.subjects) == sorted(subjects), "schema", "other subjects than follow from the rest")
             shaped(envelope.members, ENVELOPE)
@@ -128,6 +131,7 @@ class Record:
         return [(f"key:{one}", one) for one in (keyid, old) if one]
 
     def log_policy(self, said, origin, council):
+        need(len(origin.encode()) < 256, "name_too_long", "origin")
         shaped(shaped(origin, NAME, "note_invalid"), "[!-~]+")
         try:
             logs = [NoteKey(text) for text in said["logKeys"]]

@@ -467,8 +467,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// What may be found in the place of a value.
 fn instead(old: &Value, name: &str, dice: &mut Dice) -> Vec<Value> {
-    let mut values = vec![json!(null), json!(""), json!("x"), json!(0), json!(1), json!(true), json!([]), json!({})];
-    values.extend([json!([old]), json!({ "a": old })]);
+    let mut values = vec![json!(null), json!(""), json!(0), json!(true), json!([]), json!({}), json!([old])];
     match old {
         Value::Object(members) => {
             let mut more = members.clone();
@@ -481,9 +480,9 @@ fn instead(old: &Value, name: &str, dice: &mut Dice) -> Vec<Value> {
             values.push(Value::Array(items.iter().rev().cloned().collect()));
         }
         Value::String(text) => {
-            let spaced = [format!(" {text}"), format!("{text} "), format!("{text}\n"), text.to_uppercase()];
-            values.extend(spaced.iter().chain(&[format!("0{text}"), format!("+{text}")]).map(|text| json!(text)));
-            values.extend((0..3).map(|_| json!(dice.flip(text))));
+            let spelled = [format!(" {text}"), format!("{text} "), format!("{text}\n"), format!("0{text}")];
+            values.extend(spelled.into_iter().map(Value::from));
+            values.extend((0..2).map(|_| json!(dice.flip(text))));
             if text.contains('\u{2014}') {
                 let short = "\u{2014} foo AAAA\n";
                 values.extend([format!("{text}{short}"), format!("{text}\u{2014} foo AAAAAAAA\n")].map(Value::from));
@@ -494,7 +493,7 @@ fn instead(old: &Value, name: &str, dice: &mut Dice) -> Vec<Value> {
             if let ("envelope" | "entry" | "proof" | "list", Ok(bytes)) = (name, STANDARD.decode(text)) {
                 values.extend((0..3).filter(|_| !bytes.is_empty()).map(|_| json!(dice.flip_bit(&bytes))));
                 if let Ok(envelope) = serde_json::from_slice::<Value>(&bytes) {
-                    values.extend((0..16).map(|n| json!(within(&envelope, n, dice))));
+                    values.extend((0..14).map(|n| json!(within(&envelope, n, dice))));
                 }
             }
         }
@@ -670,7 +669,8 @@ fn b13_whatever_is_changed_in_a_bundle_or_a_policy_both_verifiers_say_the_same()
         "/keyLookup/lookups/0",
     ];
     let list = ["/keyLookup/lookups/0/proof", "/keyLookup/lookups/0/count", "/keyLookup/lookups/0/list"];
-    let page = ["/keyLookup/lookups/1/count", "/keyLookup/lookups/1/page"];
+    let page = ["number", "indices/0", "proof", "entries/0"].map(|part| format!("/keyLookup/lookups/1/page/{part}"));
+    let page = page.each_ref().map(String::as_str);
     for (name, bundle, below) in [("card", &bundle, &all[..]), ("absent", &absent, &list), ("pages", &pages, &page)] {
         cases.push((format!("{name}: sound"), policy.clone(), bundle.to_string()));
         let changed = mutants(bundle, below, &mut dice).into_iter();
