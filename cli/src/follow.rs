@@ -116,9 +116,9 @@ impl<'a> View<'a> {
         self.known.followed.as_ref()
     }
 
-    /// Whether a bundle showed a checkpoint of this log that only whoever follows the log can hold against it.
-    pub(crate) const fn owes_a_look(&self) -> bool {
-        self.known.shown.is_some()
+    /// A larger checkpoint of this log that a bundle showed, and that was not held against it yet.
+    pub(crate) const fn shown(&self) -> Option<&Seen> {
+        self.known.shown.as_ref()
     }
 
     /// How many entries there are.

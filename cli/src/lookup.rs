@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::failure::{At, CliError, Result};
 use crate::follow::View;
-use crate::memory::Memory;
+use crate::memory::{Memory, Seen};
 use crate::session::Session;
 use crate::source::Source;
 
@@ -66,17 +66,20 @@ impl<'a> Index<'a> {
         Ok(Self { session, client: &source.client, trust: &source.trust, view })
     }
 
-    /// Everything under a term. `None` if the log has no root of its index yet, if following it costs no more, or if it must
-    /// be followed because a bundle showed a checkpoint that nobody has held against it.
+    /// Everything under a term. `None` if the log has no root of its index yet, or if following it costs no more.
     pub(crate) fn list(&self, term: &Term) -> Result<Option<CompleteList>> {
-        // A look-up proves that it extends one earlier tree, and there are two.
-        if self.view.owes_a_look() {
-            return Ok(None);
-        }
         for _ in 0..ATTEMPTS {
-            let Some(first) = self.ask(term, 0)? else { return Ok(None) };
+            let Some(first) = self.ask(term, 0, self.view.seen())? else { return Ok(None) };
             let root = self.verified(&first.root.0.to_string())?;
-            let mut list = self.checked(&first, term, &root)?;
+            let mut list = self.checked(&first, term, &root, self.view.seen())?;
+            if let Some(shown) = self.view.shown() {
+                // A look-up proves that it extends one earlier tree, and here are two.
+                let Some(other) = self.ask(term, 0, Some(shown))? else { return Ok(None) };
+                self.checked(&other, term, &root, Some(shown))?;
+                if other.checkpoint != first.checkpoint {
+                    continue;
+                }
+            }
             if list.pages() > MOST_PAGES && list.count().0 * 4 > self.view.size().0 {
                 return Ok(None);
             }
@@ -134,9 +137,9 @@ impl<'a> Index<'a> {
         Ok(list.indices().iter().any(|index| list.header(*index).is_none_or(|header| header.issuer == issuer)))
     }
 
-    fn ask(&self, term: &Term, page: u64) -> Result<Option<Lookup>> {
+    fn ask(&self, term: &Term, page: u64, since: Option<&Seen>) -> Result<Option<Lookup>> {
         let term = percent(&term.to_string());
-        let since = self.view.seen().map(|seen| format!("&since={}", seen.size)).unwrap_or_default();
+        let since = since.map(|seen| format!("&since={}", seen.size)).unwrap_or_default();
         let address = format!("/api/v1/lookup?term={term}&page={page}&entries=1{since}");
         match self.client.get_up_to(&address, MAX_LOOKUP_LEN as u64) {
             Ok(reply) => Ok(Some(Lookup::parse(&reply.bytes).at(self.client.base())?)),
@@ -147,9 +150,15 @@ impl<'a> Index<'a> {
     }
 
     /// A look-up that verifies, under a checkpoint that extends what was seen of this log.
-    fn checked(&self, lookup: &Lookup, term: &Term, root: &VerifiedRecord) -> Result<VerifiedList> {
+    fn checked(
+        &self,
+        lookup: &Lookup,
+        term: &Term,
+        root: &VerifiedRecord,
+        seen: Option<&Seen>,
+    ) -> Result<VerifiedList> {
         let list = verify::look_up(lookup, term, root, self.trust).at(self.client.base())?;
-        if let (Some(seen), Some(proof)) = (self.view.seen(), &lookup.consistency) {
+        if let (Some(seen), Some(proof)) = (seen, &lookup.consistency) {
             let origin = list.accepted().checkpoint().origin().clone();
             let before = verify::Seen { origin, size: seen.size, root: seen.root };
             match verify::check_advance(&before, list.accepted().checkpoint(), proof) {
@@ -160,7 +169,7 @@ impl<'a> Index<'a> {
                 }
                 checked => checked.at(self.client.base())?,
             }
-        } else if self.view.seen().is_some() {
+        } else if seen.is_some() {
             let found = "the log does not prove that it extends what was seen of it";
             return Err(CliError::new(Code::ProofInvalid, found).at(self.client.base()));
         }
@@ -170,11 +179,11 @@ impl<'a> Index<'a> {
     /// Reads the pages that are missing; `false` if the index moved on meanwhile.
     fn rest(&self, list: &mut VerifiedList, term: &Term, root: &VerifiedRecord) -> Result<bool> {
         while let Some(page) = list.missing_page() {
-            let Some(more) = self.ask(term, page)? else { return Ok(false) };
+            let Some(more) = self.ask(term, page, self.view.seen())? else { return Ok(false) };
             if more.root.0 != list.root() {
                 return Ok(false);
             }
-            let more = self.checked(&more, term, root)?;
+            let more = self.checked(&more, term, root, self.view.seen())?;
             if more.missing_page() == Some(page) {
                 return Err(CliError::new(Code::ProofInvalid, "the log left a page of the list out"))
                     .at(self.client.base());

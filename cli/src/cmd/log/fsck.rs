@@ -18,8 +18,9 @@ const SHOWN: usize = 50;
 
 /// Check every stored byte of a log
 ///
-/// Re-reads entries and bodies, verifies every signature again, derives every tile and the root again, and names each
-/// damage with its file and place. Mends nothing; the log must not be served meanwhile.
+/// Re-reads entries and bodies, verifies every signature again, derives every tile and the root again, checks the files of
+/// every manifest that it holds, and names each damage with its file and place. Mends nothing; the log must not be served
+/// meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  colophon log fsck --dir /srv/log")]
 pub(crate) struct Args {
