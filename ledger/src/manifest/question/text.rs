@@ -136,8 +136,9 @@ fn without_footnotes(text: &str) -> String {
 }
 
 /// The text as its source may have it, where a page or a mail shows more: without whatever short thing stands in brackets and
-/// looks like a mark, and the page number behind it (`[1]: 211`); with straight quotation marks; without a list's dot or
-/// quotation marks around it. Only ever asked beside the text as it is.
+/// looks like a mark, and the page number behind it (`[1]: 211`); without a list's dot or quotation marks around it. Only ever
+/// asked beside the text as it is. Every further spelling is a further key that tells who asks, so there are no more: other
+/// quotation marks within a text are another text.
 fn as_in_a_source(text: &str) -> String {
     const LONGEST: usize = 40;
     let is_mark = |inside: &str| {
@@ -164,7 +165,7 @@ fn as_in_a_source(text: &str) -> String {
         }
     }
     out.push_str(rest);
-    out.replace(['’', '‘'], "'").replace(['“', '”'], "\"")
+    out
 }
 
 /// What follows a mark, without the pages that `: 211`, `:45` or `:12–15, 20` name.
@@ -202,7 +203,7 @@ mod tests {
             ("word.[1]: 211 Next", "word. Next"),
             ("word.[1]:45[A] Next[note 3]:12–15, 20; it", "word. Next; it"),
             ("word[α] and[iv] more[non-primary source needed]: yes", "word and more: yes"),
-            ("• It’s the “end”[1234]", "It's the \"end\""),
+            ("• It’s the “end”[1234]", "It’s the “end”"),
             ("“It is said.”", "It is said."),
             ("a[citation] list[...] of [things", "a[citation] list[...] of [things"),
         ] {
