@@ -46,11 +46,14 @@ impl Question {
         if text.len() > MAX_ITEM {
             return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_ITEM}", text.len())));
         }
+        let form = hints.form.unwrap_or_else(|| guess(text));
         let mut parts = Vec::new();
         let mut number = 0;
         let mut seen = HashSet::new();
         let mut ask = |text: &str| {
-            let keys = [text, &without_footnotes(text), &as_in_a_source(text)].map(paragraph);
+            let mut keys = vec![paragraph(text), paragraph(&without_footnotes(text))];
+            // What has markup is a source itself, and its brackets are links.
+            keys.extend((form != Form::Wikitext).then(|| paragraph(&as_in_a_source(text))));
             let part = Part::new(Asked::Paragraph(number + 1), Kind::ParaN1, keys.iter().flatten().map(key::para_n1));
             if !part.keys.is_empty() && seen.insert(part.keys.clone()) {
                 number += 1;
@@ -80,8 +83,7 @@ impl Question {
             parts.push(if number == 0 { whole } else { whole.hint() });
         }
         parts.push(Part::new(Asked::Bytes, Kind::RawSha256, [key::raw_sha256(text.as_bytes())]).hint());
-        let form = Some(hints.form.unwrap_or_else(|| guess(text)));
-        Ok(Self { parts, form, local_only: false, near: near::of_text(text) })
+        Ok(Self { parts, form: Some(form), local_only: false, near: near::of_text(text) })
     }
 }
 
@@ -234,6 +236,13 @@ mod tests {
         assert!(finds(&wrapped));
         assert!(finds(&format!("First.\n\n{wrapped}\n\nLast.")));
         assert!(!finds(&PASTED.replace("133", "134")));
+        assert!(finds(&PASTED.replace("[1]", "[1]: 211 ")));
+        // Each further spelling tells more of who asks: a paragraph has three at the most, and a source's two.
+        let spellings = |text: &str| parse(text).parts()[0].keys().len();
+        assert_eq!(
+            (spellings(SOURCE), spellings("A paragraph of more than fifty characters, without any mark in it.")),
+            (1, 1)
+        );
     }
 
     #[test]
