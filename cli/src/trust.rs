@@ -89,3 +89,37 @@ pub(crate) fn origin_of(note: &[u8]) -> Option<String> {
     let note = SignedNote::parse(note).ok()?;
     Some(Checkpoint::parse(note.unverified_text()).ok()?.origin().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn pin(origin: &str, logs: &[&str]) -> Pin {
+        let line = |(seed, name): (usize, &&str)| {
+            let seed = [u8::try_from(seed).unwrap() + 1; 32];
+            let signer = ledger::note::NoteSigner::from_seed(ledger::note::KeyName::parse(name).unwrap(), seed);
+            signer.map(|signer| format!("log {}\n", signer.verifier_key()))
+        };
+        let text: String = logs.iter().enumerate().map(|log| line(log).unwrap()).collect();
+        let policy_text = format!("{text}quorum none\n");
+        let policy = Policy::parse(policy_text.as_bytes()).unwrap();
+        Pin { origin: origin.to_owned(), url: None, policy, policy_text, genesis: None, path: origin.into() }
+    }
+
+    #[test]
+    fn a_pin_of_another_log_does_not_stand_in_for_a_logs_own() {
+        let (own, evil) =
+            (pin("log.victim.org", &["log.victim.org"]), pin("evil.example", &["evil.example", "log.victim.org"]));
+        let other = pin("also.example", &["also.example", "log.victim.org"]);
+        let found = |pins: &[Pin]| the_pin_of(pins, "log.victim.org").map(|pin| pin.map(|pin| pin.origin.clone()));
+        assert_eq!(found(&[evil.clone(), own]).unwrap().as_deref(), Some("log.victim.org"));
+        assert_eq!(
+            found(std::slice::from_ref(&evil)).unwrap().as_deref(),
+            Some("evil.example"),
+            "given by the user with --policy"
+        );
+        assert_eq!(found(&[evil, other]).unwrap_err().code(), Code::NoPolicy, "nobody says which");
+        assert_eq!(found(&[]).unwrap(), None);
+    }
+}

@@ -2,10 +2,12 @@
 //!
 //! Everything is made from fixed seeds, so that a test that fails fails again. Nothing here is part of the program.
 
+mod dice;
 mod memory_log;
 
 use serde_json::{Value, json};
 
+pub use self::dice::Dice;
 pub use self::memory_log::MemoryLog;
 
 use crate::ids::{RecordId, SubjectDigest};

@@ -24,6 +24,7 @@ mod publisher;
 mod queue;
 mod reader;
 mod records;
+mod remarks;
 mod room;
 mod roots;
 mod sequencer;
@@ -65,8 +66,6 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{LeafIndex, TreeSize};
 use crate::merkle::RootHash;
 use crate::note::Origin;
-use crate::record::kinds::Predicate;
-use crate::record::lint::{Finding, Level};
 use crate::state::State;
 
 /// What readers see: one checkpoint and the state under it. Everything served at one moment comes from one of these.
@@ -228,43 +227,10 @@ impl Log {
                 || matches!(self.shared.earlier(&header.record, &header.signers)?, Earlier::Same(_)))
         };
         let mut validated = Validated::check(body, &state, LeafIndex(size.0), self.now(), may_be_known)?;
-        self.remark_on_targets(&mut validated)?;
-        Ok(validated)
-    }
-
-    /// Warns of a record that is said of nothing, or that takes back what is another party's: it is taken in, and changes
-    /// nothing, which whoever mistyped an id should hear.
-    fn remark_on_targets(&self, validated: &mut Validated) -> Result<()> {
-        for (place, target) in validated.record.targets() {
-            let found = self.shared.entries_of(&target).next().transpose()?;
-            let issuer = found.map(|entry| entry.header.issuer);
-            let (code, message, hint) = match issuer {
-                None => (
-                    Code::TargetUnknown,
-                    format!("the log has no record {target} yet"),
-                    "Check the id; `colophon record list` shows those of the log.",
-                ),
-                Some(issuer) if issuer != validated.header.issuer && validated.record.undoes(target) => (
-                    Code::IssuerMismatch,
-                    format!("the record was issued by {issuer}, and only {issuer} can take it back"),
-                    "Open a dispute, or a correction that stands beside it.",
-                ),
-                Some(_) => continue,
-            };
-            validated.warn(Finding { code: code.as_str(), level: Level::Warn, place, message, hint: hint.into() });
+        for finding in remarks::on(&self.shared, &state, &validated)? {
+            validated.warn(finding);
         }
-        let Predicate::UsagePreference(preference) = &validated.record.predicate else { return Ok(()) };
-        let (_, state) = self.shared.committed();
-        let asked = preference.addressees.iter().enumerate().filter(|(_, party)| state.party(party.as_str()).is_none());
-        let unknown = asked.map(|(at, party)| Finding {
-            code: Code::TargetUnknown.as_str(),
-            level: Level::Warn,
-            place: format!("/predicate/addressees/{at}"),
-            message: format!("no party {party} is registered in this log, so nobody has to answer"),
-            hint: "Check the id; `colophon party show ID` looks one up.".into(),
-        });
-        unknown.collect::<Vec<Finding>>().into_iter().for_each(|finding| validated.warn(finding));
-        Ok(())
+        Ok(validated)
     }
 
     /// Puts a validated record in line.

@@ -9,18 +9,11 @@ use super::*;
 use crate::ids::{ContentKey, SubjectDigest};
 use crate::record::kinds::UsagePreference;
 use crate::state::{CardView, Graph, Records, findings};
-use crate::testing::COUNCIL_SEATS;
-
-/// A small generator of numbers, so that a history is the same again.
-struct Dice(u64);
+use crate::testing::{COUNCIL_SEATS, Dice};
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        // xorshift64*, Vigna 2016.
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+        self.below(sides as usize) as u64
     }
 
     fn pick<T: Copy>(&mut self, list: &[T]) -> Option<T> {

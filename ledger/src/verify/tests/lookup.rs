@@ -13,6 +13,7 @@ use crate::ids::{RecordId, TreeSize, TrieKey, TrieRoot};
 use crate::merkle::{NodeHash, Nodes, Proof};
 use crate::record::Record;
 use crate::record::kinds::IndexRoot;
+use crate::testing::Dice;
 use crate::trie::{
     Draft, ListHead, Lookup, LookupPage, MemoryRows, Rebuild, Term, TrieProof, page_root, prove, prove_page,
 };
@@ -21,17 +22,7 @@ fn attempts() -> u64 {
     std::env::var("COLOPHON_ATTEMPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
 }
 
-/// A generator that gives the same numbers again: xorshift64*.
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound.max(1)
-    }
-
     fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }

@@ -10,22 +10,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::manifest::reply::{INNER, MAGIC, OUTER};
+use crate::testing::Dice;
 
 /// How many forgeries a plain run makes; 4,000 take a few seconds without optimisation.
 const FEW: u64 = 4_000;
 
-/// Numbers that a seed determines: a failure names its round, and the round comes again.
-struct Dice(u64);
-
 impl Dice {
-    /// A number below `n` (xorshift64*).
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n.max(1)
-    }
-
     fn coin(&mut self) -> bool {
         self.below(2) == 0
     }
