@@ -1,231 +1,376 @@
 #!/usr/bin/env python3
-"""Verify a Colophon bundle with none of Colophon's code: the standard library and `cryptography`.
+"""Verify a Colophon bundle with none of Colophon's code: this one file, the standard library and `cryptography`.
 
-    verify_bundle.py [--strict] --policy FILE BUNDLE [ARTIFACT...]
+    verify_bundle.py [--links] [--strict] --policy FILE BUNDLE [ARTIFACT...]
 
-It is docs/FORMAT.md §7 and §8, one function a link, and prints one line of JSON; the exit code is that of `colophon
-verify`. Three files beside it are all else that it imports: `verify_note.py` (§2, §5, §6: keys, signed notes, policies,
-the tree), `verify_record.py` (§1 to §4: JSON, envelopes, statements, entries) and `verify_lookup.py` (§12: what a
-`keyLookup` proves). Left out, because none of it decides who signed what or where it stands: folders as artifacts,
-limits of size, controls in names, and the members of kinds that no other record is verified by.
+It is docs/FORMAT.md §1 to §8, prints one line of JSON and exits as `colophon verify` does. Begin at `links`. The file
+`verify_forms.py`, where it lies beside this one, is shown what is read (`forms`): it refuses what no honest program
+writes, and follows a `keyLookup` (§12). With --links, and without that file, "unread" says what nobody looked at.
+Neither looks at folders, sizes, controls in names, or the members of kinds that no other record is verified by.
 """
-import argparse, hashlib, json, re, sys
-from verify_lookup import read, unrevoked
-from verify_note import BASE64, DECIMAL, FAILURES, HASH, TEXT, Broken, Note, Policy, need, sha256, shaped, unbase64
-from verify_record import KEY_KINDS, STRICT_JSON, Envelope, Record, header_of
+import argparse, base64, hashlib, json, re, sys
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 EXIT = {"signature_count": 10, "signature_invalid": 10, "threshold": 10, "key_refused": 10, "note_invalid": 10,
         "proof_invalid": 11, "entry_invalid": 12, "binding_mismatch": 12, "origin_mismatch": 12, "fork": 13,
         "key_taken": 14, "signer_unknown": 14, "issuer_mismatch": 14, "role_refused": 14, "policy_unmet": 14,
         "signer_revoked": 15, "disputed_key": 15, "time_doubtful": 15}  # every other code: 2
-LINK = {"envelope": BASE64, "entry": BASE64, "proof": TEXT}
-BUNDLE = {"mediaType": "application/vnd\\.colophon\\.bundle\\.v1\\+json", **LINK, "keyHistory": [LINK], "policy": LINK,
-          "keyLookup?": ()}
-KEY_LOOKUP = {"indexRoot": LINK, "history": [LINK], "lookups": [()]}
-NEVER = float("inf")
+KEY_KINDS, ROOT_KINDS = ("log-policy", "party", "key-event"), ("index-root", "run-root")
+RECORD_SUBJECTS_ONLY = ("usage-preference", "preference-response", "comment", "dispute")
 COUNCIL_PHASES = ("ratified", "vetoed", "suspended", "resumed")
+NEVER = float("inf")
+ED25519 = bytes.fromhex("302a300506032b6570032100")
+P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?"  # of one spelling
+HASH, DECIMAL, NAME = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", "(?:0|[1-9][0-9]{0,18})", r"[^\s+\0-\x1f]{1,255}"
+PROOF = rf"c2sp\.org/tlog-proof@v1\n(?:extra {BASE64}\n)?index ({DECIMAL})\n((?:{HASH}\n){{0,63}})\n((?s:.*))"
+NOTE = rf"(([^\n]{{1,255}})\n({DECIMAL})\n({HASH})\n(?:[^\n]+\n)*)\n((?:\u2014 {NAME} {BASE64}\n){{1,64}})"
 
-class State:
-    """§8: keys in time, and who may say what."""
-    def __init__(self):
-        self.policy, self.roles, self.uses = None, {}, {}
-        self.keys = {}  # keyid: (key, owner, registered, revoked, doubtful)
+class Broken(Exception):
+    """A link does not hold: the stable code, and what was found."""
 
-    def standing(self, keyid, index):
-        _, _, registered, revoked, doubtful = self.keys.get(keyid, (None, None, index, NEVER, NEVER))
-        if index <= registered:
-            return "unknown"
-        return "revoked" if revoked < index else "disputed" if doubtful <= index else "in force"
+# And what Python says where something is missing, of another type, too large or too deep.
+FAILURES = (Broken, LookupError, TypeError, AttributeError, ValueError, ArithmeticError, OSError, RecursionError)
 
-    def take(self, index, signers, record):
-        """The next entry, whose signatures hold; `record` is missing where a bundle's own body holds none."""
-        for keyid in signers:
-            standing = self.standing(keyid, index)
-            need(standing != "revoked", "signer_revoked", keyid)
-            need(standing != "unknown" or (record and keyid in record.brings), "signer_unknown", keyid)
-        if not record:
-            return
-        self.admit(record, index, set(signers))
-        if record.kind == "log-policy":
-            self.policy, self.roles = record, {party: roles - {"operator"} for party, roles in self.roles.items()}
-        elif record.kind == "party":
-            self.roles[record.predicate["id"]] = set(record.predicate["roles"])
-        for keyid, (key, owner) in record.brings.items() if record.kind in KEY_KINDS else ():
-            self.uses.setdefault(keyid, record.uses[keyid])
-            self.keys.setdefault(keyid, (key, owner, index, NEVER, NEVER))
-        if record.revokes:
-            *known, revoked, doubtful = self.keys[record.revokes]
-            doubtful = min(doubtful, record.predicate.get("compromisedFromIndex", NEVER))
-            self.keys[record.revokes] = (*known, min(index, revoked), doubtful)
+def need(holds, code, detail=""):
+    if not holds:
+        raise Broken(code, detail)
 
-    def admit(self, record, index, signers):
-        """Whether the policy in force lets these signers make the record the entry at `index`."""
-        policy, kind, issuer, said = self.policy, record.kind, record.issuer, record.predicate
-        if policy is None:
-            need(kind == "log-policy" and index == 0, "role_refused", "entry 0 must be a log-policy")
-            signing = {keyid for keyid in signers if record.uses.get(keyid) == "sign"}
-            return need(all(keys & signing for keys in record.operators.values()), "threshold", "an operator")
-        for_roots = kind in ("index-root", "run-root")
-        need(for_roots or "roots" not in map(self.uses.get, signers), "role_refused", "a key for roots alone")
-        in_force = {keyid for keyid in self.keys if self.standing(keyid, index) == "in force"}
-        keys_of = lambda party, use: {
-            keyid for keyid in in_force if (self.keys[keyid][1], self.uses[keyid]) == (party, use)}
-        speaks = lambda party, use="sign": keys_of(party, use) & signers
-        council = 0 < policy.threshold <= len(policy.council & in_force & signers)
-        roles = {"anybody"} | self.roles.get(issuer, set()) | ({"operator"} if issuer in policy.operators else set())
-        if kind == "log-policy":
-            need(said["origin"] == policy.predicate["origin"], "wrong_log")
-            return need(council if policy.threshold else all(map(speaks, policy.operators)), "threshold")
-        if for_roots:
-            by_operator = issuer in policy.operators and (speaks(issuer) or speaks(issuer, "roots"))
-            need(by_operator, "role_refused", "no operator")
-            return need(said["to" if kind == "run-root" else "size"] <= index, "schema", "beyond its own index")
-        if kind == "party":
-            need(said["id"] != "council", "key_taken", "the council's name")
-            need(council or (issuer in policy.operators and speaks(issuer)), "role_refused", "not by an operator")
-            roles = {"anybody", "operator"}
-        elif record.unvouched:
-            need(record.unvouched in signers and record.unvouched not in self.keys, "issuer_mismatch", "not by its key")
-            need(signers - {record.unvouched} <= in_force, "signer_unknown", "beside it")
-        elif kind == "key-event":
-            need(issuer in self.roles or issuer in policy.operators, "signer_unknown", "no such party")
-            managed = said["event"] != "revoke" and keys_of(issuer, "manage")
-            by_party = speaks(issuer, "manage") or (not managed and speaks(issuer))
-            need(council or by_party, "issuer_mismatch", "no older key of the party signed")
-        else:
-            if kind == "governance-event" and (said["phase"] in COUNCIL_PHASES or issuer == "council"):
-                need(council, "threshold", "the council did not sign")
-            if council and (issuer == "council" or (kind == "governance-event" and speaks(issuer))):
-                return
-            need(speaks(issuer), "issuer_mismatch", "no key in force of the issuer signed")
-        if record.revokes:
-            known = self.keys.get(record.revokes)
-            need(known and known[1] == issuer, "issuer_mismatch", "the key is not the party's")
-            theft = said["event"] == "revoke" and "compromisedFromIndex" in said
-            need(known[3] == NEVER or theft, "signer_revoked", "revoked already")
-            need(said.get("compromisedFromIndex", 0) <= index, "schema", "compromisedFromIndex")
-        allowed = policy.predicate["rules"].get(kind, ["anybody"] if kind in KEY_KINDS else [])
-        need(roles & set(allowed), "role_refused", f"{issuer} may not register {kind}")
-        power = "operator" if said.get("redaction") and kind == "retraction" else \
-            "steward" if said.get("outcome") == "vouched" and kind == "resolution" else "anybody"
-        need(power in roles, "role_refused", f"only a {power}")
-        for keyid, (_, owner) in record.brings.items():
-            known = self.keys.get(keyid, (None, owner, None, NEVER, NEVER))
-            need(known[3] == NEVER, "signer_revoked", keyid)
-            need(known[1] == owner, "key_taken", keyid)
-            need(known[0] or keyid in signers, "threshold", "a new key does not sign")
+def forms(what, *read):
+    """Shows what was read to `verify_forms.py`, which may refuse it."""
+    if what in FORMS:
+        FORMS[what](*read)
+
+sha256 = lambda data: hashlib.sha256(data).digest()
+
+def unbase64(text, code):
+    need(re.fullmatch(BASE64, text), code, "no base64")
+    return base64.b64decode(text)
+
+def parsed(data):
+    """§1: JSON, without a number that some reader cannot hold and without a member that stands twice."""
+    forms("json", data)
+    once = lambda pairs: need(len(dict(pairs)) == len(pairs), "json_duplicate_key") or dict(pairs)
+    refused = lambda text: need(False, "json_number", text)
+    return json.loads(data.decode(), object_pairs_hook=once, parse_float=refused, parse_constant=refused)
+
+def texts(value):
+    """Every text in a value, names of members apart."""
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [value] if isinstance(value, str) else [text for one in within for text in texts(one)]
+
+class Key:
+    """§2: an Ed25519 or P-256 key by its DER, whose SHA-256 is its id. An entry lists it, and others may revoke it."""
+    def __init__(self, der, owner=None, use="sign", listed=None):
+        need(der.startswith((ED25519, P256)), "key_refused", "neither Ed25519 nor P-256")
+        forms("key", der)
+        self.id, self.key = sha256(der).hex(), serialization.load_der_public_key(der)
+        self.how = [] if der.startswith(ED25519) else [ec.ECDSA(hashes.SHA256())]
+        self.owner, self.use, self.listed, self.revoked, self.doubted = owner, use, listed, False, NEVER
+
+    def check(self, message, signature, code):
+        try:
+            self.key.verify(signature, message, *self.how)
+        except InvalidSignature:
+            raise Broken(code, f"the signature by {self.id} does not hold") from None
+        forms("signature", self, signature, code)
 
 class Part:
-    """One record of a bundle and its place in the log (§6, §7). Where the body holds no record, `why` says why."""
+    """One record of a bundle, and its place in the log (§6, §7). It `brings` keys, by their ids, and `revokes` one."""
     def __init__(self, members):
-        self.body, self.entry = (unbase64(members[name], "bundle_invalid") for name in ("envelope", "entry"))
-        form = rf"c2sp\.org/tlog-proof@v1\n(?:extra {BASE64}\n)?index ({DECIMAL})\n((?:{HASH}\n){{0,63}})\n(.*)"
-        proof = re.fullmatch(form, members["proof"], re.DOTALL)
+        self.body, self.entry = [unbase64(members[name], "bundle_invalid") for name in ("envelope", "entry")]
+        proof = re.fullmatch(PROOF, members["proof"])
         need(proof, "proof_invalid", "not a tlog-proof")
-        self.index, self.checkpoint, self.record, self.why = int(proof[1]), proof[3], None, None
-        self.path = [unbase64(line, "proof_invalid") for line in proof[2].split("\n")[:-1]]
+        self.index, self.path, self.checkpoint = int(proof[1]), [*map(base64.b64decode, proof[2].split())], proof[3]
+        self.signatures, self.kind, self.brings, self.revokes, self.unvouched = {}, None, {}, None, None
         try:
-            self.record = Record(self.body)
-        except FAILURES as why:
-            self.why = why
+            self.read()
+        except FAILURES as why:  # The link that asks for what is missing says it.
+            self.kind, self.brings, self.why = None, {}, why
 
-# The links, in their order: `v` is what the reader brought, and what a link proves is kept in the part.
+    def read(self):
+        """§2: DSSE, in either alphabet of base64, never both in one text. §3: the statement in it."""
+        either = lambda text: text if re.search("[+/]", text) else text.replace("-", "+").replace("_", "/")
+        forms("envelope", self.body)
+        envelope = parsed(self.body)
+        listed, self.type = envelope["signatures"], envelope["payloadType"].encode()
+        need(1 <= len(listed) <= 16, "signature_count")
+        self.payload = unbase64(either(envelope["payload"]), "base64_refused")
+        self.signatures = {one["keyid"]: unbase64(either(one["sig"]), "signature_invalid") for one in listed}
+        statement = parsed(self.payload)
+        need(self.type == b"application/vnd.in-toto+json", "signature_invalid", "payloadType")
+        kind = re.fullmatch("urn:colophon:([a-z][a-z0-9-]{0,63}):v1", statement["predicateType"])
+        need(kind and statement["_type"] == "https://in-toto.io/Statement/v1", "schema", "its type")
+        self.subjects = [(one.get("name") or "", one["digest"].get("sha256")) for one in statement["subject"]]
+        forms("statement", self, kind[1], statement)
+        self.said = said = {name: one for name, one in statement["predicate"].items() if one is not None}
+        self.kind, self.issuer = kind[1], said["issuer"]["id"]
+        if self.kind == "log-policy":
+            council = said.get("council", {"keys": [], "threshold": 0})
+            self.operators = {one["id"]: self.bring(one["keys"], one["id"]) for one in said["operators"]}
+            self.council, self.threshold = self.bring(council["keys"], None), council["threshold"]
+        elif self.kind == "party":
+            self.bring(said["keys"], said["id"])
+        elif self.kind == "key-event":
+            self.bring([said] if "publicKey" in said else [], self.issuer)
+            self.revokes = {"add": None, "rotate": said.get("replaces"), "revoke": said["keyid"]}[said["event"]]
+        elif self.issuer.startswith("key:"):
+            self.unvouched = self.issuer[4:]
+            self.bring([{"keyid": self.unvouched, "publicKey": said["publicKey"]}], None)
+        forms("record", self)
 
-def bundle(v, _):
-    try:
-        v.top = shaped(STRICT_JSON.decode(v.data.decode()), BUNDLE)
-    except FAILURES as error:
-        raise Broken("bundle_invalid", repr(error)) from None
-    top = {name: v.top[name] for name in LINK}
-    v.main, *v.history = map(Part, [top, v.top["policy"], *v.top["keyHistory"]])
+    def bring(self, items, owner):
+        ders = [unbase64(one["publicKey"], "key_refused") for one in items]
+        keys = [Key(der, owner, one.get("use", "sign"), self.index) for der, one in zip(ders, items)]
+        need([key.id for key in keys] == [one["keyid"] for one in items], "binding_mismatch", "an id of another key")
+        self.brings = {key.id: key for key in keys} | self.brings
+        return {key.id for key in keys}
 
-def log_signature(v, part):
-    part.note = Note(part.checkpoint, v.policy)
+    def signed(self, keys):
+        """§2: every signature is over PAE(type, payload). A signer without a key here is refused by `fold`."""
+        pae = b"DSSEv1 %d %s %d %s" % (len(self.type), self.type, len(self.payload), self.payload)
+        for keyid in self.signatures.keys() & keys.keys():
+            keys[keyid].check(pae, self.signatures[keyid], "signature_invalid")
 
-def witnesses(v, part):
-    part.cosigned = part.note.witnessed(v.policy)
+    def bound(self):
+        """§4: the body is a record, and the entry is what follows from it, but for the time of its receipt: RFC 8785
+        (the names of its members are ASCII), and one addendum. Returns that time."""
+        if not self.kind:
+            raise self.why
+        forms("entry", self.entry)
+        every, keys = self.kind not in RECORD_SUBJECTS_ONLY, {*self.brings, self.revokes} - {None, self.unvouched}
+        subjects = {digest for name, digest in self.subjects if digest and (every or name.startswith("record:"))}
+        refs = {text[7:] for text in texts(self.said) if re.fullmatch("record:[0-9a-f]{64}", text)}
+        header = {"v": 1, "kind": self.kind, "record": sha256(self.payload).hex(), "issuer": self.issuer,
+                  "received": parsed(self.entry[:-37])["received"], "signers": sorted(self.signatures),
+                  "keys": sorted(keys), "subjects": sorted(subjects), "refs": sorted(refs)}
+        text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        entry = text + sha256(self.body) + len(text).to_bytes(4, "big") + b"\x01"
+        need(self.entry == entry, "binding_mismatch", "the entry of another record")
+        return header["received"]
 
-def inclusion(_, part):
-    part.note.covers(part.entry, part.index, part.path)
+class NoteKey(Key):
+    """§5: a verifier key <name>+<hash>+<base64(type, key)>: type 1 is a log's, type 4 a witness's."""
+    def __init__(self, text, types):
+        self.name, self.hash, data = re.fullmatch(f"({NAME})[+]([0-9a-f]{{8}})[+]({BASE64})", text).groups()
+        data = base64.b64decode(data)
+        super().__init__(ED25519 + data[1:])
+        self.type, hashed = data[0], sha256(self.name.encode() + b"\n" + data).hex()[:8]
+        need(self.type in types and self.hash == hashed, "policy_invalid", text)
 
-def envelope_signature(v, part):
-    keys = [one.record.brings for one in [part, *v.history] if one.record]
-    Envelope(part.body).check({keyid: key for brings in keys for keyid, key in brings.items()})
+class Policy:
+    """§6: whom the reader trusts. A node says whether it is met by those who signed."""
+    def __init__(self, data):
+        self.logs, self.witnesses, nodes = [], [], {"none": lambda signed: True}
+        lines = [re.findall("[^ \t]+", line) for line in data.decode(errors="surrogateescape").split("\n")]
+        lines = [words for words in lines if words and words[0][0] != "#"]
+        forms("policy", data, lines)
+        for word, name, *rest in lines:
+            if word == "log":
+                self.logs.append(NoteKey(name, [1]))
+            elif word == "witness":
+                self.witnesses.append(NoteKey(rest[0], [4]))
+                nodes[name] = lambda signed, key=self.witnesses[-1]: key in signed
+            elif word == "group":
+                members = [nodes[member] for member in rest[1:]]
+                k = {"all": len(members), "any": 1}.get(rest[0]) or int(rest[0])
+                nodes[name] = lambda signed, k=k, members=members: sum(met(signed) for met in members) >= k
+        self.quorum = nodes[next((name for word, name, *_ in lines if word == "quorum"), "a quorum")]
 
-def signer_key(v, main):
-    """Entry 0 and the key history are proven like the record itself, and folded with it in the order of indices."""
-    first, trees, state = v.history[0], {main.note.size: main.note.root}, State()
-    for part in v.history:
-        for link in (log_signature, witnesses, inclusion, record):
-            link(v, part)
-        need((part.note.origin, part.note.log) == (main.note.origin, main.note.log), "origin_mismatch", "another log")
-        need(trees.setdefault(part.note.size, part.note.root) == part.note.root, "fork", "two trees of one size")
-    order = [part.index for part in v.history]
-    need(order == sorted(set(order)) and main.index not in order[1:], "binding_mismatch", "the order of the history")
-    need(first.index == 0 and first.record.kind == "log-policy", "binding_mismatch", "entry 0 is no log-policy")
-    need(main.index > 0 or first.entry == main.entry, "binding_mismatch", "two entries 0")
-    need(first.record.predicate["origin"] == main.note.origin, "origin_mismatch", "the policy of another log")
-    for part in sorted([main] + [part for part in v.history if part.index != main.index], key=lambda part: part.index):
+def signers(part, keys):
+    """§5: which of these keys signed, and when. A line of a known key that does not hold refuses the whole note."""
+    signed = {}
+    for name, data in part.lines:
+        for key in [key for key in keys if (key.name, key.hash) == (name, data[:4].hex())]:
+            time = int.from_bytes(data[4:12], "big", signed=True) if key.type == 4 else 0
+            begin, text = (12, f"cosignature/v1\ntime {time}\n{part.text}") if key.type == 4 else (4, part.text)
+            key.check(text.encode(), data[begin:], "note_invalid")
+            signed[key] = max(time, signed.get(key, 0))
+    return signed
+
+def root_over(node, index, size, path):
+    """§5: the root of the tree of this size with this leaf: the path of RFC 6962 §2.1.1, from the root down."""
+    need(index < size and bool(path) == (size > 1), "proof_invalid", "too long, too short or beyond the tree")
+    if size == 1:
+        return node
+    *path, sibling = path
+    left = 1 << (size - 1).bit_length() - 1
+    if index < left:
+        return sha256(b"\x01" + root_over(node, index, left, path) + sibling)
+    return sha256(b"\x01" + sibling + root_over(node, index - left, size - left, path))
+
+def fold(main, parts):
+    """§8: the keys after these entries, which stand in their order. What each says, its signers may say."""
+    state = argparse.Namespace(policy=None, roles={}, keys={})
+    for part in parts:
         if part is not main:
-            need(part.record.kind in KEY_KINDS, "binding_mismatch", "a record that changes no key")
-            part.record.envelope.check({**state.keys, **part.record.brings})
-        state.take(part.index, Envelope(part.body).signatures, part.record)
-    signers = Envelope(main.body).signatures
-    if any(state.standing(keyid, main.index) == "disputed" for keyid in signers):
-        v.warnings.append("disputed_key")
-    if "keyLookup" in v.top:
-        key_lookup(v, main, signers, {main.index, *order})
+            need(part.kind in KEY_KINDS, "binding_mismatch", "a record that changes no key")
+            part.signed(state.keys | part.brings)
+        for keyid in part.signatures:
+            need(keyid in state.keys or keyid in part.brings, "signer_unknown", keyid)
+            need(keyid not in state.keys or not state.keys[keyid].revoked, "signer_revoked", keyid)
+        if part.kind:
+            admit(part, state, part.kind, part.issuer, part.said, set(part.signatures))
+        if part.kind in KEY_KINDS:
+            state.keys = part.brings | state.keys
+        if part.kind == "log-policy":
+            state.policy, state.roles = part, {party: roles - {"operator"} for party, roles in state.roles.items()}
+        elif part.kind == "party":
+            state.roles[part.said["id"]] = set(part.said["roles"])
+        elif part.revokes:
+            key = state.keys[part.revokes]
+            key.revoked, key.doubted = True, min(part.said.get("compromisedFromIndex", NEVER), key.doubted)
+    return state.keys
 
-def key_lookup(v, main, signers, known):
-    """§12: no entry about a signer's key is left out of the bundle, up to the size that `v.proven` says."""
-    told = shaped(v.top["keyLookup"], KEY_LOOKUP, "bundle_invalid")
-    root = argparse.Namespace(policy=v.policy, warnings=[], top={}, main=Part(told["indexRoot"]))
-    root.history = [v.history[0], *map(Part, told["history"])]
-    lookups = read(told["lookups"], signers)
-    for link in (log_signature, witnesses, inclusion, envelope_signature, signer_key, record):
-        link(root, root.main)
-    same = (root.main.note.origin, root.main.note.log) == (main.note.origin, main.note.log)
-    need(same, "origin_mismatch", "a root of another log")
-    need(root.main.record.kind == "index-root", "binding_mismatch", "no root")
-    v.proven.update(unrevoked(lookups, known, v.policy, root.main))
+def admit(part, state, kind, issuer, said, signers):
+    """Whether the policy in force lets these signers make this record the next entry."""
+    first, policy = not state.policy, state.policy or part
+    need(not first or (kind == "log-policy" and part.index == 0), "role_refused", "entry 0 must be a log-policy")
+    keys = part.brings if first else state.keys
+    in_force = {keyid: (key.owner, key.use) for keyid, key in keys.items() if not key.revoked}
+    signed = {in_force[keyid] for keyid in signers & in_force.keys()}
+    council = 0 < policy.threshold <= len(policy.council & in_force.keys() & signers)
+    speaks, operates, governs = (issuer, "sign") in signed, issuer in policy.operators, kind == "governance-event"
+    roles = {"anybody"} | state.roles.get(issuer, set()) | ({"operator"} if operates else set())
+    for_roots_alone = any(state.keys[keyid].use == "roots" for keyid in signers & state.keys.keys())
+    need(kind in ROOT_KINDS or not for_roots_alone, "role_refused", "a key for roots alone")
+    if kind == "log-policy":
+        need(said["origin"] == policy.said["origin"], "wrong_log")
+        every_operator = all((party, "sign") in signed for party in policy.operators)
+        return need(every_operator if first or not policy.threshold else council, "threshold", "too few signed")
+    if kind in ROOT_KINDS:
+        need(operates and (speaks or (issuer, "roots") in signed), "role_refused", "no operator")
+        return need(said["size" if kind == "index-root" else "to"] <= part.index, "schema", "beyond its own index")
+    if kind == "party":
+        need(said["id"] != "council", "key_taken", "the council's name")
+        need(council or (operates and speaks), "role_refused", "not by an operator")
+        roles = {"anybody", "operator"}
+    elif kind == "key-event":
+        need(operates or issuer in state.roles, "signer_unknown", "no such party")
+        managed = said["event"] != "revoke" and (issuer, "manage") in in_force.values()
+        by_party = (issuer, "manage") in signed or (speaks and not managed)
+        need(council or by_party, "issuer_mismatch", "no older key of the party signed")
+    elif part.unvouched:
+        need(part.unvouched in signers and part.unvouched not in state.keys, "issuer_mismatch", "not by its key")
+    else:
+        for_council = governs and (said["phase"] in COUNCIL_PHASES or issuer == "council")
+        need(council or not for_council, "threshold", "the council did not sign")
+        if council and (issuer == "council" or (governs and speaks)):
+            return
+        need(speaks, "issuer_mismatch", "no key in force of the issuer signed")
+    if part.revokes:
+        key = state.keys.get(part.revokes)
+        need(key and key.owner == issuer, "issuer_mismatch", "the key is not the party's")
+        theft = said["event"] == "revoke" and "compromisedFromIndex" in said
+        need(not key.revoked or theft, "signer_revoked", "revoked already")
+        need(said.get("compromisedFromIndex", 0) <= part.index, "schema", "compromisedFromIndex")
+    allowed = policy.said["rules"].get(kind, ["anybody"] if kind in KEY_KINDS else [])
+    power = {"retraction": said.get("redaction") and "operator",
+             "resolution": said.get("outcome") == "vouched" and "steward"}.get(kind) or "anybody"
+    need(roles & set(allowed) and power in roles, "role_refused", f"{issuer} may not register this {kind}")
+    for keyid, brought in part.brings.items():
+        key = state.keys.get(keyid, brought)
+        need(not key.revoked, "signer_revoked", keyid)
+        need(key.owner == brought.owner, "key_taken", keyid)
+        need(keyid in state.keys or keyid in signers, "threshold", "a new key does not sign")
 
-def record(v, part):
-    """§4: the body is a record, and the entry is what follows from it, but for the time."""
-    if not part.record:
-        raise part.why
-    header = header_of(part.entry)
-    need(part.entry[-37:-5] == sha256(part.body), "binding_mismatch", "the entry names another body")
-    need(header == part.record.header(header["received"]), "binding_mismatch", "the header is another record's")
-    if part is v.main and part.cosigned and header["received"] > (min(part.cosigned.values()) + 5 * 60) * 1000:
+def links(v):
+    """§8: the links in their order, `v` being what the reader brought. Each says its name before it is followed."""
+    yield "bundle"
+    forms("bundle", v.data)
+    v.top = parsed(v.data)
+    need(v.top["mediaType"] == "application/vnd.colophon.bundle.v1+json", "bundle_invalid", "mediaType")
+    if "keyLookup" in v.top and not FORMS:
+        v.unread.append("keyLookup")
+    main, *history = v.parts = [Part(one) for one in (v.top, v.top["policy"], *v.top["keyHistory"])]
+    yield from placed(v, main)
+    yield "envelope-signature"
+    if not main.signatures:
+        raise main.why
+    main.signed({keyid: key for part in v.parts for keyid, key in part.brings.items()})
+    yield "signer-key"
+    signer_key(v, main, history)
+    yield "record"
+    received = main.bound()
+    if main.cosigned and received > (min(main.cosigned.values()) + 5 * 60) * 1000:
         v.warnings.append("time_doubtful")
-
-def artifact(v, part):
+    yield "artifact"
     for path in v.paths:
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        need(found in dict(map(reversed, part.record.subjects)), "binding_mismatch", f"{path}: found sha256 {found}")
+        need(found in [digest for _, digest in main.subjects], "binding_mismatch", f"{path} has sha256 {found}")
 
-def verify(policy, bundle_bytes, paths=(), strict=False):
+def placed(v, part):
+    """§5: where the log and enough witnesses say that an entry stands."""
+    yield "log-signature"
+    note = re.fullmatch(NOTE, part.checkpoint)
+    need(note, "note_invalid", "its form")
+    part.text, part.origin, part.size, part.root = note[1], note[2], int(note[3]), base64.b64decode(note[4])
+    part.lines = [(name, base64.b64decode(text)) for name, text in re.findall("\u2014 (.+) (.*)\n", note[5])]
+    forms("note", part)
+    keys = [key for key in v.policy.logs if key.name == part.origin]
+    need(keys, "origin_mismatch", "a log that the policy does not list")
+    part.log = next(iter(signers(part, keys)), None)
+    need(part.log, "policy_unmet", "no line by the log's key in the policy")
+    yield "witnesses"
+    part.cosigned = signers(part, v.policy.witnesses)
+    need(v.policy.quorum(part.cosigned), "policy_unmet", "too few witnesses")
+    yield "inclusion"
+    root = root_over(sha256(b"\x00" + part.entry), part.index, part.size, part.path)
+    need(root == part.root, "proof_invalid", "it does not lead to the root")
+
+def signer_key(v, main, history):
+    """Entry 0 and the key history are proven like the record itself, and folded with it in the order of indices."""
+    first, trees, order = history[0], {main.size: main.root}, [part.index for part in history]
+    for part in history:
+        list(placed(v, part))
+        part.bound()
+        need((part.origin, part.log) == (main.origin, main.log), "origin_mismatch", "another log")
+        need(trees.setdefault(part.size, part.root) == part.root, "fork", "two trees of one size")
+    need(order == sorted(set(order)) and main.index not in order[1:], "binding_mismatch", "the order of the history")
+    need(first.index == 0 and first.kind == "log-policy", "binding_mismatch", "entry 0 is no log-policy")
+    need(main.index > 0 or first.entry == main.entry, "binding_mismatch", "two entries 0")
+    need(first.said["origin"] == main.origin, "origin_mismatch", "the policy of another log")
+    parts = [main] + [part for part in history if part.index != main.index]
+    keys = fold(main, sorted(parts, key=lambda part: part.index))
+    signed = [keys[keyid] for keyid in main.signatures if keyid in keys]
+    if any(key.listed < main.index and key.doubted <= main.index for key in signed):
+        v.warnings.append("disputed_key")
+    if "keyLookup" in v.top:
+        forms("keyLookup", v, main, {main.index, *order})
+
+def verify(policy, data, paths=(), strict=False):
     """What is printed, and the exit code."""
-    v = argparse.Namespace(policy=Policy(policy), data=bundle_bytes, paths=paths, main=None, warnings=[], proven={})
-    said = {"verdict": "verified", "link": None, "code": None, "warnings": v.warnings, "unrevoked": v.proven}
-    for link in (bundle, log_signature, witnesses, inclusion, envelope_signature, signer_key, record, artifact):
-        try:
-            link(v, v.main)
-        except FAILURES as error:
-            code, detail = error.args if isinstance(error, Broken) else ("schema", repr(error))
-            said |= {"verdict": "failed", "link": link.__name__.replace("_", "-"), "code": code, "detail": detail}
-            break
+    v = argparse.Namespace(policy=Policy(policy), data=data, paths=paths, warnings=[], proven={}, unread=[])
+    v.unread += [] if FORMS else ["forms"]
+    said = {"verdict": "failed", "code": None, "warnings": v.warnings, "unrevoked": v.proven, "unread": v.unread}
+    try:
+        for said["link"] in links(v):
+            pass  # Where it fails it is the last one named.
+        said |= {"verdict": "verified", "link": None}
+    except FAILURES as error:
+        said["code"], said["detail"] = error.args if isinstance(error, Broken) else ("schema", repr(error))
     worst = said["code"] or (strict and v.warnings and v.warnings[0])
     return said, EXIT.get(worst, 2) if worst else 0
 
-def main():
+sys.modules.setdefault("verify_bundle", sys.modules[__name__])  # so that the file beside it means the same functions
+try:
+    from verify_forms import FORMS
+except ModuleNotFoundError:
+    FORMS = {}
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--links", action="store_true", help="leave out what verify_forms.py adds")
     parser.add_argument("--strict", action="store_true", help="a warning is a failure")
     parser.add_argument("--policy", required=True, help="a tlog-policy: whom you believe")
     parser.add_argument("bundle")
     parser.add_argument("paths", nargs="*", metavar="ARTIFACT")
     asked = parser.parse_args()
+    if asked.links:
+        FORMS.clear()
     try:
         with open(asked.policy, "rb") as policy, open(asked.bundle, "rb") as file:
             said, status = verify(policy.read(), file.read(), asked.paths, asked.strict)
@@ -233,6 +378,3 @@ def main():
         parser.error(f"cannot read: {error!r}")
     print(json.dumps(said))
     sys.exit(status)
-
-if __name__ == "__main__":
-    main()

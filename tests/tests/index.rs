@@ -75,13 +75,19 @@ fn the_python_verifier_agrees(stage: &Stage, bundle: &str) {
         return;
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/verify_bundle.py");
-    let run = |bundle: &str| {
+    let run_with = |more: &[&str], bundle: &str| {
         let policy = stage.path("log/policy.txt");
-        let out = Command::new(&python).args(["-B", script, "--policy", &policy, bundle]).output().unwrap();
+        let line = [&["-B", script, "--policy", &policy], more, &[bundle]].concat();
+        let out = Command::new(&python).args(line).output().unwrap();
         serde_json::from_slice::<Value>(&out.stdout).unwrap_or_else(|_| panic!("{out:?}"))
     };
+    let run = |bundle: &str| run_with(&[], bundle);
     let said = run(bundle);
-    assert_eq!(said["verdict"], "verified", "{said}");
+    assert_eq!((&said["verdict"], &said["unread"]), (&json!("verified"), &json!([])), "{said}");
+    let links = run_with(&["--links"], bundle);
+    let unread = json!(["forms", "keyLookup"]);
+    let proved = [&links["verdict"], &links["unread"], &links["unrevoked"]];
+    assert_eq!(proved, [&json!("verified"), &unread, &json!({})], "{links}");
     let proven: Vec<&Value> = said["unrevoked"].as_object().unwrap().values().collect();
     assert_eq!(proven, [&json!(8)]);
     // Both see a changed look-up.

@@ -1,6 +1,7 @@
 //! A thousand changes of sound bundles and policies, each of which both verifiers must judge alike: the same exit code, at the
 //! same link. What is changed follows from a seed; Python runs once over all of them.
 
+use std::path::Path;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -20,8 +21,8 @@ use serde_json::{Value, json};
 use super::{PARTY, card, key, key_event, python};
 
 /// A log with an index over its first entries, and bundles with look-ups under its root.
-struct Indexed {
-    log: MemoryLog,
+pub(super) struct Indexed {
+    pub(super) log: MemoryLog,
     rows: MemoryRows,
     size: u64,
     root: LeafIndex,
@@ -29,7 +30,7 @@ struct Indexed {
 
 impl Indexed {
     /// States the root of the index over all entries so far.
-    fn new(mut log: MemoryLog) -> Self {
+    pub(super) fn new(mut log: MemoryLog) -> Self {
         let (mut rows, mut draft) = (MemoryRows::default(), Draft::default());
         let size = log.size().0;
         for at in (0..size).map(LeafIndex) {
@@ -47,7 +48,7 @@ impl Indexed {
     }
 
     /// The look-up of a key that these entries are about, one page of it, with the entries if they are asked for.
-    fn look_up(&self, key: &PrivateKey, number: u64, with_entries: bool) -> Lookup {
+    pub(super) fn look_up(&self, key: &PrivateKey, number: u64, with_entries: bool) -> Lookup {
         let term = Term::Key(key.key_id());
         let about = |at: &LeafIndex| term.matches(&Entry::decode(self.log.entry(*at)).unwrap().header);
         let all: Vec<LeafIndex> = (0..self.size).map(LeafIndex).filter(about).collect();
@@ -76,7 +77,7 @@ impl Indexed {
         }
     }
 
-    fn bundle(&self, index: LeafIndex, history: &[LeafIndex], lookups: Vec<Lookup>) -> Value {
+    pub(super) fn bundle(&self, index: LeafIndex, history: &[LeafIndex], lookups: Vec<Lookup>) -> Value {
         let told = KeyLookup { index_root: self.log.link(self.root), history: vec![], lookups };
         let mut bundle = self.log.bundle(index, history);
         bundle.key_lookup = Some(told.to_value().unwrap());
@@ -95,7 +96,7 @@ fn flip(dice: &mut Dice, text: &str) -> String {
     flipped.into_iter().collect()
 }
 
-fn flip_bit(dice: &mut Dice, bytes: &[u8]) -> String {
+pub(super) fn flip_bit(dice: &mut Dice, bytes: &[u8]) -> String {
     let mut bytes = bytes.to_vec();
     let at = dice.below(bytes.len());
     bytes[at] ^= 1 << dice.below(8);
@@ -268,7 +269,7 @@ fn policies(log: &MemoryLog) -> Vec<String> {
     all
 }
 
-/// What the Python says of each policy and bundle: its exit code, and at which link it stopped.
+/// What the Python says of each policy and bundle: its exit code, at which link it stopped, and what it left unread.
 const DRIVER: &str = "
 import json, sys
 from verify_bundle import FAILURES, verify
@@ -276,10 +277,48 @@ for line in sys.stdin:
     policy, bundle = json.loads(line)
     try:
         said, status = verify(policy.encode(), bundle.encode())
-        print(json.dumps([status, said['link'], said['code']]))
+        print(json.dumps([status, said['link'], said['code'], said['unread']]))
     except FAILURES as error:
-        print(json.dumps([2, 'policy', repr(error)]))
+        print(json.dumps([2, 'policy', repr(error), []]))
 ";
+
+/// What to call a case, a policy and a bundle.
+pub(super) type Case = (String, String, String);
+
+/// What we say of each case, and what the Python in this folder says, which runs once over all of them.
+pub(super) fn both(python: &str, folder: &Path, cases: &[Case]) -> (Vec<(u8, Value, Value)>, Vec<Value>) {
+    let dir = tempfile::tempdir().unwrap();
+    let (asked, told) = (dir.path().join("asked"), dir.path().join("told"));
+    let lines: String = cases.iter().map(|(_, policy, bundle)| format!("{}\n", json!([policy, bundle]))).collect();
+    std::fs::write(&asked, lines).unwrap();
+    let mut driver = Command::new(python)
+        .args(["-B", "-c", DRIVER])
+        .env("PYTHONPATH", folder)
+        .current_dir(dir.path())
+        .stdin(std::fs::File::open(&asked).unwrap())
+        .stdout(std::fs::File::create(&told).unwrap())
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let ours = cases
+        .iter()
+        .map(|(_, policy, bundle)| match Policy::parse(policy.as_bytes()) {
+            Ok(policy) => {
+                let report = verify_bytes(bundle.as_bytes(), &Trust::new(policy), &[]);
+                let link = report.failed().map(|line| serde_json::to_value(line.link).unwrap());
+                (report.exit_code(false), json!(link), json!(report.code().map(|code| code.as_str())))
+            }
+            Err(error) => (2, json!("policy"), json!(error.detail())),
+        })
+        .collect();
+    let ours_took = begun.elapsed();
+    assert!(driver.wait().unwrap().success());
+    println!("ours {ours_took:?}, together {:?}", begun.elapsed());
+    let told = std::fs::read_to_string(&told).unwrap();
+    let theirs: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(theirs.len(), cases.len());
+    (ours, theirs)
+}
 
 #[test]
 fn b13_whatever_is_changed_in_a_bundle_or_a_policy_both_verifiers_say_the_same() {
@@ -309,7 +348,7 @@ fn b13_whatever_is_changed_in_a_bundle_or_a_policy_both_verifiers_say_the_same()
     let pages = long.bundle(party, &[], vec![long.look_up(&key(10), 0, false), long.look_up(&key(10), 1, true)]);
 
     let policy = String::from_utf8(indexed.log.policy().encode()).unwrap();
-    let mut cases: Vec<(String, String, String)> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     let all = [
         "/e",
         "/mediaType",
@@ -349,36 +388,8 @@ fn b13_whatever_is_changed_in_a_bundle_or_a_policy_both_verifiers_say_the_same()
     let policies = policies(&indexed.log).into_iter();
     cases.extend(policies.map(|policy| (format!("policy {policy:?}"), policy, bundle.to_string())));
 
-    let dir = tempfile::tempdir().unwrap();
-    let (asked, told) = (dir.path().join("asked"), dir.path().join("told"));
-    let lines: String = cases.iter().map(|(_, policy, bundle)| format!("{}\n", json!([policy, bundle]))).collect();
-    std::fs::write(&asked, lines).unwrap();
-    let mut driver = Command::new(&python)
-        .args(["-B", "-c", DRIVER])
-        .env("PYTHONPATH", env!("CARGO_MANIFEST_DIR"))
-        .stdin(std::fs::File::open(&asked).unwrap())
-        .stdout(std::fs::File::create(&told).unwrap())
-        .spawn()
-        .unwrap();
-    let begun = std::time::Instant::now();
-    let ours: Vec<(u8, Value, Value)> = cases
-        .iter()
-        .map(|(_, policy, bundle)| match Policy::parse(policy.as_bytes()) {
-            Ok(policy) => {
-                let report = verify_bytes(bundle.as_bytes(), &Trust::new(policy), &[]);
-                let link = report.failed().map(|line| serde_json::to_value(line.link).unwrap());
-                (report.exit_code(false), json!(link), json!(report.code().map(|code| code.as_str())))
-            }
-            Err(error) => (2, json!("policy"), json!(error.detail())),
-        })
-        .collect();
-    let ours_took = begun.elapsed();
-    assert!(driver.wait().unwrap().success());
-    println!("ours {ours_took:?}, together {:?}", begun.elapsed());
-    let told = std::fs::read_to_string(&told).unwrap();
-    let theirs: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(theirs.len(), cases.len());
-    let sound = |(case, _, _): &(String, String, String)| case.ends_with(": sound");
+    let (ours, theirs) = both(&python, Path::new(env!("CARGO_MANIFEST_DIR")), &cases);
+    let sound = |(case, _, _): &Case| case.ends_with(": sound");
     assert!(cases.iter().zip(&ours).filter(|(case, _)| sound(case)).all(|(_, (exit, ..))| *exit == 0));
     let differ: Vec<String> = cases
         .iter()
