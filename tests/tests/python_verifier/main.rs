@@ -6,6 +6,7 @@
 
 mod alone;
 mod mutants;
+mod rules;
 
 use std::path::Path;
 use std::process::Command;
