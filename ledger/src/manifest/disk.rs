@@ -1,10 +1,11 @@
-//! Writing a folder so that it is whole or not there: into a temporary sibling, synced, then renamed.
+//! The disk: a folder is whole or not there, written into a temporary sibling, synced, then renamed; a file is read as far as
+//! a limit.
 
 mod output;
 mod pieces;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
@@ -79,6 +80,14 @@ pub(super) fn write_file(path: PathBuf, bytes: &[u8]) -> Result<()> {
     let mut output = Output::resume(path, 0)?;
     output.write(bytes)?;
     output.finish()
+}
+
+/// Reads a file as far as one byte beyond `limit`, so that whoever gets more than that knows that there is too much.
+pub(super) fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(|e| io_error(path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| io_error(path, &e))?;
+    Ok(bytes)
 }
 
 /// Makes the names in a folder durable.

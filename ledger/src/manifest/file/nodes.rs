@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::folder::{nodes, numbers};
 use crate::manifest::tree::TILE_HEIGHT;
 use crate::merkle::NodeHash;
 
@@ -92,10 +93,6 @@ impl Nodes {
     }
 }
 
-fn nodes(bytes: &[u8]) -> impl Iterator<Item = NodeHash> + '_ {
-    bytes.chunks_exact(32).filter_map(|chunk| chunk.try_into().ok()).map(NodeHash::from_bytes)
-}
-
 fn above(level: &[NodeHash]) -> Vec<NodeHash> {
     level.chunks_exact(2).map(|pair| NodeHash::parent(&pair[0], &pair[1])).collect()
 }
@@ -103,8 +100,7 @@ fn above(level: &[NodeHash]) -> Vec<NodeHash> {
 fn read_starts(offs: &File, n: u64, t: u8) -> io::Result<Vec<u64>> {
     let mut bytes = vec![0; 8 << t];
     offs.read_exact_at(&mut bytes, 0)?;
-    let mut starts: Vec<u64> =
-        bytes.chunks_exact(8).map(|c| c.iter().fold(0, |n, byte| n << 8 | u64::from(*byte))).collect();
+    let mut starts: Vec<u64> = numbers(&bytes).collect();
     starts.push(n);
     match starts.windows(2).all(|pair| pair[0] <= pair[1]) {
         true => Ok(starts),

@@ -1,12 +1,9 @@
 //! Whether `universe.bin` and `bitmap.bin` say the same as the keys beside them.
 
-use std::fs::File;
-use std::io::Read as _;
-
 use super::KeyspaceFiles;
 use crate::error::{Code, Error, Result};
 use crate::ids::ContentKey;
-use crate::manifest::disk::io_error;
+use crate::manifest::disk::{io_error, read_up_to};
 use crate::manifest::keyspace::bits;
 use crate::manifest::universe::{Bitmap, MAX_UNIVERSE_BYTES, Universe, is_numbered};
 
@@ -15,23 +12,33 @@ const PASS: u64 = 32 << 20;
 
 impl KeyspaceFiles {
     /// The universe beside the keyspace, if there is one.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if the file is no universe, or has more numbers than there are keys; `file_access`.
     pub fn universe(&self) -> Result<Option<Universe>> {
         // A number takes at most 10 bytes, and each is a key of this keyspace.
-        let limit = MAX_UNIVERSE_BYTES.min(self.keyspace.n().saturating_mul(10).saturating_add(128));
+        let limit = MAX_UNIVERSE_BYTES.min(self.keyspace().n().saturating_mul(10).saturating_add(128));
         let Some(file) = self.beside("universe.bin", limit)? else { return Ok(None) };
         Universe::parse(&file).map(Some)
     }
 
     /// The bitmap beside the keyspace, if there is one.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if the file is no bitmap; `file_access`.
     pub fn bitmap(&self) -> Result<Option<Bitmap>> {
         self.beside("bitmap.bin", MAX_UNIVERSE_BYTES)?.map(Bitmap::parse).transpose()
     }
 
     /// Checks that the bitmap over a universe says exactly what the keys say.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if there is no bitmap, it is over another universe, or says something else than the keys;
+    /// `file_access`.
     pub fn check_bitmap(&self, universe: &Universe) -> Result<()> {
-        let bitmap = self.bitmap()?.ok_or_else(|| self.wrong("bitmap.bin", "there is none"))?;
-        if bitmap.universe() != universe.row().sha256 || universe.kind() != self.keyspace.kind() {
-            return Err(self.wrong("bitmap.bin", "it is counted in another universe"));
+        let bitmap = self.bitmap()?.ok_or_else(|| self.folder.wrong("bitmap.bin", "there is none"))?;
+        if bitmap.universe() != universe.row().sha256 || universe.kind() != self.keyspace().kind() {
+            return Err(self.folder.wrong("bitmap.bin", "it is counted in another universe"));
         }
         let held: Vec<u64> = bitmap.held(universe).collect();
         self.holds_exactly(&held, universe, "bitmap.bin")
@@ -41,25 +48,27 @@ impl KeyspaceFiles {
     /// as many ones as there are keys.
     pub(in crate::manifest) fn check_numbers(&self) -> Result<()> {
         let (universe, bitmap) = (self.universe()?, self.bitmap()?);
-        if (universe.is_some() || bitmap.is_some()) && !is_numbered(self.keyspace.kind()) {
-            return Err(self.wrong("header.json", "a universe or bitmap beside keys that are not made of numbers"));
+        if (universe.is_some() || bitmap.is_some()) && !is_numbered(self.keyspace().kind()) {
+            return Err(self
+                .folder
+                .wrong("header.json", "a universe or bitmap beside keys that are not made of numbers"));
         }
-        if bitmap.is_some_and(|bitmap| bitmap.ones() != self.keyspace.n()) {
-            return Err(self.wrong("bitmap.bin", "it has another number of ones than there are keys"));
+        if bitmap.is_some_and(|bitmap| bitmap.ones() != self.keyspace().n()) {
+            return Err(self.folder.wrong("bitmap.bin", "it has another number of ones than there are keys"));
         }
         let Some(universe) = universe else { return Ok(()) };
-        if universe.kind() != self.keyspace.kind() {
-            return Err(self.wrong("universe.bin", "it is of another kind"));
+        if universe.kind() != self.keyspace().kind() {
+            return Err(self.folder.wrong("universe.bin", "it is of another kind"));
         }
         self.holds_exactly(universe.ids(), &universe, "universe.bin")
     }
 
     fn holds_exactly(&self, ids: &[u64], universe: &Universe, name: &str) -> Result<()> {
-        let other = || self.wrong(name, "its numbers are not those that the keys were made of");
-        if ids.len() as u64 != self.keyspace.n() {
+        let other = || self.folder.wrong(name, "its numbers are not those that the keys were made of");
+        if ids.len() as u64 != self.keyspace().n() {
             return Err(other());
         }
-        let len = self.keyspace.key_len().bytes();
+        let len = self.keyspace().key_len().bytes();
         // So many bits that a pass holds about PASS bytes of keys; a pass may be uneven, its memory is only a goal.
         let depth = (0..16).find(|depth| (ids.len() as u64 * 32) >> depth <= PASS).unwrap_or(16);
         let mut at = 0;
@@ -67,7 +76,7 @@ impl KeyspaceFiles {
             let keys = ids.iter().map(|id| universe.key(*id));
             let mut own: Vec<ContentKey> = keys.filter(|key| bits(key.as_bytes(), depth) == pass).collect();
             own.sort_unstable();
-            let found = self.read(&self.keys, "keys.bin", at, own.len() * len).map_err(|_| other())?;
+            let found = self.folder.keys.read(at, (own.len() * len) as u64).map_err(|_| other())?;
             if !found.chunks_exact(len).eq(own.iter().map(|key| &key.as_bytes()[..len])) {
                 return Err(other());
             }
@@ -77,14 +86,11 @@ impl KeyspaceFiles {
     }
 
     fn beside(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-        let path = self.path.join(name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error(&path, &error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_error(&path, &error))?;
+        let path = self.path().join(name);
+        if !path.try_exists().map_err(|error| io_error(&path, &error))? {
+            return Ok(None);
+        }
+        let bytes = read_up_to(&path, limit)?;
         if bytes.len() as u64 > limit {
             return Err(Error::new(Code::ManifestInvalid, "too large").at(path.display().to_string()));
         }
