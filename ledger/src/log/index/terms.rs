@@ -11,8 +11,10 @@
 
 use std::sync::{MutexGuard, PoisonError, RwLockReadGuard};
 
+use super::rows::{INDICES_PER_CHUNK, chunk_row, indices_of, row_of};
 use super::unwritten::{MAX_WAITING, Unwritten};
-use super::{Index, Rows as Puts, failed, indices_of, row_of};
+use super::writing::Puts;
+use super::{Index, failed};
 use crate::error::Result;
 use crate::ids::{LeafIndex, TreeSize, TrieKey};
 use crate::merkle::NodeHash;
@@ -40,6 +42,10 @@ impl Rows for Index {
 
 impl Index {
     /// Takes over what a draft changed: groups at once, branches when there are many. Readers see all of it.
+    ///
+    /// # Errors
+    /// `disk_full`, or `store_corrupt` for whatever else sled refuses. Some rows may be written then; writing them again
+    /// comes to the same.
     pub fn write_draft(&self, draft: &Draft) -> Result<()> {
         let turn = self.turn();
         let trees = self.trees()?;
@@ -95,8 +101,7 @@ impl Index {
     pub(in crate::log) fn list_page(&self, term: &Term, number: u64, count: TreeSize) -> Result<Vec<LeafIndex>> {
         // A posting's chunk holds as many indices as a page, so they are the same.
         let Ok(chunk) = u32::try_from(number) else { return Ok(Vec::new()) };
-        let value =
-            self.trees()?.postings.get(super::chunk_row(&row_of(term), chunk)).map_err(|source| failed(&source))?;
+        let value = self.trees()?.postings.get(chunk_row(&row_of(term), chunk)).map_err(|source| failed(&source))?;
         let left = count.0.saturating_sub(number.saturating_mul(LIST_PAGE)).min(LIST_PAGE);
         let left = usize::try_from(left).unwrap_or(0);
         Ok(value.map(|value| indices_of(&value)).unwrap_or_default().into_iter().take(left).map(LeafIndex).collect())
@@ -158,7 +163,7 @@ fn node_row(key: &TrieKey, level: u8, index: u64) -> Vec<u8> {
 }
 
 /// A page is a chunk of postings.
-const _: () = assert!(LIST_PAGE == super::INDICES_PER_CHUNK as u64);
+const _: () = assert!(LIST_PAGE == INDICES_PER_CHUNK as u64);
 
 #[cfg(test)]
 mod tests {

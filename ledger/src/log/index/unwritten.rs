@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Rows, Trees, failed};
+use super::writing::Puts;
+use super::{Trees, failed};
 use crate::error::Result;
 use crate::trie::{Branch, Draft, Path};
 
@@ -44,10 +45,10 @@ impl Unwritten {
     /// Writes the branches from the bottom up, then takes away what they replace. sled comes back from a crash with the
     /// beginning of what it was given, so no branch is ever there before what it leads to.
     pub(super) fn write_to(&self, trees: &Trees) -> Result<()> {
-        let mut rows = Rows::default();
+        let mut puts = Puts::default();
         let branches = self.branches.iter().rev();
-        branches.for_each(|(path, branch)| rows.put(&trees.branches, path.to_bytes(), branch.to_bytes()));
-        rows.write()?;
+        branches.for_each(|(path, branch)| puts.put(&trees.branches, path.to_bytes(), branch.to_bytes()));
+        puts.write()?;
         for path in &self.outgrown {
             trees.groups.remove(path.to_bytes()).map_err(|source| failed(&source))?;
         }
