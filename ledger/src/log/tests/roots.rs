@@ -16,7 +16,7 @@ fn operator() -> RootSigner {
 }
 
 fn root_body(next: &NextRoot) -> Vec<u8> {
-    super::super::roots::sign(next, &operator(), UnixMillis(1_772_366_400_000)).unwrap()
+    super::super::roots::keeper::sign(next, &operator(), UnixMillis(1_772_366_400_000)).unwrap()
 }
 
 /// Waits until look-ups are proven under the root at this entry, or a later one.
@@ -149,7 +149,7 @@ fn a_root_that_is_not_the_logs_own_is_refused() {
     let ahead = NextRoot { size: TreeSize(next.size.0 + 1), ..next };
     assert_eq!(code(submit(&log, root_body(&ahead))), Code::Schema, "it speaks of an entry that is not there");
     let stranger = RootSigner { issuer: "lab".to_owned(), key: testing::key("lab") };
-    let by_a_stranger = super::super::roots::sign(&next, &stranger, UnixMillis(0)).unwrap();
+    let by_a_stranger = super::super::roots::keeper::sign(&next, &stranger, UnixMillis(0)).unwrap();
     assert_eq!(code(submit(&log, by_a_stranger)), Code::RoleRefused);
 
     let first = submit(&log, root_body(&next)).unwrap();
@@ -297,7 +297,7 @@ fn a_key_for_roots_signs_nothing_else() {
 
     let next = next_root(&log);
     let signer = RootSigner { issuer: "operator".to_owned(), key };
-    let body = super::super::roots::sign(&next, &signer, UnixMillis(1_772_366_400_000)).unwrap();
+    let body = super::super::roots::keeper::sign(&next, &signer, UnixMillis(1_772_366_400_000)).unwrap();
     let root = submit(&log, body).unwrap();
     wait_for_root(&log, root.index);
     answers_are_complete(&log);
