@@ -4,10 +4,11 @@
 //! signed. The exact and the local mode ask every dataset itself.
 
 use ledger::Code;
-use ledger::manifest::{Keyspace, MAX_BULK_DEPTH, MAX_SINGLE, Run, Status, VerifiedRun};
+use ledger::manifest::{Keyspace, MAX_BULK_DEPTH, Run, Status, VerifiedRun};
 
 use super::fetch::Cannot;
-use super::{Asker, Candidate, HIDDEN_AMONG, Look, Mode, REPLY_BITS, Told};
+use super::way::{HIDDEN_AMONG, REPLY_BITS};
+use super::{Asker, Candidate, Look, Mode, Told};
 use crate::datasets::Dataset;
 use crate::failure::{CliError, Result};
 use crate::files;
@@ -23,7 +24,7 @@ impl Asker<'_> {
     /// The look into the run that stands for a keyspace; `None` if the keyspace is asked itself.
     pub(super) fn rolled(&mut self, dataset: &Dataset, candidate: &Candidate<'_>) -> Result<Option<Look>> {
         let (rollups, keyspace) = (self.rollups, candidate.keyspace);
-        let local_only = self.load.get(&keyspace.id()).is_some_and(|(_, local)| *local);
+        let local_only = self.load.is_local(keyspace.id());
         if local_only || matches!(self.mode, Mode::Exact | Mode::Local) {
             return Ok(None);
         }
@@ -82,7 +83,7 @@ impl Asker<'_> {
     fn run_depth(&self, keyspace: &Keyspace) -> std::result::Result<u8, String> {
         let shortest = keyspace.t().saturating_sub(REPLY_BITS);
         let hidden = keyspace.depth_for(HIDDEN_AMONG).max(shortest);
-        let many = self.load.get(&keyspace.id()).is_some_and(|(keys, _)| keys.len() > MAX_SINGLE);
+        let many = self.load.is_bulk(keyspace.id());
         match self.mode {
             Mode::Range(Some(bits)) => Ok(bits.min(keyspace.t()).max(shortest)),
             _ if !many => Ok(hidden),
