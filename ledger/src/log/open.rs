@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, RwLock, mpsc};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -85,6 +86,10 @@ pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result
 }
 
 /// Opens the log in `options.dir` and starts it.
+///
+/// # Errors
+/// `store_missing` if there is no log, `store_locked` if another process has it open; the damage that a start refuses to
+/// go on from: `store_corrupt`, `guard_missing`, `guard_rolled_back`, `store_behind_guard`; and those of [`start`].
 pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
     // What the index was filled from was read, and verified, when it was filled; `fsck` verifies everything again.
     let trusted = Snapshot::load(&options.dir.join(SNAPSHOT_FILE)).map_or(Position::START, |known| known.position);
@@ -96,57 +101,36 @@ pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
 }
 
 /// Starts a log on any engine.
+///
+/// # Errors
+/// `wrong_log` if the engine holds another log than the one that `options` names; `log_key_mismatch` if a key or the policy is
+/// another's; what the engine says of its own damage (`store_corrupt` above all), `disk_full` where the index cannot be brought
+/// up, `index_hangs` if it does not open.
 pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
     let damage = FirstDamage::default();
     let engine: Arc<dyn Engine> = Arc::new(Watched::new(engine, damage.clone()));
     let head = engine.head().map_err(refused)?;
-    if let Some((head, _)) = &head
-        && head.origin != options.origin.as_str()
-    {
-        let detail = format!("the guard is of {}, the configuration says {}", head.origin, options.origin);
-        return Err(Error::new(Code::WrongLog, detail));
-    }
-    own_keys(&options, head.as_ref().map(|(head, _)| head))?;
-    let recovered = recover(engine.as_ref(), &options.dir, head.as_ref().map(|(head, _)| head))?;
-    let Recovered { index, indexer, snapshot, durable } = recovered;
+    let newest = head.as_ref().map(|(head, _)| head);
+    own_log(&options, newest)?;
+    own_keys(&options, newest)?;
+    let mut recovered = recover(engine.as_ref(), &options.dir, newest)?;
+    let state = Arc::new(std::mem::take(&mut recovered.snapshot.state));
+    let shared = Arc::new(shared(&options, engine, damage, clock, &recovered, &state, newest));
 
+    let Recovered { indexer, snapshot, durable, .. } = recovered;
     let size = snapshot.tail.size();
-    let newest = head.as_ref().and_then(|(head, _)| options.policy.check(&head.checkpoint).ok()?.newest());
-    let cosigned = newest.map(|at| at.to_millis());
-    let state = Arc::new(snapshot.state);
     let range = CompactRange::from_parts(size, snapshot.tail.compact_nodes())
         .map_err(|error| Error::new(Code::StoreCorrupt, error.to_string()))?;
-    let shared = Arc::new(Shared {
-        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
-        roots: Roots::new(snapshot.terms),
-        dir: options.dir,
-        origin: options.origin,
-        engine,
-        damage,
-        index,
-        time: Mutex::new(Timekeeper::new(clock.as_ref(), snapshot.received, cosigned)),
-        clock,
-        queue: super::queue::Queue::default(),
-        committed: RwLock::new((size, Arc::clone(&state))),
-        indexed: AtomicU64::new(size.0),
-        tiles: super::reader::TileCache::default(),
-        published: watch::Sender::new(None),
-        fatal: watch::Sender::new(None),
-        read_only: AtomicBool::new(false),
-        index_waits: AtomicBool::new(false),
-        counters: AtomicCounters::default(),
-    });
-
-    let last_root = shared.newest_index_root(size)?.map(|root| (root.record, root.size));
     let (bell, rung) = mpsc::sync_channel(1);
     let (to_publisher, work) = mpsc::sync_channel(BATCHES_AHEAD);
+    let last_root = shared.newest_index_root(size)?.map(|root| (root.record, root.size));
     let mut publisher = Publisher {
         shared: Arc::clone(&shared),
         indexer,
         policy: options.policy,
         tail: Arc::new(snapshot.tail),
         state: Arc::clone(&state),
-        head: head.as_ref().map(|(head, _)| head.clone()),
+        head: newest.cloned(),
         position: snapshot.position,
         received: snapshot.received,
         durable: (durable, Instant::now()),
@@ -154,21 +138,7 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         waiting: Vec::new(),
         bell,
     };
-    if publisher.tail.size() != durable {
-        match publisher.make_durable() {
-            // The start after this one is slower, and that is all.
-            Err(error) if error.code() == Code::DiskFull => {}
-            other => other?,
-        }
-    }
-    match publisher.shared.finish_erasing(&state) {
-        // Nothing is published, and nothing taken in, until there is room to erase what was redacted.
-        Err(error) if error.code() == Code::DiskFull => publisher.shared.wait_for_room(),
-        other => {
-            other?;
-            publisher.publish()?;
-        }
-    }
+    publish_what_is_there(&mut publisher)?;
     let sequencer = Sequencer {
         shared: Arc::clone(&shared),
         signers: options.signers,
@@ -181,16 +151,84 @@ pub fn start(engine: Arc<dyn Engine>, options: Options, clock: Arc<dyn Clock>) -
         publisher: to_publisher,
     };
     let keeper = Keeper { shared: Arc::clone(&shared), signed: shared.clock.now(), sent: None };
-    let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(run)
-            .map_err(|source| Error::new(Code::Internal, source.to_string()))
-    };
-    let sequencer = spawn("sequencer", Box::new(move || sequencer.run()))?;
-    let publisher = spawn("publisher", Box::new(move || publisher.run(&work)))?;
-    let keeper = spawn("index", Box::new(move || keeper.run(&rung)))?;
-    Ok(Log { shared, opened: Opened::default(), threads: Mutex::new(vec![sequencer, publisher, keeper]) })
+    let threads = vec![
+        thread("sequencer", move || sequencer.run())?,
+        thread("publisher", move || publisher.run(&work))?,
+        thread("index", move || keeper.run(&rung))?,
+    ];
+    Ok(Log { shared, opened: Opened::default(), threads: Mutex::new(threads) })
+}
+
+/// The engine must hold the log that is named.
+fn own_log(options: &Options, head: Option<&Head>) -> Result<()> {
+    match head {
+        Some(head) if head.origin != options.origin.as_str() => {
+            let detail = format!("the guard is of {}, the configuration says {}", head.origin, options.origin);
+            Err(Error::new(Code::WrongLog, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the threads and the readers have in common, before any of them runs. Nothing is published yet.
+fn shared(
+    options: &Options,
+    engine: Arc<dyn Engine>,
+    damage: FirstDamage,
+    clock: Arc<dyn Clock>,
+    recovered: &Recovered,
+    state: &Arc<State>,
+    head: Option<&Head>,
+) -> Shared {
+    let snapshot = &recovered.snapshot;
+    let size = snapshot.tail.size();
+    let newest = head.and_then(|head| options.policy.check(&head.checkpoint).ok()?.newest());
+    let cosigned = newest.map(|at| at.to_millis());
+    Shared {
+        manifests: Manifests::new(options.dir.join(MANIFESTS_DIR)),
+        roots: Roots::new(snapshot.terms),
+        dir: options.dir.clone(),
+        origin: options.origin.clone(),
+        engine,
+        damage,
+        index: Arc::clone(&recovered.index),
+        time: Mutex::new(Timekeeper::new(clock.as_ref(), snapshot.received, cosigned)),
+        clock,
+        queue: super::queue::Queue::default(),
+        committed: RwLock::new((size, Arc::clone(state))),
+        indexed: AtomicU64::new(size.0),
+        tiles: super::reader::TileCache::default(),
+        published: watch::Sender::new(None),
+        fatal: watch::Sender::new(None),
+        read_only: AtomicBool::new(false),
+        index_waits: AtomicBool::new(false),
+        counters: AtomicCounters::default(),
+    }
+}
+
+/// The first view: of what is committed, once the index is durable and what was redacted is erased.
+fn publish_what_is_there(publisher: &mut Publisher) -> Result<()> {
+    if publisher.tail.size() != publisher.durable.0 {
+        match publisher.make_durable() {
+            // The start after this one is slower, and that is all.
+            Err(error) if error.code() == Code::DiskFull => {}
+            other => other?,
+        }
+    }
+    match publisher.shared.finish_erasing(&publisher.state) {
+        // Nothing is published, and nothing taken in, until there is room to erase what was redacted.
+        Err(error) if error.code() == Code::DiskFull => publisher.shared.wait_for_room(),
+        other => {
+            other?;
+            publisher.publish()?;
+        }
+    }
+    Ok(())
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map_err(|source| Error::new(Code::Internal, source.to_string()))
 }
 
 /// The keys must be this log's: nobody who pinned it would take a checkpoint by another. A wrong key would otherwise
