@@ -129,110 +129,44 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
     let mut keys = Keys::default();
     let predicate = match statement.kind {
         Kind::LogPolicy => {
-            let policy: LogPolicy = rest(members)?;
-            keys = policy.check(&common, statement)?;
-            Predicate::LogPolicy(policy.into())
+            let said: LogPolicy = rest(members)?;
+            keys = said.check(&common, statement)?;
+            Predicate::LogPolicy(said.into())
         }
         Kind::Party => {
-            let party: Party = rest(members)?;
-            keys = party.check(statement)?;
-            Predicate::Party(party.into())
+            let said: Party = rest(members)?;
+            keys = said.check(statement)?;
+            Predicate::Party(said.into())
         }
         Kind::KeyEvent => {
-            let event: KeyEvent = rest(members)?;
-            keys = event.check(statement)?;
-            Predicate::KeyEvent(event.into())
+            let said: KeyEvent = rest(members)?;
+            keys = said.check(statement)?;
+            Predicate::KeyEvent(said.into())
         }
-        Kind::Manifest => {
-            let manifest: Manifest = rest(members)?;
-            manifest.check(statement)?;
-            Predicate::Manifest(manifest.into())
-        }
-        Kind::LicenseClaim => {
-            let claim: LicenseClaim = rest(members)?;
-            claim.check()?;
-            Predicate::LicenseClaim(claim.into())
-        }
-        Kind::AuditAttestation => {
-            let attestation: AuditAttestation = rest(members)?;
-            attestation.check()?;
-            Predicate::AuditAttestation(attestation.into())
-        }
+        Kind::Manifest => Predicate::Manifest(with_statement(statement, Manifest::check)?),
+        Kind::LicenseClaim => Predicate::LicenseClaim(alone(statement, LicenseClaim::check)?),
+        Kind::AuditAttestation => Predicate::AuditAttestation(alone(statement, AuditAttestation::check)?),
         Kind::UsagePreference => {
-            let members: UsagePreference = rest(members)?;
-            members.check(&common, statement)?;
-            Predicate::UsagePreference(members.into())
+            let said: UsagePreference = rest(members)?;
+            said.check(&common, statement)?;
+            Predicate::UsagePreference(said.into())
         }
         Kind::PreferenceResponse => {
-            let members: PreferenceResponse = rest(members)?;
-            members.check(statement)?;
-            Predicate::PreferenceResponse(members.into())
+            Predicate::PreferenceResponse(with_statement(statement, PreferenceResponse::check)?)
         }
-        Kind::Agreement => {
-            let members: Agreement = rest(members)?;
-            members.check()?;
-            Predicate::Agreement(members.into())
-        }
-        Kind::GovernanceEvent => {
-            let members: GovernanceEvent = rest(members)?;
-            members.check(statement)?;
-            Predicate::GovernanceEvent(members.into())
-        }
-        Kind::Comment => {
-            let members: Comment = rest(members)?;
-            members.check(statement)?;
-            Predicate::Comment(members.into())
-        }
-        Kind::Dispute => {
-            let members: Dispute = rest(members)?;
-            members.check(statement)?;
-            Predicate::Dispute(members.into())
-        }
-        Kind::Resolution => {
-            let members: Resolution = rest(members)?;
-            members.check(statement)?;
-            Predicate::Resolution(members.into())
-        }
-        Kind::Correction => {
-            let members: Correction = rest(members)?;
-            members.check(statement)?;
-            Predicate::Correction(members.into())
-        }
-        Kind::Retraction => {
-            let members: Retraction = rest(members)?;
-            members.check(statement)?;
-            Predicate::Retraction(members.into())
-        }
-        Kind::Incident => {
-            let members: Incident = rest(members)?;
-            members.check()?;
-            Predicate::Incident(members.into())
-        }
-        Kind::SlaReport => {
-            let members: SlaReport = rest(members)?;
-            members.check()?;
-            Predicate::SlaReport(members.into())
-        }
-        Kind::CompensationReport => {
-            let members: CompensationReport = rest(members)?;
-            members.check()?;
-            Predicate::CompensationReport(members.into())
-        }
-        Kind::AttributionReport => {
-            let members: AttributionReport = rest(members)?;
-            members.check()?;
-            Predicate::AttributionReport(members.into())
-        }
-        Kind::IndexRoot => {
-            let root: IndexRoot = rest(members)?;
-            root.check(statement)?;
-            Predicate::IndexRoot(root.into())
-        }
-        Kind::RunRoot => {
-            let run: RunRoot = rest(members)?;
-            run.check(statement)?;
-            Predicate::RunRoot(run.into())
-        }
+        Kind::Agreement => Predicate::Agreement(alone(statement, Agreement::check)?),
+        Kind::GovernanceEvent => Predicate::GovernanceEvent(with_statement(statement, GovernanceEvent::check)?),
+        Kind::Comment => Predicate::Comment(with_statement(statement, Comment::check)?),
+        Kind::Dispute => Predicate::Dispute(with_statement(statement, Dispute::check)?),
+        Kind::Resolution => Predicate::Resolution(with_statement(statement, Resolution::check)?),
+        Kind::Correction => Predicate::Correction(with_statement(statement, Correction::check)?),
+        Kind::Retraction => Predicate::Retraction(with_statement(statement, Retraction::check)?),
+        Kind::Incident => Predicate::Incident(alone(statement, Incident::check)?),
+        Kind::SlaReport => Predicate::SlaReport(alone(statement, SlaReport::check)?),
+        Kind::CompensationReport => Predicate::CompensationReport(alone(statement, CompensationReport::check)?),
+        Kind::AttributionReport => Predicate::AttributionReport(alone(statement, AttributionReport::check)?),
+        Kind::IndexRoot => Predicate::IndexRoot(with_statement(statement, IndexRoot::check)?),
+        Kind::RunRoot => Predicate::RunRoot(with_statement(statement, RunRoot::check)?),
         Kind::PartyProfile => Predicate::PartyProfile(rest(members)?),
         Kind::ModelCard => Predicate::ModelCard(rest(members)?),
         Kind::DatasetCard => Predicate::DatasetCard(rest(members)?),
@@ -245,6 +179,21 @@ pub(super) fn read(statement: &Statement) -> Result<Contents> {
 /// The members of a kind: all but those that every predicate has.
 fn rest<T: DeserializeOwned>(members: &Map<String, Value>) -> Result<T> {
     typed::read_members(members, |name| COMMON_MEMBERS.contains(&name), PLACE)
+}
+
+/// The members of a kind, held against its rules.
+fn alone<T: DeserializeOwned>(statement: &Statement, check: impl FnOnce(&T) -> Result<()>) -> Result<Box<T>> {
+    with_statement(statement, |members, _| check(members))
+}
+
+/// The members of a kind, held against its rules, which speak of the subjects as well.
+fn with_statement<T: DeserializeOwned>(
+    statement: &Statement,
+    check: impl FnOnce(&T, &Statement) -> Result<()>,
+) -> Result<Box<T>> {
+    let members = rest(&statement.predicate)?;
+    check(&members, statement)?;
+    Ok(Box::new(members))
 }
 
 /// The common members in which somebody could write anything, in kinds that are never redacted.
