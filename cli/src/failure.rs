@@ -34,6 +34,11 @@ impl CliError {
         Self::new(Code::Usage, found)
     }
 
+    /// What a log sent is not of the form that it must have.
+    pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
+        Self::new(Code::ProofInvalid, error.to_string())
+    }
+
     /// A file or folder that cannot be read or written.
     pub(crate) fn io(path: &Path, what: &str, source: io::Error) -> Self {
         let code = match source.kind() {

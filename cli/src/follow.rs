@@ -148,7 +148,7 @@ impl<'a> View<'a> {
                 break;
             }
             for (id, bytes) in ids.iter().zip(self.files.bundles(&ids)?) {
-                let entries = decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)?;
+                let entries = decode_bundle(&bytes, id.width()).map_err(CliError::unreadable).at(id)?;
                 for entries in entries.chunks(BODIES) {
                     for (bytes, read) in entries.iter().zip(self.read(index, entries, wants)?) {
                         self.note_root(index.0, &range, &mut then);
@@ -239,7 +239,7 @@ impl<'a> View<'a> {
         let mut index = 0;
         for id in self.bundle_ids() {
             let bytes = self.files.bundle(id)?;
-            for entry in decode_bundle(&bytes, id.width()).map_err(unreadable).at(id)? {
+            for entry in decode_bundle(&bytes, id.width()).map_err(CliError::unreadable).at(id)? {
                 self.note_root(index, &range, &mut then);
                 range.append(LeafHash::of_entry(entry), &mut |_, _, _| {});
                 index += 1;
@@ -316,8 +316,4 @@ pub(crate) fn explained(state: &State, index: LeafIndex, record: &RecordId) -> R
 /// The newest checkpoint, not yet believed.
 pub(crate) fn fetch_checkpoint(client: &Client) -> Result<Vec<u8>> {
     Ok(client.get_up_to("/checkpoint", MAX_NOTE_LEN as u64)?.bytes)
-}
-
-fn unreadable(error: impl std::fmt::Display) -> CliError {
-    CliError::new(Code::ProofInvalid, error.to_string())
 }

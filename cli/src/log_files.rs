@@ -146,12 +146,8 @@ fn keep(path: &Path, bytes: &[u8]) {
 
 /// The first `width` entries of a full bundle.
 fn cut(full: &[u8], width: u16) -> Result<Vec<u8>> {
-    let entries = decode_bundle(full, 256).map_err(unreadable)?;
-    encode_bundle(entries.into_iter().take(usize::from(width))).map_err(unreadable)
-}
-
-fn unreadable(error: impl std::fmt::Display) -> CliError {
-    CliError::new(Code::ProofInvalid, error.to_string())
+    let entries = decode_bundle(full, 256).map_err(CliError::unreadable)?;
+    encode_bundle(entries.into_iter().take(usize::from(width))).map_err(CliError::unreadable)
 }
 
 /// Gets each item, [`AT_ONCE`] at once, in their order; the first failure in that order of what was begun until one was met.

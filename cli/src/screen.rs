@@ -13,7 +13,7 @@ use ledger::ids::{UnixMillis, to_hex};
 use ledger::record::Record;
 use ledger::record::kind::Kind;
 use ledger::record::kinds::Predicate;
-use ledger::record::terms::Timestamp;
+use ledger::record::terms::{Timestamp, moment};
 use ledger::verify::{LinkName, Report, Status, Trust, Verdict, VerifiedRecord};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -303,11 +303,6 @@ fn witnesses(verified: &VerifiedRecord) -> String {
     let names: Vec<&str> = cosigned.iter().map(|(name, _)| name.as_str()).collect();
     let newest = verified.checkpoint().newest().map(|at| format!(", newest {}", time(at.to_millis())));
     format!("{} cosigned: {}{}", cosigned.len(), names.join(", "), newest.unwrap_or_default())
-}
-
-/// A moment as records write it, exactly: for programs, who get from a server the same.
-pub(crate) fn moment(at: UnixMillis) -> String {
-    Timestamp::from_millis(at).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
 }
 
 /// A moment as records write it, in whole seconds: for people.

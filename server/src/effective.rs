@@ -10,7 +10,7 @@ use ledger::ids::{ContentKey, KeyspaceId, RecordId, SubjectDigest, UnixMillis};
 use ledger::log::{Log, Published};
 use ledger::manifest::{Answer as Reply, MetaMode};
 use ledger::record::kind::Kind;
-use ledger::record::terms::Timestamp;
+use ledger::record::terms::moment;
 use ledger::state::findings::{Asked, Finding, Membership, Rule};
 use ledger::state::{AgreementView, Records, State};
 use serde_json::{Map, Value, json};
@@ -237,11 +237,6 @@ fn contains(log: &Log, id: KeyspaceId, key: &ContentKey) -> ledger::Result<Membe
 fn record_id(text: &str) -> Result<RecordId, Problem> {
     let hex = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text);
     hex.parse().map_err(|_| Problem::not_found("an agreement is named by its record id, 64 hexadecimal digits"))
-}
-
-/// A time as records write it.
-pub(crate) fn moment(at: UnixMillis) -> String {
-    Timestamp::from_millis(at).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
 use crate::app::App;
-use crate::effective::moment;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::route::{ASK_AGAIN, answering, json, query, reads, with};
+use ledger::record::terms::moment;
 
 /// Statements about one key in one answer. What unvouched keys say is limited per subject, what parties say is not.
 const MAX_STATEMENTS: usize = 1_000;

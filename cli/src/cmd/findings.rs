@@ -10,10 +10,10 @@ use crate::follow::View;
 use crate::followed::{Followed, failed, finding_text};
 use crate::output::Answer;
 use crate::saying::record_id;
-use crate::screen::moment;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
+use ledger::record::terms::moment;
 
 /// Show what does not fit together: uses after an opt-out, overdue audits and answers, conflicting licences
 ///

@@ -14,8 +14,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use sha2::{Digest as _, Sha256};
-
 use super::Term;
 use super::open::blame;
 use super::reader::{Filter, Order};
@@ -27,6 +25,7 @@ use crate::manifest::{
     KeyspaceFiles, Run, RunFiles, RunHeader, VerifiedRun, check, is_run_file_name, list, open, open_run,
 };
 use crate::record::kind::Kind;
+use crate::record::subject_digest;
 use crate::state::{Owner, Standing};
 
 /// What a party may have on its way at once: half a billion keys.
@@ -214,7 +213,7 @@ impl Manifests {
             .parts
             .get(number)
             .ok_or_else(|| Error::new(Code::NotFound, format!("the plan has {} parts", plan.parts.len())))?;
-        if digest(bytes) != part.sha256 || bytes.len() as u64 != part.len {
+        if subject_digest(bytes) != part.sha256 || bytes.len() as u64 != part.len {
             let detail = format!("the bytes are not those of part {number} of the signed plan");
             return Err(Error::new(Code::BindingMismatch, detail));
         }
@@ -314,7 +313,7 @@ pub fn plan_upload(folder: &Path, origin: &str, expires: String) -> Result<Plan>
             let read = io::Read::read_to_end(&mut io::Read::take(&mut reader, PART_BYTES), &mut bytes);
             let len = read.map_err(|error| broken(&path, &error))? as u64;
             if len > 0 || offset == 0 {
-                parts.push(Part { file: file.clone(), len, offset, sha256: digest(&bytes) });
+                parts.push(Part { file: file.clone(), len, offset, sha256: subject_digest(&bytes) });
             }
             offset += len;
             if len < PART_BYTES {
@@ -368,11 +367,7 @@ impl Log {
 
 fn has_part(parts: &Path, number: usize, plan: &Plan) -> bool {
     let part = &plan.parts[number];
-    part.len == 0 || fs::read(parts.join(number.to_string())).is_ok_and(|bytes| digest(&bytes) == part.sha256)
-}
-
-fn digest(bytes: &[u8]) -> SubjectDigest {
-    SubjectDigest::from_bytes(Sha256::digest(bytes).into())
+    part.len == 0 || fs::read(parts.join(number.to_string())).is_ok_and(|bytes| subject_digest(&bytes) == part.sha256)
 }
 
 fn check_as(folder: &Path, id: KeyspaceId) -> Result<()> {

@@ -15,13 +15,13 @@
 //! the same as the keyspace is checked by whoever holds both: a log before it serves them, and `manifest check`.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::error::{Code, Error, Result};
 use crate::ids::{ContentKey, SubjectDigest};
 use crate::manifest::key;
 use crate::manifest::kind::Kind;
 use crate::manifest::mediawiki::Wiki;
+use crate::record::subject_digest;
 
 /// The most numbers of a universe: 2^28 are four times the pages of the largest wiki, and 2 GiB in memory.
 pub const MAX_UNIVERSE: u64 = 1 << 28;
@@ -90,7 +90,7 @@ impl Universe {
             put_leb128(&mut file, id - next);
             next = id + 1;
         }
-        let universe = Self { kind, wiki: wiki.clone(), ids, sha256: sha256(&file), bytes: file.len() as u64 };
+        let universe = Self { kind, wiki: wiki.clone(), ids, sha256: subject_digest(&file), bytes: file.len() as u64 };
         Ok((universe, file))
     }
 
@@ -134,7 +134,7 @@ impl Universe {
         if !rest.is_empty() {
             return Err(wrong("goes on behind its last number"));
         }
-        Ok(Self { kind, wiki, ids, sha256: sha256(file), bytes: file.len() as u64 })
+        Ok(Self { kind, wiki, ids, sha256: subject_digest(file), bytes: file.len() as u64 })
     }
 
     /// `mw-page` or `mw-rev`.
@@ -209,7 +209,7 @@ impl Bitmap {
 
     /// Reads a file that a signed row names.
     pub fn read(row: &BitmapRow, file: Vec<u8>) -> Result<Self> {
-        let found = sha256(&file);
+        let found = subject_digest(&file);
         let bitmap = Self::parse(file)?;
         let same = found == row.sha256 && bitmap.universe == row.universe && bitmap.n == row.n;
         if same && bitmap.ones == row.ones && bitmap.file.len() as u64 == row.bytes {
@@ -277,7 +277,7 @@ impl Bitmap {
             n: self.n,
             ones: self.ones,
             bytes: self.file.len() as u64,
-            sha256: sha256(&self.file),
+            sha256: subject_digest(&self.file),
         }
     }
 
@@ -289,10 +289,6 @@ impl Bitmap {
 /// Whether the keys of a kind are made of a wiki's numbers.
 pub const fn is_numbered(kind: Kind) -> bool {
     matches!(kind, Kind::MwPage | Kind::MwRev)
-}
-
-fn sha256(bytes: &[u8]) -> SubjectDigest {
-    SubjectDigest::from_bytes(Sha256::digest(bytes).into())
 }
 
 fn put_leb128(out: &mut Vec<u8>, mut number: u64) {

@@ -31,8 +31,8 @@ pub mod wheel;
 pub(crate) mod yaml;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::subject_digest;
 use crate::error::{Code, Error, Result};
 use crate::ids::SubjectDigest;
 use crate::record::kind::Kind;
@@ -69,14 +69,9 @@ fn artifact(name: &str, digest: SubjectDigest) -> Subject {
     Subject::artifact(if reserved { format!("./{name}") } else { name }, digest)
 }
 
-/// The SHA-256 of some bytes.
-pub fn sha256(bytes: &[u8]) -> SubjectDigest {
-    SubjectDigest::from_bytes(Sha256::digest(bytes).into())
-}
-
 /// A document as an in-toto ResourceDescriptor.
 fn descriptor(name: &str, media_type: &str, bytes: &[u8]) -> Value {
-    json!({ "name": fit::clean_name(name), "mediaType": media_type, "digest": { "sha256": sha256(bytes) } })
+    json!({ "name": fit::clean_name(name), "mediaType": media_type, "digest": { "sha256": subject_digest(bytes) } })
 }
 
 /// The text of a document; the place of a byte that is not UTF-8 is `line L column C`.

@@ -194,6 +194,16 @@ pub fn body_digest(body: &[u8]) -> BodyDigest {
     BodyDigest::from_bytes(Sha256::digest(body).into())
 }
 
+/// The name of an artefact: SHA-256 of its bytes.
+///
+/// ```
+/// let nothing = ledger::record::subject_digest(b"");
+/// assert!(nothing.to_hex().starts_with("e3b0c44298fc1c14"));
+/// ```
+pub fn subject_digest(artefact: &[u8]) -> SubjectDigest {
+    SubjectDigest::from_bytes(Sha256::digest(artefact).into())
+}
+
 /// A payload that keeps every rule.
 struct Checked {
     statement: Statement,

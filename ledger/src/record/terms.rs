@@ -116,6 +116,17 @@ impl Timestamp {
     }
 }
 
+/// A moment as records write it, and in milliseconds beyond the year 9999, where none can: for whoever shows it to programs.
+///
+/// ```
+/// # use ledger::{ids::UnixMillis, record::terms::moment};
+/// assert_eq!(moment(UnixMillis(1_772_366_400_250)), "2026-03-01T12:00:00.25Z");
+/// assert_eq!(moment(UnixMillis(u64::MAX)), "18446744073709551615 ms");
+/// ```
+pub fn moment(at: UnixMillis) -> String {
+    Timestamp::from_millis(at).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
+}
+
 impl FromStr for Timestamp {
     type Err = TermError;
 

@@ -7,10 +7,11 @@ mod fates;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use ledger::ids::{RecordId, SubjectDigest};
+use ledger::ids::RecordId;
 use ledger::manifest::{BuildOptions, Keyspace, build};
 use ledger::record::kind::Kind;
 use ledger::record::statement::Subject;
+use ledger::record::subject_digest;
 use ledger::testing as cast;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -57,7 +58,7 @@ fn say(server: &TestServer, issuer: &str, kind: &str, subject: Subject, mut pred
 }
 
 fn artifact(name: &str) -> Subject {
-    Subject::artifact(name, SubjectDigest::from_bytes(Sha256::digest(name).into()))
+    Subject::artifact(name, subject_digest(name.as_bytes()))
 }
 
 fn make() -> World {

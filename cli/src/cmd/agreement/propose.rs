@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use ledger::ids::SubjectDigest;
 use ledger::record::kind::Kind;
 use ledger::record::statement::Subject;
+use ledger::record::subject_digest;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::failure::{CliError, Result};
 use crate::files;
@@ -58,7 +57,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let mut draft = args.say.members(&Kind::Agreement, session)?;
     if let Some(path) = &args.text {
-        let digest = SubjectDigest::from_bytes(Sha256::digest(files::read(path, MAX_TEXT)?).into());
+        let digest = subject_digest(&files::read(path, MAX_TEXT)?);
         draft.subjects = vec![Subject::artifact(files::name_of(path), digest)];
     }
     if draft.subjects.is_empty() {

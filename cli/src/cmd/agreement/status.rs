@@ -9,10 +9,11 @@ use crate::follow::View;
 use crate::followed::{Followed, finding_text};
 use crate::output::{Answer, Mark, clipped, short, shown};
 use crate::saying::record_id;
-use crate::screen::{moment, time};
+use crate::screen::time;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
+use ledger::record::terms::moment;
 
 /// See where agreements stand, and why
 ///

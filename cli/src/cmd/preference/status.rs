@@ -13,10 +13,11 @@ use crate::followed::Followed;
 use crate::output::{Answer, clipped, short, shown};
 use crate::saying::record_id;
 use crate::scope::scopes;
-use crate::screen::{moment, time};
+use crate::screen::time;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
+use ledger::record::terms::moment;
 
 /// See which preference holds for some content, why, and who still owes an answer
 ///

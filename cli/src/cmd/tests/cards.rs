@@ -24,7 +24,7 @@ fn versions_of_a_card_are_one_model_and_one_that_was_taken_back_is_shown_and_not
     assert_eq!((&one["record"], &one["newest"]), (&first.as_str().into(), &second.as_str().into()));
     assert_eq!(all["standings"]["model-card"]["none"], 1);
     // Any version names all of them, and the file means the version that its issuer stands by.
-    let weights = ledger::record::import::sha256(b"weights").to_hex();
+    let weights = ledger::record::subject_digest(b"weights").to_hex();
     for (name, meant) in [(&first, &first), (&second, &second), (&weights, &second)] {
         let one = status(&[name]);
         assert_eq!((&one["record"], &one["newest"]), (&meant.as_str().into(), &second.as_str().into()));

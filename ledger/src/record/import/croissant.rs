@@ -18,12 +18,13 @@ use serde_json::{Map, Value};
 use super::fit::Members;
 use super::foreign_json;
 use super::json_ld::{Names, items, text};
-use super::{Imported, MAX_DOCUMENT, artifact, descriptor, sha256};
+use super::{Imported, MAX_DOCUMENT, artifact, descriptor};
 use crate::error::{Code, Error, Result};
 use crate::ids::SubjectDigest;
 use crate::record::kind::Kind;
 use crate::record::limits::MAX_SUBJECTS;
 use crate::record::statement::Subject;
+use crate::record::subject_digest;
 
 /// Members in the order in which they are taken over; all others follow, and `recordSet` ends.
 const FIRST: [&str; 17] = [
@@ -99,7 +100,7 @@ pub fn import(bytes: &[u8], file_name: &str) -> Result<Imported> {
     Ok(Imported {
         kind: Kind::DatasetCard,
         subjects: match subjects.is_empty() || subjects.len() > MAX_SUBJECTS {
-            true => vec![artifact(file_name, sha256(bytes))],
+            true => vec![artifact(file_name, subject_digest(bytes))],
             false => subjects,
         },
         predicate: members.finish(),
@@ -199,7 +200,7 @@ mod tests {
             let file = path.file_name().unwrap().to_str().unwrap();
             let card = import(&bytes, file).unwrap();
             super::super::assert_fits(&card);
-            assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(sha256(&bytes)));
+            assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(subject_digest(&bytes)));
             assert_eq!(card.predicate.get("abridged"), None, "{file}");
             let files = match file {
                 "1.1_commoncrawl-CC-MAIN-2025-43-draft.json" => 8,

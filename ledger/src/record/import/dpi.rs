@@ -15,10 +15,11 @@
 use serde_json::{Value, json};
 
 use super::fit::{Members, clean_name};
-use super::{Imported, artifact, descriptor, foreign_json, sha256, text};
+use super::{Imported, artifact, descriptor, foreign_json, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kind::Kind;
 use crate::record::license::{NO_ASSERTION, conclude};
+use crate::record::subject_digest;
 
 /// Bytes of one collection. Arithmetic: the real one has 2,311 lines in 2 MB.
 pub const MAX_COLLECTION: usize = 64 * 1024 * 1024;
@@ -75,7 +76,7 @@ fn row(line: &str) -> Result<Row> {
         }
     }
     card.add("evidence", json!([evidence]));
-    let subject = artifact(&clean_name(id), sha256(line.as_bytes()));
+    let subject = artifact(&clean_name(id), subject_digest(line.as_bytes()));
     let card = Imported { kind: Kind::DatasetCard, subjects: vec![subject], predicate: card.finish() };
 
     let claims = value.get("claims").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

@@ -19,12 +19,13 @@ use super::fit::Members;
 use super::license_claim::{Found, claim};
 use super::prose::{self, Prose};
 use super::yaml::{self, Node};
-use super::{Imported, MAX_DOCUMENT, artifact, descriptor, front_matter, sha256, text};
+use super::{Imported, MAX_DOCUMENT, artifact, descriptor, front_matter, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kind::Kind;
 use crate::record::kinds::Licensed;
 use crate::record::license::{conclude_all, conclude_other};
 use crate::record::statement::Subject;
+use crate::record::subject_digest;
 
 /// What a card describes. The file does not say; its place in a repository does, or the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +223,7 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
             CardKind::Model => Kind::ModelCard,
             CardKind::Dataset => Kind::DatasetCard,
         },
-        subjects: vec![artifact(file_name, sha256(bytes))],
+        subjects: vec![artifact(file_name, subject_digest(bytes))],
         predicate: members.finish(),
     })
 }
@@ -348,11 +349,11 @@ mod tests {
         let card = import(CARD.as_bytes(), "README.md", None).unwrap();
         super::super::assert_fits(&card);
         assert_eq!(card.kind, Kind::ModelCard);
-        assert_eq!(card.subjects, [artifact("README.md", sha256(CARD.as_bytes()))]);
+        assert_eq!(card.subjects, [artifact("README.md", subject_digest(CARD.as_bytes()))]);
         assert_eq!(
             Value::Object(card.predicate),
             json!({
-                "card": {"name": "README.md", "mediaType": "text/markdown", "digest": {"sha256": sha256(CARD.as_bytes())}},
+                "card": {"name": "README.md", "mediaType": "text/markdown", "digest": {"sha256": subject_digest(CARD.as_bytes())}},
                 "model_name": "heron", "language": ["en", "no"], "license": "apache-2.0", "version": "1.10", "eval": "0.25",
                 "model-index": [{"name": "heron", "results": [{"metrics": [{"value": "0.90"}]}]}],
                 "description": "Writes reports.", "considerations": {"technicalLimitations": ["Knows no floods."]},
@@ -397,7 +398,7 @@ mod tests {
     fn a_card_claims_its_licence() {
         let claim = |metadata: &str| {
             let card = format!("---\n{metadata}\n---\n");
-            let subjects = vec![artifact("model", sha256(b"root"))];
+            let subjects = vec![artifact("model", subject_digest(b"root"))];
             let claim = license_claim(card.as_bytes(), "README.md", Licensed::Weights, subjects).unwrap()?;
             super::super::assert_fits(&claim);
             let member = |name: &str| claim.predicate[name].as_str().unwrap().to_owned();
@@ -442,7 +443,7 @@ mod tests {
                 (kind, &expected),
                 "{path}"
             );
-            assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(sha256(&bytes)));
+            assert_eq!(card.predicate["card"]["digest"]["sha256"], json!(subject_digest(&bytes)));
         }
         let error = import(&read("huggingface_hub-tests/sample_invalid_card_data.md"), "README.md", None).unwrap_err();
         assert_eq!((error.code(), error.place()), (Code::CardInvalid, Some("line 2 column 1")));

@@ -34,11 +34,11 @@ pub fn is_ignored(path: &str) -> bool {
 ///
 /// ```
 /// use ledger::record::import::model_directory::subject;
-/// use ledger::record::import::sha256;
+/// use ledger::record::subject_digest;
 ///
-/// let files = [("weights.bin".to_owned(), sha256(b"w")), ("config.json".to_owned(), sha256(b"{}"))];
+/// let files = [("weights.bin".to_owned(), subject_digest(b"w")), ("config.json".to_owned(), subject_digest(b"{}"))];
 /// let subject = subject("heron-base-350m", &files)?;
-/// assert_eq!(subject.sha256(), Some(sha256(&[*sha256(b"{}").as_bytes(), *sha256(b"w").as_bytes()].concat())));
+/// assert_eq!(subject.sha256(), Some(subject_digest(&[*subject_digest(b"{}").as_bytes(), *subject_digest(b"w").as_bytes()].concat())));
 /// # Ok::<(), ledger::Error>(())
 /// ```
 pub fn subject(name: &str, files: &[(String, SubjectDigest)]) -> Result<Subject> {
@@ -96,11 +96,12 @@ fn check(path: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::super::{sha256, test_data};
+    use super::super::test_data;
     use super::*;
+    use crate::record::subject_digest;
 
     fn files(paths: &[&str]) -> Vec<(String, SubjectDigest)> {
-        paths.iter().map(|path| ((*path).to_owned(), sha256(path.as_bytes()))).collect()
+        paths.iter().map(|path| ((*path).to_owned(), subject_digest(path.as_bytes()))).collect()
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
                 let entry = entry.unwrap();
                 if entry.file_type().unwrap().is_file() {
                     let path = format!("{folder}{}", entry.file_name().to_str().unwrap());
-                    files.push((path, sha256(&std::fs::read(entry.path()).unwrap())));
+                    files.push((path, subject_digest(&std::fs::read(entry.path()).unwrap())));
                 }
             }
         }

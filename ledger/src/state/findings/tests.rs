@@ -56,7 +56,7 @@ fn manifest(world: &mut World, card: RecordId, disclosure: &str) -> RecordId {
 }
 
 fn dataset(world: &mut World, name: &str) -> RecordId {
-    let subject = Subject::artifact(name, crate::record::import::sha256(name.as_bytes()));
+    let subject = Subject::artifact(name, crate::record::subject_digest(name.as_bytes()));
     world
         .add(with_subjects(Kind::DatasetCard, "stewards", vec![subject], json!({ "name": name }), &["stewards"]))
         .unwrap()

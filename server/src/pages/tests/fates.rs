@@ -2,6 +2,7 @@
 
 use super::super::model::MAX_SHOWN;
 use super::*;
+use ledger::ids::SubjectDigest;
 use ledger::record::Record;
 use ledger::record::kinds::LogPolicy;
 

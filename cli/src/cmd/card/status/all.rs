@@ -13,8 +13,8 @@ use crate::failure::Result;
 use crate::followed::Followed;
 use crate::output::{Answer, clipped, short};
 use crate::progress::Unit;
-use crate::screen::moment;
 use crate::session::Session;
+use ledger::record::terms::moment;
 
 pub(super) fn all(
     log: &Followed<'_>,

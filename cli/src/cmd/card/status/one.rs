@@ -13,8 +13,9 @@ use super::{became, mark, name};
 use crate::failure::{CliError, Result};
 use crate::followed::{Followed, finding_text};
 use crate::output::{Answer, Mark, clipped, shown};
-use crate::screen::{moment, time};
+use crate::screen::time;
 use crate::session::Session;
+use ledger::record::terms::moment;
 
 /// Entries of one list on the screen. A model of hundreds of sources is read with `--json`.
 const MAX_LISTED: usize = 20;
