@@ -18,7 +18,7 @@ use crate::trie::Lookup;
 /// What the member `mediaType` says.
 pub const MEDIA_TYPE: &str = "application/vnd.colophon.bundle.v1+json";
 
-/// The most records that a key history may have: a party and 63 changes of its keys, of its co-signers' or of the policy.
+/// The most records that a key history may have: a party and 63 changes of its keys, of its further signers' or of the policy.
 pub const MAX_KEY_HISTORY: usize = 64;
 
 /// The longest bundle. The record's envelope takes at most 1.34 MiB in base64, and so may entry 0; that leaves 80 KiB for

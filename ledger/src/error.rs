@@ -111,7 +111,7 @@ codes! {
     NotRedactable = "not_redactable", Rejected, 422, 2, "Records of this kind are never redacted.", "Structural records hold no free text. Retract it without `redaction`.";
     TargetUnknown = "target_unknown", Rejected, 422, 3, "The record that this one is about is not in the log.", "Send that record first, and check its id.";
     SubjectCap = "subject_cap", Rejected, 422, 14, "There are as many statements of unvouched keys about this as the policy allows.", "Ask a steward to vouch for those that deserve it, to have the others erased, or to speak for you.";
-    CosignatureCap = "cosignature_cap", Rejected, 422, 14, "The record stands in the log under as many sets of signers as it may.", "Collect the signatures in one envelope before you send it: it carries 16.";
+    SignerSetCap = "signer_set_cap", Rejected, 422, 14, "The record stands in the log under as many sets of signers as it may.", "Collect the signatures in one envelope before you send it: it carries 16.";
     Unvouched = "unvouched", Rejected, 422, 14, "Nobody vouches for the key that signed this.", "Ask a steward of the log to vouch for the record.";
     IssuedDoubtful = "issued_doubtful", Unverified, 422, 15, "The record says that it was issued at another time than the log received it.", "Rely on the order of the entries; only they say what came first.";
     WrongLog = "wrong_log", Rejected, 422, 2, "The record is meant for another log.", "Send it to the log that it names.";

@@ -19,7 +19,7 @@ use crate::record::kind::Kind;
 use crate::state::State;
 
 impl Shared {
-    /// Erases every body under the id of a redacted record, those of its co-signatures too.
+    /// Erases every body under the id of a redacted record, those under further signatures too.
     ///
     /// # Errors
     /// `disk_full` where its segment cannot be written anew: the index waits for room, and the log publishes nothing.

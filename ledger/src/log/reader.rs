@@ -179,7 +179,7 @@ impl Shared {
             .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index"))
     }
 
-    /// The indexed entries of a record, in their order: its first, and those of its co-signatures.
+    /// The indexed entries of a record, in their order: its first, and those under further signatures.
     pub(super) fn entries_of(&self, record: &RecordId) -> impl Iterator<Item = Result<EntryView>> {
         let (record, indexed) = (*record, self.indexed());
         self.index

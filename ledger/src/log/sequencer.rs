@@ -35,7 +35,7 @@ const IDLE: Duration = Duration::from_millis(500);
 
 /// Entries of one record, each with other signers. Every submission of it is held against all of them, and a redaction
 /// erases the body of each.
-const MAX_COSIGNATURES: usize = 64;
+const MAX_SIGNER_SETS: usize = 64;
 
 /// The keys that sign checkpoints.
 pub struct Signers {
@@ -280,9 +280,9 @@ impl Sequencer {
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
             let Validated { body, record, header, .. } = *validated;
             let has_room = || match earlier {
-                Earlier::Others(others) if others >= MAX_COSIGNATURES => {
+                Earlier::Others(others) if others >= MAX_SIGNER_SETS => {
                     let detail = format!("record {} stands in {others} entries, each with other signers", record.id);
-                    Err(Error::new(Code::CosignatureCap, detail))
+                    Err(Error::new(Code::SignerSetCap, detail))
                 }
                 _ => Ok(()),
             };

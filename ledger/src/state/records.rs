@@ -17,7 +17,7 @@ use crate::record::Record;
 /// A way from something to the entries about it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Edge {
-    /// Entries of this record id: the first, and its co-signatures.
+    /// Entries of this record id: the first, and those under further signatures.
     Record(RecordId),
     /// Entries about this artefact, or about the record with this id.
     Subject(SubjectDigest),

@@ -24,7 +24,7 @@ use crate::record::terms::PartyId;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Term {
-    /// Entries of this record id: the first, and its co-signatures.
+    /// Entries of this record id: the first, and those under further signatures.
     Record(RecordId),
     /// Entries of this kind.
     Kind(String),

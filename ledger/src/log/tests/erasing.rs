@@ -81,8 +81,8 @@ fn a_redacted_body_is_gone_from_the_disk_under_every_signature_and_nothing_else_
     let first = submit(&log, secret.clone()).unwrap().index;
     let record = Record::parse(&secret).unwrap();
     let keys = [&testing::key("lab"), &testing::key("operator")];
-    let cosigned = Envelope::sign(record.envelope.payload.clone(), &keys).unwrap().to_json();
-    let second = submit(&log, cosigned.clone()).unwrap().index;
+    let by_both = Envelope::sign(record.envelope.payload.clone(), &keys).unwrap().to_json();
+    let second = submit(&log, by_both.clone()).unwrap().index;
     let kept = submit(&log, other.clone()).unwrap().index;
     let before = log.published().unwrap();
     assert!(disk.holds(&trace(&secret)));

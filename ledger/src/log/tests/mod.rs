@@ -276,21 +276,21 @@ fn a_record_stands_under_so_many_sets_of_signers_and_no_more() {
     for set in 0..64 {
         assert!(!submit(&log, signed(set)).unwrap().duplicate, "{set}");
     }
-    assert_eq!(code(submit(&log, signed(64))), Code::CosignatureCap);
+    assert_eq!(code(submit(&log, signed(64))), Code::SignerSetCap);
     assert!(submit(&log, signed(63)).unwrap().duplicate);
     assert_eq!(submit(&log, testing::model_card("lab", 2)).unwrap().index, LeafIndex(3 + 7 + 64));
     stop(log);
 }
 
 #[test]
-fn the_same_record_under_another_signature_is_a_cosignature_with_an_index_of_its_own() {
+fn the_same_record_under_a_second_signature_is_an_entry_with_an_index_of_its_own() {
     let bench = Bench::new();
     let log = peopled(&bench);
     let first = submit(&log, testing::model_card("lab", 1)).unwrap();
     let record = crate::record::Record::parse(&testing::model_card("lab", 1)).unwrap();
     let keys = [&testing::key("lab"), &testing::key("auditor")];
-    let cosigned = crate::record::dsse::Envelope::sign(record.envelope.payload, &keys).unwrap();
-    let second = submit(&log, cosigned.to_json()).unwrap();
+    let by_both = crate::record::dsse::Envelope::sign(record.envelope.payload, &keys).unwrap();
+    let second = submit(&log, by_both.to_json()).unwrap();
     assert!(!second.duplicate);
     assert_eq!(second.index, LeafIndex(first.index.0 + 1));
     let view = second.published.unwrap();

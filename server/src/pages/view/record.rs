@@ -60,10 +60,10 @@ pub struct RecordPage {
     pub referring_more: bool,
     /// What to know about it besides what it says.
     pub marks: Marks,
-    /// The entry that this one co-signs, if it is not the first of its id.
+    /// The first entry of its id, if it is another than this one: this one has further signers.
     pub first: Option<LeafIndex>,
     /// Other entries of the same record.
-    pub cosigned_at: Vec<LeafIndex>,
+    pub also_signed_in: Vec<LeafIndex>,
     /// What lint has to say.
     pub remarks: Remarks,
     /// Whether its kind is unknown to this version.
@@ -169,7 +169,7 @@ impl RecordPage {
             referring_more: context.referring_more || context.referring.len() > MAX_REFERRING,
             marks: context.marks.clone(),
             first,
-            cosigned_at: context.same.iter().copied().filter(|index| *index != seen.index).take(20).collect(),
+            also_signed_in: context.same.iter().copied().filter(|index| *index != seen.index).take(20).collect(),
             remarks,
             unknown_kind: !seen.is_known_kind(),
             body,
