@@ -79,6 +79,10 @@ pub struct KeyLookup {
 
 impl KeyLookup {
     /// Reads the member of a bundle.
+    ///
+    /// # Errors
+    /// `bundle_invalid` if a member is missing, is of another form or does not belong there, with its JSON pointer; for a
+    /// look-up what [`Lookup::parse`] says.
     pub fn read(value: &Value) -> Result<Self> {
         let mut members = object(value.clone(), "/keyLookup")?;
         let mut list = |name: &str, most: usize| match members.remove(name) {
@@ -100,6 +104,9 @@ impl KeyLookup {
     }
 
     /// The member of a bundle.
+    ///
+    /// # Errors
+    /// `proof_invalid` for a checkpoint that is not text, which [`read`](Self::read) never returns.
     pub fn to_value(&self) -> Result<Value> {
         let history: Vec<Value> = self.history.iter().map(Link::to_value).collect::<Result<_>>()?;
         let lookup = |lookup: &Lookup| {
@@ -116,6 +123,10 @@ impl Bundle {
     /// [`MAX_KEY_HISTORY`] records, or has members that a bundle does not have.
     ///
     /// The place of an error is a JSON pointer or a line and column.
+    ///
+    /// # Errors
+    /// `too_large` for more than [`MAX_BUNDLE_LEN`] bytes, `too_many` for a longer key history; `bundle_invalid` for
+    /// everything else, also where the text is not JSON.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let value = strict::parse(bytes, MAX_BUNDLE_LEN).map_err(as_bundle_error)?;
         let mut members = object(value, "")?;
@@ -143,6 +154,9 @@ impl Bundle {
 
     /// The bytes: JSON for people to look into, with a newline at the end. Fails only for proofs that are not text, which
     /// [`parse`](Self::parse) never returns.
+    ///
+    /// # Errors
+    /// `proof_invalid`, for such a proof.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let history: Vec<Value> = self.key_history.iter().map(Link::to_value).collect::<Result<_>>()?;
         let mut members = self.record.to_members()?;

@@ -181,6 +181,9 @@ impl Entry {
 
     /// The bytes of the leaf. Fails with [`Code::TooLarge`] if the header is longer than 60 KiB, and with
     /// [`Code::EntryInvalid`] if it was made by hand and is not one that [`Entry::decode`] would accept.
+    ///
+    /// # Errors
+    /// `too_large` and `entry_invalid`, as said above.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut bytes = self.header.to_json()?;
         if bytes.len() > MAX_HEADER {
@@ -196,6 +199,9 @@ impl Entry {
     }
 
     /// Reads the bytes of a leaf, of which there is exactly one form for each entry.
+    ///
+    /// # Errors
+    /// `too_large` for a header of more than 60 KiB, `entry_invalid` for any other form than the one.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let header_len = bytes.len().checked_sub(SUFFIX).ok_or_else(|| invalid("shorter than its suffix"))?;
         if header_len > MAX_HEADER {

@@ -56,6 +56,9 @@ impl Digits {
 }
 
 /// Reads exactly 64 lower-case hexadecimal digits; upper case is refused, so that a digest has one spelling.
+///
+/// # Errors
+/// [`IdError`] for anything else, with the beginning of what was found.
 pub fn from_hex(text: &str) -> Result<[u8; 32], IdError> {
     const EXPECTED: &str = "64 lower-case hexadecimal digits";
     let digits = text.as_bytes();
@@ -229,6 +232,9 @@ impl TreeSize {
 }
 
 /// Reads a decimal number without sign or leading zero, so that a number has one spelling.
+///
+/// # Errors
+/// [`IdError`] for any other spelling, and for a number above 2^64 − 1.
 pub fn decimal(text: &str) -> Result<u64, IdError> {
     const EXPECTED: &str = "a decimal number without leading zeroes";
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

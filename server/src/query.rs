@@ -49,6 +49,9 @@ impl Query {
     }
 
     /// The value of a parameter, read as a `T`.
+    ///
+    /// # Errors
+    /// `bad_request`, with the parameter's name, if it is there and is no `T`.
     pub fn value<T>(&self, name: &str) -> Result<Option<T>, Problem>
     where
         T: FromStr,

@@ -46,6 +46,9 @@ impl Replies {
     }
 
     /// Waits for room for a response of about this length. One that is larger than everything there is takes all.
+    ///
+    /// # Errors
+    /// `overloaded` if there is none in time.
     pub async fn reserve(&self, bytes: usize) -> Result<Reserved, Problem> {
         let permits = u32::try_from(bytes.min(self.size)).unwrap_or(u32::MAX);
         let acquired = within(PATIENCE, Arc::clone(&self.room).acquire_many_owned(permits)).await;

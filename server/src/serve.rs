@@ -79,6 +79,9 @@ fn descriptors() -> usize {
 /// with a limit to what the system buffers for each.
 ///
 /// To be called inside of a tokio runtime.
+///
+/// # Errors
+/// What the system says: the address is taken, is not this machine's, or may not be used.
 pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -88,6 +91,9 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 /// Resolves when the process is asked to end: SIGTERM or SIGINT.
+///
+/// # Errors
+/// What the system says if the signals cannot be listened for.
 pub async fn stop_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -142,6 +142,9 @@ impl TestServer {
     }
 
     /// Stops the server and says how it went.
+    ///
+    /// # Errors
+    /// Those of [`serve`](crate::serve::serve).
     pub fn end(&mut self) -> ledger::Result<()> {
         self.ask_to_stop();
         self.thread.take().map_or(Ok(()), |thread| thread.join().expect("the server does not panic"))

@@ -15,6 +15,7 @@
     clippy::print_stdout,
     reason = "a test that cannot go on says so and fails"
 )]
+#![allow(clippy::missing_errors_doc, reason = "a test's errors are sentences, for whoever reads why it failed")]
 
 pub mod between;
 mod client;

@@ -207,41 +207,80 @@ pub enum EngineError {
 /// answers `Fatal`, and so does every later call.
 pub trait Engine: Send + Sync + 'static {
     /// The last committed head; `None` for a log that was created and holds no commit yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Fatal`] once the engine has stopped.
     fn head(&self) -> Result<Option<(Head, Version)>, EngineError>;
 
     /// Makes `plan` durable if the head is still `expect`, or answers [`EngineError::Superseded`].
+    ///
+    /// # Errors
+    /// [`EngineError::Superseded`] and [`EngineError::NotCommitted`] if none of the plan will ever be seen;
+    /// [`EngineError::Fatal`] if the outcome is unknown.
     fn commit(&self, plan: &CommitPlan, expect: Option<Version>) -> Result<Committed, EngineError>;
 
     /// Hands every committed entry from `from` on to `visit`, in order, until it breaks.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] at the first damage, after all entries before it were visited; [`EngineError::Fatal`]
+    /// once the engine has stopped.
     fn replay(&self, from: Position, visit: &mut dyn FnMut(Replayed<'_>) -> ControlFlow<()>)
     -> Result<(), EngineError>;
 
     /// The bytes of an entry.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] if it is not whole, or nothing stands there; [`EngineError::Fatal`] once the engine has
+    /// stopped.
     fn read_entry(&self, place: Place) -> Result<Bytes, EngineError>;
 
     /// The bytes of a body, or `None` if it was erased.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] if it is not whole, or nothing stands there; [`EngineError::Fatal`] once the engine has
+    /// stopped.
     fn read_body(&self, place: Place) -> Result<Option<Bytes>, EngineError>;
 
     /// Removes a body's bytes for good. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`EngineError::NotCommitted`] if the disk has no room for it and the body is still there; [`EngineError::Corrupt`]
+    /// if its segment is damaged; [`EngineError::Fatal`] if the outcome is unknown.
     fn erase_body(&self, place: Place) -> Result<(), EngineError>;
 
     /// Remembers durably the newest checkpoint that readers were shown.
+    ///
+    /// # Errors
+    /// [`EngineError::NotCommitted`] for what was never committed or is older than what was shown; [`EngineError::Fatal`] if it is
+    /// not known to be durable.
     fn publish(&self, checkpoint: &[u8]) -> Result<(), EngineError>;
 
     /// The newest checkpoint that readers were shown.
+    ///
+    /// # Errors
+    /// [`EngineError::Fatal`] once the engine has stopped.
     fn published(&self) -> Result<Option<Bytes>, EngineError>;
 
     /// How many bytes the disk of its data still takes; `None` for an engine without a disk.
+    ///
+    /// # Errors
+    /// [`EngineError::Fatal`] if the system does not say.
     fn room(&self) -> Result<Option<u64>, EngineError> {
         Ok(None)
     }
 
     /// Gives up what it keeps to make room on a full disk, if it keeps anything.
+    ///
+    /// # Errors
+    /// [`EngineError::NotCommitted`] if it cannot be given up; [`EngineError::Fatal`] once the engine has stopped.
     fn release_ballast(&self) -> Result<(), EngineError> {
         Ok(())
     }
 
     /// Takes that room again; [`EngineError::NotCommitted`] while the disk has not got it.
+    ///
+    /// # Errors
+    /// [`EngineError::NotCommitted`], as said above; [`EngineError::Fatal`] once the engine has stopped.
     fn restore_ballast(&self) -> Result<(), EngineError> {
         Ok(())
     }

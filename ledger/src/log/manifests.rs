@@ -74,6 +74,9 @@ impl Manifests {
     }
 
     /// The files of a keyspace; `None` if the log does not hold it.
+    ///
+    /// # Errors
+    /// `manifest_invalid` or `file_access` if the folder is there and cannot be opened as a keyspace.
     pub fn files(&self, id: &KeyspaceId) -> Result<Option<Arc<KeyspaceFiles>>> {
         if let Some(files) = self.open.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Some(Arc::clone(files)));
@@ -87,6 +90,9 @@ impl Manifests {
     }
 
     /// The files of a roll-up run, which stand among those of the keyspaces; `None` if the log does not hold it.
+    ///
+    /// # Errors
+    /// `manifest_invalid` or `file_access` if the folder is there and cannot be opened as a run.
     pub fn run(&self, id: &KeyspaceId) -> Result<Option<Arc<RunFiles>>> {
         if let Some(files) = self.runs.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Some(Arc::clone(files)));
@@ -146,6 +152,10 @@ impl Manifests {
     /// Copies every keyspace of a folder into its place, after checking all of it. Returns their ids.
     ///
     /// For the operator, and while the log runs or not: a keyspace that is held is left as it is.
+    ///
+    /// # Errors
+    /// `manifest_invalid` at the first keyspace that is not what its header says, and if there is none; `file_access` or
+    /// `disk_full` if it cannot be copied. Those before it are in their places.
     pub fn add(&self, folder: &Path) -> Result<Vec<KeyspaceId>> {
         let mut ids = Vec::new();
         for source in list(folder)? {
@@ -206,6 +216,10 @@ impl Manifests {
     }
 
     /// Takes in a part of an upload that was begun. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// `not_found` if no upload was begun or its plan has no such part; `binding_mismatch` if the bytes are not those of
+    /// the plan; `disk_full` or another code of the disk if they cannot be kept.
     pub fn put_part(&self, id: &KeyspaceId, number: usize, bytes: &[u8]) -> Result<()> {
         let uploads = self.uploads();
         let (plan, _) = uploads.get(id).ok_or_else(|| not_begun(id))?;
@@ -232,6 +246,11 @@ impl Manifests {
     }
 
     /// Puts the parts together, checks the whole keyspace, and serves it from then on.
+    ///
+    /// # Errors
+    /// `not_found` if no upload was begun; `manifest_invalid` if a part has not come, or the whole is not the keyspace of
+    /// the plan: then the upload is over, and another plan is needed. `disk_full` or another code of the disk leaves it
+    /// as it was.
     pub fn complete(&self, id: &KeyspaceId) -> Result<()> {
         if self.holds(id) {
             return Ok(());
@@ -298,6 +317,9 @@ impl Manifests {
 /// The plan to upload the keyspace in a folder, to be signed by the party that issued its `manifest` record.
 ///
 /// Reads every byte once.
+///
+/// # Errors
+/// `manifest_invalid` if the folder is no keyspace; `file_access` if a file cannot be read.
 pub fn plan_upload(folder: &Path, origin: &str, expires: String) -> Result<Plan> {
     let keyspace = open(folder)?.keyspace().id();
     let known = ["header.json", "keys.bin", "offs.bin", "meta.bin", "universe.bin", "bitmap.bin"];

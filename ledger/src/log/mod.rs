@@ -107,11 +107,17 @@ pub struct Ticket {
 
 impl Ticket {
     /// Waits for the answer.
+    ///
+    /// # Errors
+    /// What the sequencer refused it for; `stopping` if the log stopped before it answered.
     pub async fn wait(self) -> Result<Sequenced> {
         self.answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Waits for the answer. Can be given up and called again as long as it did not answer.
+    ///
+    /// # Errors
+    /// What the sequencer refused it for; `stopping` if the log stopped before it answered.
     pub async fn answered(&mut self) -> Result<Sequenced> {
         (&mut self.answer).await.unwrap_or_else(|_| Err(gone()))
     }
@@ -122,6 +128,9 @@ impl Ticket {
     }
 
     /// Waits for the index alone, though the submission waits for a checkpoint. Not after it answered.
+    ///
+    /// # Errors
+    /// What the sequencer refused it for; `stopping` if the log stopped before it answered.
     pub async fn decided(self) -> Result<Sequenced> {
         match self.decided.await {
             Ok(sequenced) => Ok(sequenced),
@@ -131,6 +140,9 @@ impl Ticket {
     }
 
     /// Waits for the answer on a thread that may block.
+    ///
+    /// # Errors
+    /// What the sequencer refused it for; `stopping` if the log stopped before it answered.
     pub fn wait_blocking(self) -> Result<Sequenced> {
         self.answer.blocking_recv().unwrap_or_else(|_| Err(gone()))
     }
@@ -219,6 +231,10 @@ impl Log {
     }
 
     /// Checks an envelope at the door. The signatures make it worth doing on many threads.
+    ///
+    /// # Errors
+    /// Those of [`Record::parse`](crate::record::Record::parse), of [`State::verify_signatures`] and of [`State::admit`];
+    /// `store_corrupt` if the index cannot be read.
     pub fn validate(&self, body: Bytes) -> Result<Validated> {
         let (size, state) = self.shared.committed();
         let may_be_known = |header: &Header| {
@@ -331,6 +347,9 @@ impl Log {
     }
 
     /// Lets nobody in, finishes what was let in, and leaves a snapshot so that the next start is quick.
+    ///
+    /// # Errors
+    /// Why the log had to stop, if it had to; `internal` if a thread of it panicked.
     pub fn close(&self) -> Result<()> {
         self.shared.queue.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));

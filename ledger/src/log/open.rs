@@ -89,7 +89,8 @@ pub fn create(options: Options, clock: Arc<dyn Clock>, genesis: Bytes) -> Result
 ///
 /// # Errors
 /// `store_missing` if there is no log, `store_locked` if another process has it open; the damage that a start refuses to
-/// go on from: `store_corrupt`, `guard_missing`, `guard_rolled_back`, `store_behind_guard`; and those of [`start`].
+/// go on from: `store_corrupt`, `guard_missing`, `guard_rolled_back`, `store_behind_guard`, `origin_mismatch`; and those of
+/// [`start`].
 pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Log> {
     // What the index was filled from was read, and verified, when it was filled; `fsck` verifies everything again.
     let trusted = Snapshot::load(&options.dir.join(SNAPSHOT_FILE)).map_or(Position::START, |known| known.position);

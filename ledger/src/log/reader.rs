@@ -214,6 +214,9 @@ impl Shared {
 
 impl Log {
     /// A tile's bytes, or `None` if the view does not hold that many hashes at that place.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read there.
     pub fn tile(&self, view: &Published, id: TileId) -> Result<Option<Vec<u8>>> {
         let tile = self.shared.tile(view, id.level(), id.index())?;
         let hashes = tile.as_ref().and_then(|tile| tile.hashes().get(..usize::from(id.width())));
@@ -222,6 +225,9 @@ impl Log {
     }
 
     /// An entry bundle's bytes, or `None` if the view does not hold that many entries at that place.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal lacks one of the entries, or cannot be read.
     pub fn entry_bundle(&self, view: &Published, id: EntryBundleId) -> Result<Option<Vec<u8>>> {
         let Some(start) = id.index().checked_mul(256) else { return Ok(None) };
         let end = start.saturating_add(u64::from(id.width()));
@@ -239,11 +245,17 @@ impl Log {
     }
 
     /// An entry, or `None` if the view does not cover it.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read there.
     pub fn entry(&self, view: &Published, index: LeafIndex) -> Result<Option<EntryView>> {
         if view.size.covers(index) { self.shared.entry(index).map(Some) } else { Ok(None) }
     }
 
     /// The body of an entry, held against the digest that the entry names.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the body cannot be read, or is not the one that the entry names.
     pub fn body(&self, entry: &EntryView) -> Result<Body> {
         let places = self.shared.places(entry.index)?;
         let Some(bytes) = self.shared.engine.read_body(places.body).map_err(refused)? else {
@@ -257,6 +269,9 @@ impl Log {
     }
 
     /// The first entry of a record.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read there.
     pub fn find_record(&self, view: &Published, record: RecordId) -> Result<Option<EntryView>> {
         let filter = Filter { terms: vec![Term::Record(record)] };
         let page = self.page(view, &filter, Order::From(LeafIndex(0)), 1)?;
@@ -264,22 +279,34 @@ impl Log {
     }
 
     /// The entry that names a body.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read there.
     pub fn find_body(&self, view: &Published, body: &BodyDigest) -> Result<Option<EntryView>> {
         let Some(index) = self.shared.index.entry_of_body(body)? else { return Ok(None) };
         Ok(self.entry(view, index)?.filter(|entry| entry.body == *body))
     }
 
     /// The proof that the view covers an entry.
+    ///
+    /// # Errors
+    /// `not_found` if the view does not cover the entry; `store_corrupt` if a tile is missing.
     pub fn inclusion(&self, view: &Published, index: LeafIndex) -> Result<Proof> {
         Ok(prove_inclusion(&ViewNodes { shared: &self.shared, view }, index, view.size)?)
     }
 
     /// The proof that the view extends the tree of `old` entries.
+    ///
+    /// # Errors
+    /// `not_found` if the view has fewer than `old` entries; `store_corrupt` if a tile is missing.
     pub fn consistency(&self, view: &Published, old: TreeSize) -> Result<Proof> {
         Ok(prove_consistency(&ViewNodes { shared: &self.shared, view }, old, view.size)?)
     }
 
     /// What makes an entry verifiable offline, in the form of C2SP tlog-proof.
+    ///
+    /// # Errors
+    /// Those of [`inclusion`](Self::inclusion).
     pub fn receipt(&self, view: &Published, index: LeafIndex) -> Result<TlogProof> {
         let proof = self.inclusion(view, index)?;
         Ok(TlogProof { extra: None, index, proof, checkpoint: view.note.to_vec() })
@@ -289,6 +316,9 @@ impl Log {
     ///
     /// The first term is walked in its own postings, so a page costs what it holds; with more than one term, entries
     /// that the others do not match cost a read each.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read there.
     pub fn page(&self, view: &Published, filter: &Filter, order: Order, limit: usize) -> Result<Page> {
         let limit = limit.clamp(1, MAX_PAGE);
         let mut entries = Vec::new();

@@ -145,6 +145,11 @@ pub struct Progress {
 /// The work is done in the folder `OUT.partial` beside it. A process that was killed there, or stopped because the disk
 /// was full, left its finished parts; the same call goes on from them, and comes to the same bytes. `progress` is told
 /// how far it is, by several threads.
+///
+/// # Errors
+/// `usage` for a source that is not there or empty; `output_exists`, `work_locked` or `work_differs` for a folder that is
+/// taken; `source_invalid`, `wiki_unknown` and the other refusals of a reader; `too_large` if the memory is too small to
+/// sort in; `file_access`; `disk_full`, after which the same call goes on.
 pub fn build(
     source: &Path,
     out: &Path,
@@ -156,6 +161,9 @@ pub fn build(
 
 /// Builds like [`build`], and lets `last` add to the folder before it is OUT; what `last` answers is the summary. A build
 /// that ends in `last` goes on there.
+///
+/// # Errors
+/// Those of [`build`], and those of `last`.
 pub fn build_then(
     source: &Path,
     out: &Path,
@@ -209,6 +217,9 @@ fn plan(source: &Path, options: &BuildOptions) -> Result<String> {
 }
 
 /// Reads the summary of a folder that [`build`] made.
+///
+/// # Errors
+/// `file_access` if there is none; `manifest_invalid` if it is of another form or larger than 1 MiB.
 pub fn read_summary(folder: &Path) -> Result<Summary> {
     let path = folder.join("manifest.json");
     let wrong = |detail: String| Error::new(Code::ManifestInvalid, detail).at(path.display().to_string());

@@ -93,6 +93,9 @@ impl Builder {
     }
 
     /// Holds at most about `memory` bytes, and puts the rest into a folder beside `scratch` until it is finished.
+    ///
+    /// # Errors
+    /// `output_exists`, `file_access` or `disk_full` if the folder cannot be made.
     pub fn spilling(mut self, scratch: &Path, memory: usize) -> Result<Self> {
         self.memory = memory;
         // Pages that nothing was written to cost nothing.
@@ -112,6 +115,9 @@ impl Builder {
     }
 
     /// Adds the key of one item.
+    ///
+    /// # Errors
+    /// `file_access` or `disk_full` if a run cannot be written. Without [`spilling`](Self::spilling), never.
     pub fn push(&mut self, key: ContentKey, item: Item) -> Result<()> {
         if let Some(scratch) = &self.scratch
             && self.rows.len() >= self.limit()
@@ -131,6 +137,11 @@ impl Builder {
     }
 
     /// Sorts, places and writes: `folder/<id>/` appears when all its files are durable, or not at all.
+    ///
+    /// # Errors
+    /// `too_many` or `name_too_long` for the license table; `too_large` if the memory is too small to sort in,
+    /// `source_invalid` if so many keys share their first bits that no tree has room for them; `output_exists`,
+    /// `file_access`, `disk_full`.
     pub fn finish(mut self, folder: &Path, mut about: About) -> Result<(Header, Keyspace)> {
         let licenses = sorted_table(&mut about.licenses)?;
         self.runs.push(Run::in_memory(core::mem::take(&mut self.rows)));

@@ -61,6 +61,10 @@ impl Contributions {
     }
 
     /// Reads a list that the wiki `wiki` made.
+    ///
+    /// # Errors
+    /// `too_large` above [`MAX_CONTRIBUTIONS`]; `source_invalid` if it is none of the forms, or names no page and no
+    /// revision.
     pub fn parse(bytes: &[u8], wiki: &Wiki) -> Result<Self> {
         if bytes.len() > MAX_CONTRIBUTIONS {
             return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_CONTRIBUTIONS}", bytes.len())));

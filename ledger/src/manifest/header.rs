@@ -112,6 +112,9 @@ impl Header {
 
     /// Reads the bytes of a `header.json` and gives them their id. Refuses anything but the one canonical spelling, so
     /// that two headers that say the same have the same id.
+    ///
+    /// # Errors
+    /// `manifest_invalid`, for another format and for any number or table outside its limits as well.
     pub fn parse(bytes: &[u8]) -> Result<(Self, Keyspace)> {
         let wrong = |detail: String| Error::new(Code::ManifestInvalid, detail).at("header.json");
         if bytes.len() > MAX_HEADER {
@@ -143,6 +146,9 @@ impl Header {
     }
 
     /// The canonical bytes.
+    ///
+    /// # Errors
+    /// `internal` if the values have no canonical form, which those of a header have.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json_canonicalizer::to_vec(self).map_err(|e| Error::new(Code::Internal, e.to_string()))
     }

@@ -116,6 +116,9 @@ impl Keyer {
     }
 
     /// Hands over every key of a text in one form; answers how many of its code points are unassigned.
+    ///
+    /// # Errors
+    /// Those of `push`.
     pub fn text(&mut self, form: Form, rendering: Option<Rendering>, text: &str, push: &mut Push<'_>) -> Result<u64> {
         let spec = |kind| {
             let spec = match rendering {

@@ -103,6 +103,9 @@ pub struct Keyspace {
 impl Keyspace {
     /// Takes the parameters of a signed record. Refuses a kind or spec that this version does not know, a tree that is
     /// flatter than `n` keys need, and anything outside the limits.
+    ///
+    /// # Errors
+    /// `manifest_invalid`, with the member's JSON pointer.
     pub fn declared(row: &Declaration) -> Result<Self> {
         let wrong =
             |member: &str, detail: String| Err(Error::new(Code::ManifestInvalid, detail).at(format!("/{member}")));

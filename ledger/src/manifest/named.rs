@@ -30,6 +30,9 @@ pub enum Named {
 
 impl Named {
     /// Reads a name of this kind; a kind that is no such name is refused.
+    ///
+    /// # Errors
+    /// `usage`.
     pub fn parse(kind: Kind, text: &str) -> Result<Self> {
         let wrong = |why: String| Error::new(Code::Usage, format!("{} is not a name of {kind}: {why}", shown(text)));
         Ok(match kind {

@@ -163,6 +163,10 @@ pub struct VerifiedRange {
 
 impl VerifiedRange {
     /// Checks a reply to the question for the first `depth` bits `prefix`.
+    ///
+    /// # Errors
+    /// `usage` for a prefix that cannot be asked for; `proof_invalid` if the reply does not show what is under it, with
+    /// the byte.
     pub fn verify(keyspace: &Keyspace, depth: u8, prefix: u64, reply: &[u8]) -> Result<Self> {
         let t = keyspace.t();
         if depth > t || prefix >> depth != 0 || t - depth > MAX_REPLY_BUCKETS.ilog2() as u8 {
@@ -282,6 +286,9 @@ impl VerifiedRange {
 
 impl Keyspace {
     /// Checks a reply of this depth and answers for the key.
+    ///
+    /// # Errors
+    /// Those of [`VerifiedRange::verify`].
     pub fn verify(&self, key: &ContentKey, depth: u8, reply: &[u8]) -> Result<Answer> {
         let range = VerifiedRange::verify(self, depth, prefix_of(key, depth.min(self.t())), reply)?;
         range.answer(key).ok_or_else(|| Error::new(Code::Internal, "the reply is for another prefix"))

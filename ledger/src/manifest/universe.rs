@@ -74,6 +74,9 @@ pub struct Universe {
 
 impl Universe {
     /// The universe of these numbers, in any order and as often as they come, with its file.
+    ///
+    /// # Errors
+    /// `too_many` above [`MAX_UNIVERSE`].
     pub fn new(kind: Kind, wiki: &Wiki, mut ids: Vec<u64>) -> Result<(Self, Vec<u8>)> {
         ids.sort_unstable();
         ids.dedup();
@@ -95,6 +98,9 @@ impl Universe {
     }
 
     /// Reads a file that a signed row names.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if it is no universe, `proof_invalid` if it is another than the row's.
     pub fn read(row: &UniverseRow, kind: Kind, file: &[u8]) -> Result<Self> {
         let universe = Self::parse(file)?;
         let same = universe.sha256 == row.sha256 && universe.kind == kind;
@@ -105,6 +111,9 @@ impl Universe {
     }
 
     /// Reads a file, whoever made it. There is one file for each set of numbers.
+    ///
+    /// # Errors
+    /// `manifest_invalid`.
     pub fn parse(file: &[u8]) -> Result<Self> {
         let wrong = |detail: &str| Error::new(Code::ManifestInvalid, detail).at("universe.bin");
         let rest = file.strip_prefix(UNIVERSE).ok_or_else(|| wrong("does not begin as a universe"))?;
@@ -187,6 +196,9 @@ const BITS_AT: usize = 19 + 32 + 8 + 8;
 impl Bitmap {
     /// The bitmap of a dataset's numbers over a universe. Refuses a number that the universe lacks: what is not in it could
     /// not be asked for.
+    ///
+    /// # Errors
+    /// `source_invalid`.
     pub fn new(universe: &Universe, held: impl IntoIterator<Item = u64>) -> Result<Self> {
         let n = universe.len();
         let mut file = vec![0; BITS_AT + n.div_ceil(8) as usize];
@@ -208,6 +220,9 @@ impl Bitmap {
     }
 
     /// Reads a file that a signed row names.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if it is no bitmap, `proof_invalid` if it is another than the row's.
     pub fn read(row: &BitmapRow, file: Vec<u8>) -> Result<Self> {
         let found = subject_digest(&file);
         let bitmap = Self::parse(file)?;
@@ -219,6 +234,9 @@ impl Bitmap {
     }
 
     /// Reads a file, whoever made it.
+    ///
+    /// # Errors
+    /// `manifest_invalid`.
     pub fn parse(file: Vec<u8>) -> Result<Self> {
         let wrong = |detail: &str| Error::new(Code::ManifestInvalid, detail).at("bitmap.bin");
         let (head, bits) = file.split_at_checked(BITS_AT).ok_or_else(|| wrong("cut off"))?;

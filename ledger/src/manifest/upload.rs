@@ -69,6 +69,9 @@ pub fn is_file_name(name: &str) -> bool {
 
 impl Plan {
     /// Signs the plan.
+    ///
+    /// # Errors
+    /// That of a plan that [`open`](Self::open) would refuse.
     pub fn sign(&self, key: &PrivateKey) -> Result<Envelope> {
         self.check()?;
         let value = serde_json::to_value(self).map_err(|error| Error::new(Code::Internal, error.to_string()))?;
@@ -79,6 +82,11 @@ impl Plan {
     }
 
     /// Verifies a signed plan, then reads it. Returns the keys that signed with it.
+    ///
+    /// # Errors
+    /// Those of [`Envelope::parse`] and [`Envelope::verify`]; `signature_invalid` for another payload type; those of
+    /// [`json::parse`]; `schema` if it is no plan or its parts are out of order, `too_many` of them, `path_refused` for
+    /// one of no file of a keyspace.
     pub fn open(envelope: &[u8], keys: &dyn Fn(&KeyId) -> Option<PublicKey>) -> Result<(Self, Vec<KeyId>)> {
         let envelope = Envelope::parse(envelope)?;
         if envelope.payload_type != PAYLOAD_TYPE {

@@ -23,6 +23,10 @@ impl Keyspace {
     }
 
     /// Reads all keys, ascending, and all rows in their order; checks that they are what the signed root stands for.
+    ///
+    /// # Errors
+    /// `proof_invalid` if they are not, if either ends early or goes on, or if the keyspace has far more buckets than
+    /// keys.
     pub fn verify_whole(&self, keys: &mut dyn Read, rows: &mut dyn Read) -> Result<()> {
         let t = self.t();
         let buckets = 1u64 << t;

@@ -31,6 +31,9 @@ const BEFORE: &[&str] = &[
 
 impl Qid {
     /// The item with this number, which counts from 1.
+    ///
+    /// # Errors
+    /// [`NotQid`] for 0.
     pub fn new(number: u64) -> Result<Self, NotQid> {
         if number == 0 { Err(NotQid) } else { Ok(Self(number)) }
     }

@@ -23,6 +23,9 @@ impl CompactRange {
 
     /// The range of a tree of `size` entries from its nodes, left to right; refused if their number is not the number of
     /// bits that are set in `size`.
+    ///
+    /// # Errors
+    /// [`ProofError::Length`].
     pub fn from_parts(size: TreeSize, nodes: Vec<NodeHash>) -> Result<Self, ProofError> {
         let expected = size.0.count_ones() as usize;
         if nodes.len() != expected {

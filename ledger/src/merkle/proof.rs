@@ -63,6 +63,9 @@ pub struct Proof(Vec<NodeHash>);
 
 impl Proof {
     /// A proof of these hashes; refused if there are more than [`MAX_PROOF_HASHES`].
+    ///
+    /// # Errors
+    /// [`ProofError::TooManyHashes`].
     pub fn new(hashes: Vec<NodeHash>) -> Result<Self, ProofError> {
         if hashes.len() > MAX_PROOF_HASHES {
             return Err(ProofError::TooManyHashes(hashes.len()));
@@ -86,6 +89,9 @@ pub struct Subtree {
 
 impl Subtree {
     /// The range from `start` up to and without `end`.
+    ///
+    /// # Errors
+    /// [`ProofError::NotASubtree`] if it ends before it begins, or begins at no multiple of its width.
     pub fn new(start: u64, end: u64) -> Result<Self, ProofError> {
         let len = end.checked_sub(start).ok_or(ProofError::NotASubtree { start, end })?;
         // More than 2^63 entries need 2^64 places, and the only multiple of that is 0.
@@ -126,6 +132,10 @@ impl Subtree {
 /// assert!(verify_inclusion(LeafIndex(0), TreeSize(2), b, &proof, root).is_err());
 /// # Ok::<(), ledger::merkle::ProofError>(())
 /// ```
+///
+/// # Errors
+/// [`ProofError`]: what is asked is not inside the tree, the proof has another length than these sizes need, or its
+/// hashes lead elsewhere. As an [`Error`] it is `proof_invalid`.
 pub fn verify_inclusion(
     index: LeafIndex,
     size: TreeSize,
@@ -143,6 +153,10 @@ pub fn verify_inclusion(
 ///
 /// Every tree begins with the empty one, so that from size 0 only the empty root and the proof without hashes are asked
 /// for (C2SP merkle-tree, "Consistency proofs"); such a proof says nothing about the new root.
+///
+/// # Errors
+/// [`ProofError`]: what is asked is not inside the tree, the proof has another length than these sizes need, or its
+/// hashes lead elsewhere. As an [`Error`] it is `proof_invalid`.
 pub fn verify_consistency(
     old: TreeSize,
     old_root: RootHash,
@@ -157,6 +171,10 @@ pub fn verify_consistency(
 }
 
 /// Checks that the entry with this hash stands at `index` in the subtree with this hash.
+///
+/// # Errors
+/// [`ProofError`]: what is asked is not inside the tree, the proof has another length than these sizes need, or its
+/// hashes lead elsewhere. As an [`Error`] it is `proof_invalid`.
 pub fn verify_subtree_inclusion(
     index: LeafIndex,
     subtree: Subtree,
@@ -173,6 +191,10 @@ pub fn verify_subtree_inclusion(
 /// Checks that the entries of the subtree with this hash are those of the tree with this size and root.
 ///
 /// The empty subtree is part of every tree: its proof has no hashes and says nothing about the root.
+///
+/// # Errors
+/// [`ProofError`]: what is asked is not inside the tree, the proof has another length than these sizes need, or its
+/// hashes lead elsewhere. As an [`Error`] it is `proof_invalid`.
 pub fn verify_subtree_consistency(
     subtree: Subtree,
     subtree_root: RootHash,

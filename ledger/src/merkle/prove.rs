@@ -18,6 +18,9 @@ pub trait Nodes {
     /// The root of the perfect subtree of the 2^`level` entries that begin with `index · 2^level`.
     ///
     /// Only asked for subtrees that are complete in the tree which a proof is made for.
+    ///
+    /// # Errors
+    /// Why it could not be had; the proof fails with it.
     fn node(&self, level: u8, index: u64) -> Result<NodeHash, Self::Error>;
 }
 
@@ -61,6 +64,9 @@ impl<E: core::fmt::Display> From<ProveError<E>> for Error {
 }
 
 /// The proof that the entry at `index` is in the tree of `size` entries.
+///
+/// # Errors
+/// [`ProveError::OutOfRange`] if it is not in it; [`ProveError::Node`] with what `nodes` says.
 pub fn prove_inclusion<N: Nodes>(nodes: &N, index: LeafIndex, size: TreeSize) -> Result<Proof, ProveError<N::Error>> {
     let out_of_range = ProveError::OutOfRange { start: index.0, end: index.0, size: size.0 };
     match index.0.checked_add(1).and_then(|end| Subtree::new(index.0, end).ok()) {
@@ -70,6 +76,9 @@ pub fn prove_inclusion<N: Nodes>(nodes: &N, index: LeafIndex, size: TreeSize) ->
 }
 
 /// The proof that the tree of `new` entries begins with the tree of `old` entries. From size 0 it has no hashes.
+///
+/// # Errors
+/// [`ProveError::OutOfRange`] if it is not in it; [`ProveError::Node`] with what `nodes` says.
 pub fn prove_consistency<N: Nodes>(nodes: &N, old: TreeSize, new: TreeSize) -> Result<Proof, ProveError<N::Error>> {
     match Subtree::new(0, old.0) {
         Ok(subtree) => prove_subtree_consistency(nodes, subtree, new),
@@ -78,6 +87,9 @@ pub fn prove_consistency<N: Nodes>(nodes: &N, old: TreeSize, new: TreeSize) -> R
 }
 
 /// The proof that the entries of `subtree` are in the tree of `size` entries.
+///
+/// # Errors
+/// [`ProveError::OutOfRange`] if it is not in it; [`ProveError::Node`] with what `nodes` says.
 pub fn prove_subtree_consistency<N: Nodes>(
     nodes: &N,
     subtree: Subtree,
@@ -118,6 +130,9 @@ pub fn prove_subtree_consistency<N: Nodes>(
 }
 
 /// The root of the tree of the first `size` entries.
+///
+/// # Errors
+/// What `nodes` says.
 pub fn tree_root<N: Nodes>(nodes: &N, size: TreeSize) -> Result<RootHash, N::Error> {
     if size.0 == 0 {
         return Ok(RootHash::EMPTY);

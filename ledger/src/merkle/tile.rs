@@ -113,6 +113,9 @@ impl TileId {
     }
 
     /// Reads what [`path`](Self::path) writes, and nothing else.
+    ///
+    /// # Errors
+    /// [`PathError`]; as an [`Error`] it is `not_found`.
     pub fn parse(path: &str) -> Result<Self, PathError> {
         let (level, rest) = path.strip_prefix("tile/").and_then(|p| p.split_once('/')).ok_or(PathError)?;
         let level = decimal(level).ok().and_then(|l| u8::try_from(l).ok()).ok_or(PathError)?;
@@ -189,6 +192,9 @@ impl EntryBundleId {
     }
 
     /// Reads what [`path`](Self::path) writes, and nothing else.
+    ///
+    /// # Errors
+    /// [`PathError`]; as an [`Error`] it is `not_found`.
     pub fn parse(path: &str) -> Result<Self, PathError> {
         let (index, width) = parse_place(path.strip_prefix("tile/entries/").ok_or(PathError)?)?;
         Self::new(index, width).ok_or(PathError)

@@ -44,6 +44,9 @@ impl Checkpoint {
 
     /// Reads the text of a note. Refuses another number of lines than three or more, an empty line, a size with a leading
     /// zero or a sign, base64 that is not canonical, and an empty tree whose root is not the empty one.
+    ///
+    /// # Errors
+    /// `note_invalid`, with the line; `name_too_long` for the origin.
     pub fn parse(text: &str) -> Result<Self> {
         let lines = text.strip_suffix('\n').ok_or_else(|| invalid(1, "the last line does not end"))?;
         let mut lines = lines.split('\n');
@@ -95,6 +98,9 @@ impl Checkpoint {
 /// The bytes of a note with this checkpoint, the log's signature, and these cosignatures in their order.
 ///
 /// The log's key must be named like the origin: a [`Policy`](super::Policy) finds the key by that name.
+///
+/// # Errors
+/// `origin_mismatch` for a key of another name; `note_invalid` for more signatures than a note carries.
 pub fn sign_checkpoint(
     checkpoint: &Checkpoint,
     log: &NoteSigner,

@@ -132,6 +132,9 @@ pub struct VerifierKey {
 
 impl VerifierKey {
     /// The key with these parts; refused if it is weak or not in canonical form.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`]; as an [`Error`] it is `key_refused`.
     pub fn new(name: KeyName, algorithm: Algorithm, public_key: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(public_key).map_err(|_| KeyError::Refused)?;
         // A point with a second spelling would be a second name for the same key.

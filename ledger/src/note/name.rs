@@ -54,6 +54,9 @@ macro_rules! name_type {
 
         impl $name {
             /// Reads a name.
+            ///
+            /// # Errors
+            /// [`NameError`]; as an [`Error`] `name_too_long`, else `note_invalid`.
             pub fn parse(text: &str) -> Result<Self, NameError> {
                 check(text, $refused)?;
                 Ok(Self(text.to_owned()))
@@ -95,6 +98,9 @@ name_type! {
 
 impl Origin {
     /// The name that the log's own key must have for a policy to find it.
+    ///
+    /// # Errors
+    /// [`NameError`] for an origin with a space or a `+`, which no key can be named.
     pub fn to_key_name(&self) -> Result<KeyName, NameError> {
         KeyName::parse(&self.0)
     }

@@ -94,6 +94,9 @@ impl Policy {
     /// Reads a policy file. Refuses a name that is not defined on a line above, defined twice or a member of more than
     /// one group, two logs or two witnesses with the same public key, and any other number of quorums than one; the place
     /// of the error is the line.
+    ///
+    /// # Errors
+    /// `policy_invalid`, with the line.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         file::parse(bytes)
     }
@@ -107,6 +110,9 @@ impl Policy {
     /// A policy that accepts this log, and asks for the cosignature of every one of these witnesses.
     ///
     /// Fails as [`parse`](Self::parse) does for a file that says so, for two witnesses with the same public key for example.
+    ///
+    /// # Errors
+    /// `policy_invalid`.
     pub fn of_log(log: &VerifierKey, witnesses: &[&VerifierKey]) -> Result<Self> {
         let mut file = format!("log {log}\n");
         let mut names = String::new();
@@ -141,6 +147,10 @@ impl Policy {
     }
 
     /// Checks a checkpoint: the log's signature, then the quorum.
+    ///
+    /// # Errors
+    /// `note_invalid` for what is no note, and those of [`check_log`](Self::check_log) and
+    /// [`check_witnesses`](Self::check_witnesses).
     pub fn check(&self, note: &[u8]) -> Result<AcceptedCheckpoint> {
         let note = SignedNote::parse(note)?;
         let signed = self.check_log(&note)?;
@@ -151,6 +161,9 @@ impl Policy {
     ///
     /// An origin of no listed log is [`Code::OriginMismatch`]; no line by the listed key is [`Code::PolicyUnmet`]; a line
     /// by it that does not verify is [`Code::NoteInvalid`].
+    ///
+    /// # Errors
+    /// `note_invalid`, `origin_mismatch` and `policy_unmet`, as said above.
     pub fn check_log(&self, note: &SignedNote) -> Result<LogSigned> {
         // The origin is read before the signature only to choose the key; whatever is shown comes after it.
         let checkpoint = Checkpoint::parse(note.unverified_text())?;
@@ -172,6 +185,9 @@ impl Policy {
     /// Checks that enough witnesses cosigned the note that a log signed.
     ///
     /// Too few are [`Code::PolicyUnmet`]; a listed witness whose cosignature does not verify is [`Code::NoteInvalid`].
+    ///
+    /// # Errors
+    /// `policy_unmet` and `note_invalid`, as said above; `note_invalid` also if `signed` is of another note.
     pub fn check_witnesses(&self, note: &SignedNote, signed: LogSigned) -> Result<AcceptedCheckpoint> {
         if signed.checkpoint.encode() != note.unverified_text() {
             return Err(Error::new(Code::NoteInvalid, "another note than the one that the log signed"));

@@ -67,6 +67,9 @@ pub struct VerifiedSigner {
 
 impl SignedNote {
     /// A note of this text and these signatures.
+    ///
+    /// # Errors
+    /// `note_invalid` for a text that no note can have, and for no or too many signatures.
     pub fn new(text: String, signatures: Vec<NoteSignature>) -> Result<Self> {
         check_text(&text)?;
         check_count(signatures.len())?;
@@ -75,6 +78,9 @@ impl SignedNote {
 
     /// Reads a note. Refuses what is longer than [`MAX_NOTE_LEN`], carries more than [`MAX_SIGNATURES`], is not UTF-8,
     /// has a control character other than the newline, or is not of the form to the last byte.
+    ///
+    /// # Errors
+    /// `note_invalid`; `name_too_long` for the name in a signature line.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_NOTE_LEN {
             return Err(invalid(format!("{} bytes, more than {MAX_NOTE_LEN}", bytes.len())));
@@ -114,6 +120,9 @@ impl SignedNote {
     }
 
     /// The same note with one more signature line; a line that is there already is not repeated.
+    ///
+    /// # Errors
+    /// `note_invalid` above [`MAX_SIGNATURES`].
     pub fn with_signature(mut self, signature: NoteSignature) -> Result<Self> {
         if !self.signatures.contains(&signature) {
             check_count(self.signatures.len() + 1)?;
@@ -129,6 +138,9 @@ impl SignedNote {
 
     /// Verifies the signatures of the known keys and ignores the others. If the signature of a known key does not verify,
     /// the whole note is refused; so is a note that no known key signed.
+    ///
+    /// # Errors
+    /// `note_invalid`, with the key's name.
     pub fn verify(&self, known: &[VerifierKey]) -> Result<VerifiedNote> {
         let mut signers: Vec<VerifiedSigner> = Vec::new();
         for signature in &self.signatures {
@@ -159,6 +171,9 @@ impl NoteSignature {
     }
 
     /// Reads a signature line without its newline.
+    ///
+    /// # Errors
+    /// `note_invalid`; `name_too_long` for its name.
     pub fn parse(line: &str) -> Result<Self> {
         let (name, bytes) = line
             .strip_prefix(DASH)

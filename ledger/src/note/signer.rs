@@ -29,11 +29,17 @@ pub struct Cosigner(Pair);
 
 impl NoteSigner {
     /// The signer with this name whose key comes from this seed.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] if the public half is weak, which no seed is known for.
     pub fn from_seed(name: KeyName, seed: [u8; 32]) -> Result<Self, KeyError> {
         Pair::from_seed(name, Algorithm::Ed25519, seed).map(Self)
     }
 
     /// Reads what [`to_private_text`](Self::to_private_text) writes.
+    ///
+    /// # Errors
+    /// [`KeyError`]: another form, another type of key, or a hash that is not the key's. It says nothing of the secret.
     pub fn from_private_text(text: &str) -> Result<Self, KeyError> {
         Pair::from_private_text(text, Algorithm::Ed25519).map(Self)
     }
@@ -57,11 +63,17 @@ impl NoteSigner {
 
 impl Cosigner {
     /// The cosigner with this name whose key comes from this seed.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] if the public half is weak, which no seed is known for.
     pub fn from_seed(name: KeyName, seed: [u8; 32]) -> Result<Self, KeyError> {
         Pair::from_seed(name, Algorithm::CosignatureV1, seed).map(Self)
     }
 
     /// Reads what [`to_private_text`](Self::to_private_text) writes.
+    ///
+    /// # Errors
+    /// [`KeyError`]: another form, another type of key, or a hash that is not the key's. It says nothing of the secret.
     pub fn from_private_text(text: &str) -> Result<Self, KeyError> {
         Pair::from_private_text(text, Algorithm::CosignatureV1).map(Self)
     }

@@ -43,6 +43,9 @@ pub struct TlogProof {
 
 impl TlogProof {
     /// Reads a proof. The checkpoint is taken as it stands.
+    ///
+    /// # Errors
+    /// `proof_invalid`, with the line.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_TLOG_PROOF_LEN {
             return Err(invalid(1, &format!("{} bytes, more than {MAX_TLOG_PROOF_LEN}", bytes.len())));

@@ -74,6 +74,10 @@ pub struct Envelope {
 
 impl Envelope {
     /// Reads an envelope of at most 1 MiB. The signatures are not checked; see [`Envelope::verify`].
+    ///
+    /// # Errors
+    /// Those of [`json::parse`]; `schema` or `base64_refused` for a member; `signature_invalid` for a signature that
+    /// cannot be one; `signature_count` for none or more than 16, `threshold` for two by one key.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         Self::from_value(&json::parse(bytes, MAX_ENVELOPE)?)
     }
@@ -106,6 +110,10 @@ impl Envelope {
     }
 
     /// Signs a payload of the in-toto type with every key given: 1 to 16 different ones.
+    ///
+    /// # Errors
+    /// `signature_count` for no or more than 16 keys, `threshold` for one that is given twice; `signature_invalid` if a
+    /// signature just made does not verify, and nothing leaves then.
     pub fn sign(payload: Vec<u8>, keys: &[&PrivateKey]) -> Result<Self> {
         if keys.is_empty() || keys.len() > MAX_SIGNATURES {
             return Err(Error::new(Code::SignatureCount, format!("{} keys to sign with", keys.len())));
@@ -129,6 +137,9 @@ impl Envelope {
     ///
     /// One signature by a key that is not known ([`Code::SignerUnknown`]) or one that does not match
     /// ([`Code::SignatureInvalid`]) fails the whole envelope.
+    ///
+    /// # Errors
+    /// `signer_unknown` and `signature_invalid`, as said above, with the signature's place.
     pub fn verify(&self, keys: &dyn Fn(&KeyId) -> Option<PublicKey>) -> Result<Vec<KeyId>> {
         let message = pae(&self.payload_type, &self.payload);
         let mut signers = Vec::with_capacity(self.signatures.len());

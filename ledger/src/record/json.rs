@@ -35,6 +35,10 @@ const NAMING_MEMBERS: [&str; 8] = ["name", "id", "@id", "uri", "url", "origin", 
 /// assert_eq!((twice.code(), twice.place()), (Code::JsonDuplicateKey, Some("/a/0/b")));
 /// # Ok::<(), ledger::Error>(())
 /// ```
+///
+/// # Errors
+/// `too_large`; `text_refused` for text that is not acceptable; `json_syntax`, `json_duplicate_key`, `json_number`,
+/// `json_depth` and `json_members`.
 pub fn parse(bytes: &[u8], max_len: usize) -> Result<Value> {
     if bytes.len() > max_len {
         return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {max_len}", bytes.len())));
@@ -51,6 +55,9 @@ pub fn parse(bytes: &[u8], max_len: usize) -> Result<Value> {
 /// The canonical form (RFC 8785) of a value that [`parse`] would accept.
 ///
 /// Integers beyond ±(2^53−1) and other numbers are refused, for RFC 8785 would round them without a word.
+///
+/// # Errors
+/// `json_number`, for such numbers.
 pub fn canonical(value: &Value) -> Result<Vec<u8>> {
     refuse_inexact(value)?;
     serde_json_canonicalizer::to_vec(value).map_err(|error| Error::new(Code::Internal, error.to_string()))

@@ -99,6 +99,9 @@ impl PublicKey {
     /// other algorithms and curves, points that are not on the curve, and for Ed25519 points of small order and points in
     /// a form that RFC 8032 §5.1.3 does not decode. A point with a component of small order beside one of large order
     /// cannot be told from its bytes and passes; so a key's identity is its id, never its point.
+    ///
+    /// # Errors
+    /// `key_refused`, as said above.
     pub fn from_spki_der(der: &[u8]) -> Result<Self> {
         let point = if let Some(key) = der.strip_prefix(&ED25519_PREFIX) {
             Point::Ed25519(ed25519_point(key)?)
@@ -111,6 +114,9 @@ impl PublicKey {
     }
 
     /// Reads standard base64 with padding of the DER.
+    ///
+    /// # Errors
+    /// `key_refused`, also for what is not base64.
     pub fn from_base64(text: &str) -> Result<Self> {
         if text.len() > MAX_SPKI.div_ceil(3) * 4 {
             return Err(refused("longer than any key that is accepted"));
@@ -158,6 +164,9 @@ impl PublicKey {
     /// Ed25519: 64 bytes, `verify_strict` (no small-order R, S below the group order, the equation without
     /// cofactor). P-256: strict DER of two integers in [1, n); an s in the upper half is accepted, since OpenSSL and what
     /// builds on it produce half of theirs so, and nothing here is named by a signature.
+    ///
+    /// # Errors
+    /// `signature_invalid`.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
         match &self.point {
             Point::Ed25519(key) => {
@@ -201,6 +210,9 @@ impl PrivateKey {
     }
 
     /// The P-256 key of a big-endian scalar in [1, n).
+    ///
+    /// # Errors
+    /// `key_refused` for a scalar outside of that.
     pub fn from_p256_scalar(mut scalar: [u8; 32]) -> Result<Self> {
         let secret = p256::ecdsa::SigningKey::from_slice(&scalar);
         scalar.zeroize();

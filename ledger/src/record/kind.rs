@@ -150,6 +150,9 @@ impl Kind {
     }
 
     /// Reads a name: words of lower-case letters and digits joined by single hyphens, beginning with a letter, at most 64 bytes.
+    ///
+    /// # Errors
+    /// `schema`.
     pub fn parse(name: &str) -> Result<Self> {
         if let Some(kind) = TYPED.iter().find(|kind| kind.as_str() == name) {
             return Ok(kind.clone());
@@ -172,6 +175,9 @@ impl Kind {
     }
 
     /// Reads a `predicateType`.
+    ///
+    /// # Errors
+    /// `schema`.
     pub fn from_predicate_type(text: &str) -> Result<Self> {
         text.strip_prefix("urn:colophon:")
             .and_then(|rest| rest.strip_suffix(":v1"))

@@ -86,6 +86,10 @@ impl Record {
     ///
     /// The place of an error is a JSON pointer, into the envelope for what the envelope lacks, and into the statement inside
     /// for everything else.
+    ///
+    /// # Errors
+    /// Those of [`Envelope::parse`]; `signature_invalid` for another payload type; those of [`Statement::parse`]; and by
+    /// the rules of the kind `schema`, `binding_mismatch`, `key_refused` and `too_many`. No signature is verified here.
     pub fn parse(body: &[u8]) -> Result<Self> {
         let value = json::parse(body, MAX_ENVELOPE)?;
         let envelope = Envelope::from_value(&value)?;

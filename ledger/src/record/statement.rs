@@ -135,6 +135,9 @@ impl Statement {
     }
 
     /// A statement from typed members, a struct of [`super::kinds`], beside the common ones.
+    ///
+    /// # Errors
+    /// `schema` if the members cannot be written as JSON.
     pub fn build<T: Serialize>(kind: Kind, subjects: Vec<Subject>, common: &Common, members: &T) -> Result<Self> {
         let not_json = |error: serde_json::Error| Error::new(Code::Schema, error.to_string()).at("/predicate");
         let mut predicate = serde_json::to_value(members).map_err(not_json)?;
@@ -146,6 +149,10 @@ impl Statement {
     }
 
     /// Reads the payload of an envelope, with every rule but those of the kind.
+    ///
+    /// # Errors
+    /// Those of [`json::parse`]; `schema` for a member that is missing or of another form, `too_many` for more subjects
+    /// than a statement has.
     pub fn parse(payload: &[u8]) -> Result<Self> {
         let Value::Object(mut members) = json::parse(payload, MAX_STATEMENT)? else {
             return Err(Error::new(Code::Schema, "expected an object"));
@@ -169,6 +176,9 @@ impl Statement {
     }
 
     /// The bytes to sign: RFC 8785, and accepted by the rules that every reader applies.
+    ///
+    /// # Errors
+    /// What a reader would refuse in it: see [`Record::parse`](super::Record::parse).
     pub fn to_payload(&self) -> Result<Vec<u8>> {
         let value = serde_json::json!({
             "_type": STATEMENT_TYPE,

@@ -17,6 +17,11 @@ use crate::record::kinds::{GovernanceEvent, Predicate, PreferenceResponse, Usage
 impl State {
     /// Whether `record` may be the entry at `next`, received at `received`. Its signatures are verified elsewhere; here they
     /// are names.
+    ///
+    /// # Errors
+    /// Those of [`authorise`](Self::authorise); `redacted` for an id that was redacted; `target_unknown` for an agreement
+    /// or preference that is not in the log; `phase_refused`, `comment_period`, `agreement_incomplete`, `veto_late` and
+    /// `role_refused` for a step out of turn; `subject_cap`.
     pub fn admit(&self, record: &Record, next: LeafIndex, received: UnixMillis) -> Result<()> {
         self.authorise(record, next)?;
         if let Some(by) = self.redaction(&record.id) {

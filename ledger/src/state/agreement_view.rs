@@ -73,6 +73,9 @@ pub struct Voice {
 
 impl AgreementView {
     /// The agreement that this record proposed; `None` if it is none of this log.
+    ///
+    /// # Errors
+    /// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
     pub fn of(asked: &Asked<'_>, id: RecordId) -> Result<Option<Self>> {
         let (records, state, now) = (asked.records, asked.state, asked.now);
         let Some(agreement) = state.agreement(&id) else { return Ok(None) };

@@ -22,6 +22,9 @@ pub struct Around {
 
 impl Around {
     /// All that names one of these records, as a subject or in its predicate, or is about one of these artefacts.
+    ///
+    /// # Errors
+    /// Those of `records`. From a log: `store_corrupt`; from memory none.
     pub fn of(records: &dyn Records, ids: &[RecordId], artefacts: &[SubjectDigest]) -> Result<Self> {
         let of_records = ids.iter().flat_map(|id| [Edge::about(*id), Edge::Ref(*id)]);
         let of_artefacts = artefacts.iter().map(|digest| Edge::Subject(*digest));
@@ -71,6 +74,9 @@ pub struct Fate {
 
 impl Fate {
     /// What became of a record by a moment.
+    ///
+    /// # Errors
+    /// Those of `records`. From a log: `store_corrupt`; from memory none.
     pub fn of(records: &dyn Records, state: &State, item: &Item, now: UnixMillis) -> Result<Self> {
         let id = item.header.record;
         let mut fate = Self { redacted_by: state.redaction(&id), ..Self::default() };

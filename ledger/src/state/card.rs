@@ -108,6 +108,9 @@ impl Quarrel {
 
 impl CardView {
     /// The card whose first or any later version is this record; `None` if it is no card of this log.
+    ///
+    /// # Errors
+    /// Those of `records`. From a log: `store_corrupt`; from memory none.
     pub fn of(records: &dyn Records, state: &State, id: RecordId, now: UnixMillis) -> Result<Option<Self>> {
         let Some(found) = records.first(id)?.filter(is_card) else { return Ok(None) };
         let versions = versions(records, found)?;
@@ -135,6 +138,9 @@ impl CardView {
     /// The record that a name means: a card of this kind by its id, or by the digest of an artefact the newest such card that
     /// its issuer stands by, else the newest that can be read, else the newest. Of the cards of one artefact the newest
     /// `most` are looked at.
+    ///
+    /// # Errors
+    /// Those of `records`. From a log: `store_corrupt`; from memory none.
     pub fn named(
         records: &dyn Records,
         state: &State,
@@ -371,6 +377,9 @@ fn disputes<'a>(records: &dyn Records, around: &Around, named: impl Iterator<Ite
 }
 
 /// A dispute with the resolution that closed it.
+///
+/// # Errors
+/// Those of `records`. From a log: `store_corrupt`; from memory none.
 pub fn quarrel(records: &dyn Records, dispute: Item) -> Result<Quarrel> {
     let id = dispute.header.record;
     let target = dispute.record.as_ref().and_then(|record| match &record.predicate {

@@ -40,6 +40,9 @@ fn as_digits<S: serde::Serializer>(index: &Option<LeafIndex>, serializer: S) -> 
 }
 
 /// The marks of an entry at a moment.
+///
+/// # Errors
+/// Those of `records`. From a log: `store_corrupt`; from memory none.
 pub fn marks(records: &dyn Records, state: &State, item: &Item, now: UnixMillis) -> Result<Vec<Mark>> {
     let mut marks = Vec::new();
     let mut mark = |code, because, detail: String| marks.push(Mark { code, because, detail });

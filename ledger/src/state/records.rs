@@ -58,6 +58,10 @@ impl Item {
 }
 
 /// The records of a log up to some size. Only entries that count: whose signatures hold and whose signers might say this.
+///
+/// # Errors
+/// From a log each fails with `store_corrupt` if its index or journal cannot be read; from memory none fails.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Records {
     /// The entries that an edge leads to, ascending, from `from` on, at most `limit`.
     fn along(&self, edge: &Edge, from: LeafIndex, limit: usize) -> Result<Vec<LeafIndex>>;
@@ -156,6 +160,9 @@ pub struct Replica {
 impl Replica {
     /// Takes in the entry at `index`, whose signatures hold. Answers why it does not count, if it does not: that is what
     /// monitors report about a log that admits what it should not.
+    ///
+    /// # Errors
+    /// Those of [`State::admit`]. The entry is taken in all the same, as far as it says something by the rules.
     pub fn apply(&mut self, index: LeafIndex, header: Header, record: Option<Record>) -> Result<()> {
         let record = record.filter(|_| self.state.redaction(&header.record).is_none());
         let authorised = match &record {

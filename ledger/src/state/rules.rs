@@ -35,6 +35,10 @@ impl State {
     ///
     /// A key id is the hash of the key, so it does not matter when the key was registered; whether it counts at some
     /// index is what [`State::admit`] says.
+    ///
+    /// # Errors
+    /// `signer_unknown` for a key that neither the state nor the record has, `signature_invalid` for a signature that
+    /// does not hold.
     pub fn verify_signatures(&self, record: &Record) -> Result<()> {
         let known = |id: &KeyId| -> Option<PublicKey> {
             let brought = record.registered_keys().iter().chain(record.own_key());
@@ -46,6 +50,11 @@ impl State {
 
     /// Whether whoever signed `record` may say this at index `next`: signers, roles and thresholds, and nothing that other
     /// records than those about keys and parties decide. Its signatures are verified elsewhere; here they are names.
+    ///
+    /// # Errors
+    /// `signer_unknown`, `signer_revoked` and `issuer_mismatch` for who signed; `role_refused` and `threshold` for what
+    /// they may say; `key_taken` for a key or a name that is another's; `wrong_log` for the policy of another log,
+    /// `schema` for a key-event or a root that speaks of what is not there yet.
     pub fn authorise(&self, record: &Record, next: LeafIndex) -> Result<()> {
         let signers = record.signers();
         match (&record.predicate, &self.policy) {
@@ -91,6 +100,9 @@ impl State {
     }
 
     /// The same for an entry whose body is erased, or was not looked at: what its header says.
+    ///
+    /// # Errors
+    /// `signer_unknown`, `signer_revoked`, `issuer_mismatch`, `role_refused` and `threshold`.
     pub fn authorise_header(&self, header: &Header, next: LeafIndex) -> Result<()> {
         let Some(policy) = &self.policy else {
             return Err(Error::new(Code::RoleRefused, "entry 0 must be a log-policy"));

@@ -79,6 +79,9 @@ impl Branch {
     }
 
     /// Reads a row.
+    ///
+    /// # Errors
+    /// `store_corrupt`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::new(Code::StoreCorrupt, "a branch of the index is not of its form");
         let ([h1, h0, s1, s0], rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;

@@ -16,6 +16,10 @@ use crate::ids::{LeafIndex, TrieKey, TrieRoot};
 use crate::merkle::NodeHash;
 
 /// Where the rows of an index are kept. Below a prefix there is a group or a branch, or nothing.
+///
+/// # Errors
+/// Each fails with `store_corrupt` if the row is there and cannot be read, or is not of its form.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Rows {
     /// The lists below a prefix.
     fn group(&self, path: Path) -> Result<Option<Group>>;
@@ -68,6 +72,9 @@ impl Draft {
 
     /// Computes the groups and branches over everything that was taken in, and the root. Each is hashed once. After an
     /// error nothing is lost, and sealing again comes to the same.
+    ///
+    /// # Errors
+    /// What `rows` says; `store_corrupt` if they do not belong together.
     pub fn seal(&mut self, rows: &dyn Rows) -> Result<TrieRoot> {
         let appended: Vec<(TrieKey, Vec<LeafIndex>)> = std::mem::take(&mut self.appended).into_iter().collect();
         let sealed =

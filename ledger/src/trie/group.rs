@@ -92,6 +92,9 @@ impl Group {
     }
 
     /// Reads a row.
+    ///
+    /// # Errors
+    /// `store_corrupt`.
     pub fn from_bytes(mut bytes: &[u8]) -> Result<Self> {
         let damaged = || Error::new(Code::StoreCorrupt, "a group of the index is not of its form");
         let mut lists: Vec<(TrieKey, List)> = Vec::with_capacity(bytes.len() / 80);

@@ -103,6 +103,9 @@ pub fn page_root(indices: &[LeafIndex]) -> RootHash {
 }
 
 /// Checks that `indices` are the page with this number of a list: all of it, in order, and nothing else.
+///
+/// # Errors
+/// `proof_invalid`.
 pub fn verify_page(head: &ListHead, number: u64, indices: &[LeafIndex], proof: &Proof) -> Result<()> {
     let (start, end) = page_bounds(head.count, number).ok_or_else(|| refused("the list has no such page"))?;
     if indices.len() as u64 != end - start {

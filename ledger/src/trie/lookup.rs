@@ -68,6 +68,10 @@ pub struct LookupPage {
 
 impl Lookup {
     /// Reads an answer.
+    ///
+    /// # Errors
+    /// `too_large` above [`MAX_LOOKUP_LEN`], or for a note above its limit; `bad_request` if the term is none;
+    /// `proof_invalid` for everything else.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_LOOKUP_LEN {
             return Err(Error::new(Code::TooLarge, format!("a look-up of {} bytes", bytes.len())));
@@ -101,6 +105,9 @@ impl Lookup {
     }
 
     /// The text.
+    ///
+    /// # Errors
+    /// `proof_invalid` for a checkpoint that is not text, which [`parse`](Self::parse) never returns.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let text = |hashes: &[NodeHash]| hashes.iter().map(ToString::to_string).collect::<Vec<_>>();
         let page = self.page.as_ref().map(|page| WirePage {

@@ -39,6 +39,9 @@ impl MemoryRows {
     }
 
     /// How many terms there are.
+    ///
+    /// # Errors
+    /// `store_corrupt` if a group is not of its form.
     pub fn terms(&self) -> Result<usize> {
         self.groups().map(|group| group.map(|group| group.lists().len())).sum()
     }

@@ -47,12 +47,18 @@ pub enum TrieProof {
 
 impl TrieProof {
     /// Reads a proof that a key is present.
+    ///
+    /// # Errors
+    /// `proof_invalid`, also above [`MAX_TRIE_PROOF`] bytes.
     pub fn parse_present(bytes: &[u8]) -> Result<Self> {
         within_limit(bytes)?;
         path_of(bytes).map(Self::Present)
     }
 
     /// Reads a proof that a key is absent.
+    ///
+    /// # Errors
+    /// `proof_invalid`, also above [`MAX_TRIE_PROOF`] bytes.
     pub fn parse_absent(bytes: &[u8]) -> Result<Self> {
         within_limit(bytes)?;
         if bytes.is_empty() {

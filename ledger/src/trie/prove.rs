@@ -9,6 +9,9 @@ use crate::ids::{LeafIndex, TrieKey};
 use crate::merkle::{NodeHash, Proof, Subtree, prove_subtree_consistency};
 
 /// The proof of what the index says about a key, and what it says: `None` if the key is not in it.
+///
+/// # Errors
+/// What `rows` says; `store_corrupt` if they do not belong together.
 pub fn prove(rows: &dyn Rows, key: &TrieKey) -> Result<(Option<List>, TrieProof)> {
     let mut path = Path::ROOT;
     let mut steps = Vec::new();
@@ -34,6 +37,9 @@ pub fn prove(rows: &dyn Rows, key: &TrieKey) -> Result<(Option<List>, TrieProof)
 }
 
 /// The proof of a page of a list whose indices are `page`.
+///
+/// # Errors
+/// `not_found` if the list has no such page; what `rows` and `page` say; `store_corrupt` if they do not belong together.
 pub fn prove_page(
     rows: &dyn Rows,
     key: &TrieKey,

@@ -61,6 +61,9 @@ impl Rebuild {
     }
 
     /// The root over the first `size` entries, which are not fewer than at the last call.
+    ///
+    /// # Errors
+    /// `index_root_refused` if fewer entries were taken in than `size`.
     pub fn root_of(&mut self, size: TreeSize) -> Result<TrieRoot> {
         let mut draft = Draft::default();
         while let Some((index, keys)) = self.waiting.front() {
@@ -82,6 +85,9 @@ impl Rebuild {
 }
 
 /// Whether a root may follow another at `index`: it names it, covers more, and nothing that is not there.
+///
+/// # Errors
+/// `index_root_refused`, with the entry.
 pub fn follows(root: &IndexRoot, last: Option<(RecordId, TreeSize)>, index: LeafIndex) -> Result<()> {
     let refused = |detail: String| Err(Error::new(Code::IndexRootRefused, detail).at(format!("entry {index}")));
     if root.previous.as_ref().map(|previous| previous.id()) != last.map(|(record, _)| record) {

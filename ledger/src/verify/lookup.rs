@@ -163,6 +163,9 @@ impl VerifiedList {
     }
 
     /// Takes over the pages of another answer about the same term under the same root.
+    ///
+    /// # Errors
+    /// `binding_mismatch` if they are of different lists.
     pub fn join(&mut self, other: Self) -> Result<()> {
         let same = self.term == other.term && self.root == other.root && self.head == other.head;
         if !same || self.indexed != other.indexed {
@@ -178,6 +181,10 @@ impl VerifiedList {
 
     /// Adds the entries that the index does not cover. `entries` are all entries from [`tail_from`](Self::tail_from) up to
     /// the checkpoint's size, in order; together with the edge they must hash to the checkpoint's root.
+    ///
+    /// # Errors
+    /// `proof_invalid` if a page was not read, or the entries are not those of the checkpoint; `entry_invalid` for one
+    /// that is none.
     pub fn complete<B: AsRef<[u8]>>(self, entries: &[B]) -> Result<CompleteList> {
         if let Some(missing) = self.missing_page() {
             return Err(invalid(&format!("page {missing} of the list was not read")));

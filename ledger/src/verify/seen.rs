@@ -24,6 +24,9 @@ impl Seen {
 
     /// Whether the log can have shown both: [`Code::Fork`] if two trees of one log have the same size and not the same
     /// root, which nobody but the log's key can bring about. Of trees of different sizes this says nothing.
+    ///
+    /// # Errors
+    /// `fork`.
     pub fn agrees_with(&self, other: &Self) -> Result<()> {
         if self.origin == other.origin && self.size == other.size && self.root != other.root {
             return Err(fork(self.size));
@@ -38,6 +41,9 @@ impl Seen {
 /// A smaller tree is [`Code::Rollback`], another root of the same size [`Code::Fork`]. A proof that does not hold is
 /// [`Code::ProofInvalid`]: it may be the proof that is wrong. A bundle is not measured by this: that its checkpoint is
 /// older than the newest seen is as it should be.
+///
+/// # Errors
+/// `origin_mismatch` for another log; `rollback`, `fork` and `proof_invalid`, as said above.
 pub fn check_advance(seen: &Seen, new: &Checkpoint, proof: &Proof) -> Result<()> {
     if *new.origin() != seen.origin {
         return Err(Error::new(Code::OriginMismatch, "the checkpoint is of another log than the one that was seen"));

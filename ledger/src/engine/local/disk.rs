@@ -20,6 +20,11 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 pub type Lock = Box<dyn Any + Send + Sync>;
 
 /// The calls on folders and names.
+///
+/// # Errors
+/// Each fails with what the system says. A failed [`rename`](Disk::rename) or [`create`](Disk::create) may have happened all the
+/// same: only a new start tells.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Whether there is a file or a folder.
     fn exists(&self, path: &Path) -> io::Result<bool>;
@@ -67,6 +72,10 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The calls on an open file. All are positioned: one descriptor serves every reader at once.
+///
+/// # Errors
+/// Each fails with what the system says. After a write that failed, any part of it may be in the file.
+#[allow(clippy::missing_errors_doc, reason = "the trait says it for all")]
 #[allow(clippy::len_without_is_empty)]
 pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
     /// How many bytes.

@@ -119,6 +119,9 @@ pub struct LocalEngine {
 
 impl LocalEngine {
     /// Makes an empty log and opens it. `store_exists` if there is one, or what may be a part of one.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] with `store_exists`, or `name_too_long` for an origin that is none; what the system says.
     pub fn create(options: &LocalOptions) -> Result<Self, EngineError> {
         Self::create_on(Arc::new(StdDisk), options)
     }
@@ -127,17 +130,26 @@ impl LocalEngine {
     ///
     /// Refused with `store_missing`, `store_locked`, `guard_missing`, `origin_mismatch`, `guard_rolled_back`,
     /// `store_behind_guard`; damage below the committed end is [`EngineError::Corrupt`] and changes nothing.
+    ///
+    /// # Errors
+    /// As said above; what the system says is [`EngineError::Fatal`] or [`EngineError::NotCommitted`].
     pub fn open(options: &LocalOptions) -> Result<Self, EngineError> {
         Self::open_on(Arc::new(StdDisk), options)
     }
 
     /// Opens a log to read it and to [`check`](Self::check) it, on a disk that may be mounted read-only: it is judged as by
     /// [`open`](Self::open), and no byte of it is changed. [`Opened`] then says what a start would mend.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
     pub fn inspect(options: &LocalOptions) -> Result<Self, EngineError> {
         Self::inspect_on(Arc::new(StdDisk), options)
     }
 
     /// [`inspect`](Self::inspect) on another disk than the system's.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
     pub fn inspect_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
         let disk: Arc<dyn Disk> = Arc::new(Untouched(disk));
         let layout = Layout::new(&disk, options);
@@ -145,12 +157,18 @@ impl LocalEngine {
     }
 
     /// [`create`](Self::create) on another disk than the system's.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create).
     pub fn create_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
         let layout = Layout::new(&disk, options);
         Ok(Self::new(open::create(&disk, &layout, options)?, layout, disk))
     }
 
     /// [`open`](Self::open) on another disk than the system's.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, options: &LocalOptions) -> Result<Self, EngineError> {
         let layout = Layout::new(&disk, options);
         Ok(Self::new(open::open(&disk, &layout, options)?, layout, disk))
@@ -177,6 +195,9 @@ impl LocalEngine {
     }
 
     /// Whether the ballast is there to be given up.
+    ///
+    /// # Errors
+    /// [`EngineError::Fatal`] if the system does not say, and once the engine has stopped.
     pub fn holds_ballast(&self) -> Result<bool, EngineError> {
         let held = self.lock(&self.ballast)?.is_held();
         held.map_err(|error| fatal("looking at the ballast", error))
@@ -184,6 +205,9 @@ impl LocalEngine {
 
     /// Re-reads every stored byte and hands out every entry and every damage, going on behind each damage. Commits go
     /// on meanwhile; what they add is not looked at.
+    ///
+    /// # Errors
+    /// [`EngineError::Fatal`] once the engine has stopped. Damage is handed out, never returned.
     pub fn check(&self, visit: &mut dyn FnMut(Checked<'_>) -> ControlFlow<()>) -> Result<(), EngineError> {
         if check::data(&self.layout, &*self.seen()?, visit).is_break() {
             return Ok(());
@@ -201,6 +225,10 @@ impl LocalEngine {
 
     /// [`check`](Self::check) for a log that does not open: it needs a readable guard and nothing else, changes
     /// nothing, and passes over what stands beyond the guard.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`] as by [`open`](Self::open) where there is nothing to check: no log, no guard that can be
+    /// read, a log that is open elsewhere.
     pub fn check_closed(
         options: &LocalOptions,
         visit: &mut dyn FnMut(Checked<'_>) -> ControlFlow<()>,
@@ -209,6 +237,9 @@ impl LocalEngine {
     }
 
     /// [`check_closed`](Self::check_closed) on another disk than the system's.
+    ///
+    /// # Errors
+    /// Those of [`check_closed`](Self::check_closed).
     pub fn check_closed_on(
         disk: Arc<dyn Disk>,
         options: &LocalOptions,

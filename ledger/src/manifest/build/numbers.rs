@@ -25,6 +25,10 @@ pub struct Numbers {
 
 impl Numbers {
     /// Reads a source for its numbers.
+    ///
+    /// # Errors
+    /// `source_invalid` for a source of several wikis or without a numbered page; `too_many` above [`MAX_UNIVERSE`]; what
+    /// else the reader refuses.
     pub fn read(source: &Path, options: &ReadOptions, progress: &mut dyn FnMut(u64)) -> Result<Self> {
         let mut wiki: Option<Wiki> = None;
         let (mut pages, mut revisions) = (Vec::new(), Vec::new());
@@ -54,6 +58,10 @@ impl Numbers {
 
     /// Writes `universe.bin` beside every keyspace of pages and revisions in a folder that [`build`](super::build) made, and
     /// names it in the rows for the signed record.
+    ///
+    /// # Errors
+    /// `manifest_invalid` if the numbers are not those that the keys were made of, or the folder is no build;
+    /// `file_access` or `disk_full` if a file cannot be written.
     pub fn write_universe(&self, dir: &Path) -> Result<Summary> {
         self.each(dir, &mut |files, summary| {
             let (universe, file) =
@@ -65,6 +73,10 @@ impl Numbers {
     }
 
     /// Writes `bitmap.bin` over the universes in another such folder, likewise.
+    ///
+    /// # Errors
+    /// Those of [`write_universe`](Self::write_universe); `manifest_invalid` if `universes` has none for a kind,
+    /// `source_invalid` for a number that the universe lacks.
     pub fn write_bitmap(&self, dir: &Path, universes: &Path) -> Result<Summary> {
         let mut known = Vec::new();
         for folder in list(universes)? {

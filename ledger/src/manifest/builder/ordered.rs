@@ -25,6 +25,9 @@ pub struct OrderedBuilder {
 
 impl OrderedBuilder {
     /// Begins a keyspace that will appear as `folder/<id>/`.
+    ///
+    /// # Errors
+    /// `output_exists`, `file_access` or `disk_full` if the folder cannot be made.
     pub fn create(folder: &Path, spec: Spec, key_len: KeyLen, has_meta: bool) -> Result<Self> {
         let staging = Staging::beside(&folder.join(spec.to_string().replace('/', "-")))?;
         let columns = Columns::create(staging.path(), Width { key_len, has_meta })?;
@@ -33,12 +36,18 @@ impl OrderedBuilder {
 
     /// Appends a key that is larger than the one before. Its row's license is a place in the ascending table that
     /// [`OrderedBuilder::finish`] gets; its multiplicity counts the items that are told apart as duplicates.
+    ///
+    /// # Errors
+    /// `internal` for a key that is not larger; `file_access` or `disk_full` if it cannot be written.
     pub fn push(&mut self, key: ContentKey, meta: Meta) -> Result<()> {
         self.pushed += u64::from(meta.multiplicity);
         self.columns.push(key, meta)
     }
 
     /// Places and writes: `folder/<id>/` appears when all its files are durable, or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Builder::finish`](super::Builder::finish).
     pub fn finish(self, mut about: About) -> Result<(Header, Keyspace)> {
         let Self { spec, folder, staging, columns, pushed } = self;
         sorted_table(&mut about.licenses)?;

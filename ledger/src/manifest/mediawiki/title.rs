@@ -52,6 +52,9 @@ pub enum TitleRefused {
 
 impl Title {
     /// The title `text` of a namespace, without the namespace's name.
+    ///
+    /// # Errors
+    /// Why it is no title, or that it names an account.
     pub fn new(namespace: i32, text: &str) -> Result<Self, TitleRefused> {
         let text = canonical_text(text);
         if is_account_namespace(namespace) || is_account_title(&text) {
@@ -74,6 +77,9 @@ impl Title {
 
     /// A title as people write it: with the namespace's name, perhaps a leading colon, perhaps a section, perhaps with
     /// character references.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
     pub fn parse(text: &str, namespaces: &Namespaces) -> Result<Self, TitleRefused> {
         let text = decode_entities(text);
         let text = text.split('#').next().unwrap_or_default();
@@ -90,6 +96,9 @@ impl Title {
     /// assert_eq!((wiki.as_str(), title.text()), ("dewiktionary", "Tee"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new), by the rules of the wiki that the title is on.
     pub fn resolve(text: &str, wiki: &Wiki) -> Result<(Wiki, Self), TitleRefused> {
         interwiki::resolve(text, wiki)
     }

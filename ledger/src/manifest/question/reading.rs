@@ -24,6 +24,10 @@ const MAX_NUMBER: usize = 12;
 
 impl Question {
     /// Reads a question as it was typed or pasted.
+    ///
+    /// # Errors
+    /// `usage` for an empty or unclear question, with what to write instead; `account_refused` for one that names an
+    /// account; `too_large` above [`MAX_ITEM`](crate::manifest::MAX_ITEM).
     pub fn parse(text: &str, hints: &Hints) -> Result<Self> {
         let line = text.trim();
         if line.is_empty() {
@@ -121,6 +125,9 @@ impl Question {
     }
 
     /// A page of a wiki, by its title, in every spelling that may mean it.
+    ///
+    /// # Errors
+    /// `account_refused` for a page of an account, `usage` for what is no title.
     pub fn of_title(wiki: &Wiki, title: &str) -> Result<Self> {
         let (home, parsed) = Title::resolve(title, wiki).map_err(|refused| match refused {
             TitleRefused::Account => account(),
@@ -145,6 +152,9 @@ impl Question {
     }
 
     /// An address, and on a known wiki the revision, page or title that it shows.
+    ///
+    /// # Errors
+    /// `account_refused` for a page of an account, `usage` for what is no address.
     pub fn of_url(text: &str) -> Result<Self> {
         if let Some(shown) = CanonicalUrl::read(text).ok().and_then(|url| Self::of_special(&url)) {
             return Ok(shown);

@@ -14,6 +14,9 @@ use crate::manifest::{MAX_ITEM, key};
 
 impl Question {
     /// A file: its bytes, and its text if it is one.
+    ///
+    /// # Errors
+    /// None today: what is too large for a text is asked for by its bytes.
     pub fn of_file(bytes: &[u8], hints: &Hints) -> Result<Self> {
         let id = Swhid::of(bytes);
         let blob = Self::of(Part::new(Asked::Name(id.to_string()), Kind::Swhid, [key::swhid(&id)]));
@@ -30,6 +33,9 @@ impl Question {
     }
 
     /// A file among many: its bytes and its whole text, not its paragraphs.
+    ///
+    /// # Errors
+    /// Those of [`of_file`](Self::of_file).
     pub fn of_item(bytes: &[u8], hints: &Hints) -> Result<Self> {
         let mut question = Self::of_file(bytes, hints)?;
         question.parts.retain(|part| !matches!(part.kind, Kind::ParaN1 | Kind::SpanN1));
@@ -42,6 +48,9 @@ impl Question {
     /// here has line ends where the paragraph had spaces; runs of characters that another text may share; the whole, and its
     /// bytes. The bytes of a pasted text are rarely those of an item, so that they are missing says nothing; nor does the
     /// whole, if there are paragraphs.
+    ///
+    /// # Errors
+    /// `too_large` above [`MAX_ITEM`].
     pub fn of_text(text: &str, hints: &Hints) -> Result<Self> {
         if text.len() > MAX_ITEM {
             return Err(Error::new(Code::TooLarge, format!("{} bytes, at most {MAX_ITEM}", text.len())));

@@ -84,6 +84,9 @@ impl RunHeader {
     }
 
     /// Reads the bytes of a `header.json` and gives them their id.
+    ///
+    /// # Errors
+    /// `manifest_invalid`.
     pub fn parse(bytes: &[u8]) -> Result<(Self, Keyspace)> {
         let wrong = |detail: String| Error::new(Code::ManifestInvalid, detail).at("header.json");
         if bytes.len() > MAX_HEADER {
@@ -107,6 +110,9 @@ impl RunHeader {
     }
 
     /// The canonical bytes.
+    ///
+    /// # Errors
+    /// `internal` if the values have no canonical form, which those of a header have.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json_canonicalizer::to_vec(self).map_err(|e| Error::new(Code::Internal, e.to_string()))
     }

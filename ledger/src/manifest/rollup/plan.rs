@@ -31,6 +31,9 @@ pub struct Run {
 impl Run {
     /// Takes the predicate of a `run-root` record at `index`. Refuses a kind that this version does not know and a tree
     /// that does not suit its keys.
+    ///
+    /// # Errors
+    /// `manifest_invalid`.
     pub fn declared(index: LeafIndex, root: RunRoot) -> Result<Self> {
         let kind: Kind = root.key_kind.parse()?;
         let hash = from_hex(&root.keyspace.root).map(RootHash::from_bytes);

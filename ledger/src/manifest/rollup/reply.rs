@@ -75,6 +75,9 @@ pub struct VerifiedRun {
 
 impl VerifiedRun {
     /// Checks a reply to the question for the first `depth` bits `prefix`.
+    ///
+    /// # Errors
+    /// `usage` for a prefix that cannot be asked for; `proof_invalid` if the reply does not show what is under it.
     pub fn verify(run: &Run, depth: u8, prefix: u64, reply: &[u8]) -> Result<Self> {
         let keyspace = run.keyspace();
         let t = keyspace.t();

@@ -69,6 +69,10 @@ pub struct RunPlan {
 
 /// Builds a run: `folder/<id>/` appears when all its files are durable, or is there already and the same. Returns the
 /// predicate of its `run-root` record.
+///
+/// # Errors
+/// `too_many` above 2^53 keys, `source_invalid` if so many share their first bits that no tree has room for them;
+/// `manifest_invalid` if a keyspace is damaged; `output_exists`, `file_access`, `disk_full`.
 pub fn build_run(folder: &Path, plan: &RunPlan, memory: usize) -> Result<RunRoot> {
     let readable: Vec<_> = plan.sources.iter().map(Gathered::readable).collect();
     let sources: Vec<RunSource> = plan

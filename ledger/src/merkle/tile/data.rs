@@ -46,6 +46,9 @@ impl From<DataError> for Error {
 }
 
 /// The bytes of a bundle of these entries.
+///
+/// # Errors
+/// [`DataError::EntryTooLong`] for one of more than 65,535 bytes.
 pub fn encode_bundle<E: AsRef<[u8]>>(entries: impl IntoIterator<Item = E>) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     for (at, entry) in entries.into_iter().enumerate() {
@@ -58,6 +61,9 @@ pub fn encode_bundle<E: AsRef<[u8]>>(entries: impl IntoIterator<Item = E>) -> Re
 }
 
 /// The entries of a bundle, which must be `width` in number and fill the bytes to the last.
+///
+/// # Errors
+/// [`DataError::BundleLength`]. As an [`Error`] it is `proof_invalid`, for the bytes came from a log.
 pub fn decode_bundle(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, DataError> {
     let wrong = DataError::BundleLength { width };
     let mut entries = Vec::with_capacity(usize::from(width.min(FULL_WIDTH)));
@@ -80,6 +86,9 @@ pub fn encode_tile(hashes: &[NodeHash]) -> Vec<u8> {
 }
 
 /// The hashes of a tile, which must be `width` in number.
+///
+/// # Errors
+/// [`DataError::TileLength`]. As an [`Error`] it is `proof_invalid`, for the bytes came from a log.
 pub fn decode_tile(bytes: &[u8], width: u16) -> Result<Vec<NodeHash>, DataError> {
     let (hashes, rest) = bytes.as_chunks::<32>();
     if hashes.len() != usize::from(width) || !rest.is_empty() {

@@ -68,6 +68,9 @@ const RESERVED: [&str; 14] = [
 /// Makes a Croissant file into the predicate of a `dataset-card`.
 ///
 /// Subjects are the files of its distribution that have a SHA-256; where none has, the Croissant file itself.
+///
+/// # Errors
+/// `json_syntax` if it is no JSON, `card_invalid` if it has no dataset in it; `too_large`; `text_refused`.
 pub fn import(bytes: &[u8], file_name: &str) -> Result<Imported> {
     let document = foreign_json::read(bytes, MAX_DOCUMENT)?.value;
     let dataset = dataset(&document)?;

@@ -40,6 +40,10 @@ pub struct Row {
 }
 
 /// Reads a collection. The place of an error is `line L` and a JSON pointer.
+///
+/// # Errors
+/// `too_many` lines; `json_syntax` for a line that is no JSON, `card_invalid` for one that names no dataset; `too_large`;
+/// `text_refused`.
 pub fn import(bytes: &[u8]) -> Result<Vec<Row>> {
     let lines: Vec<&str> = text(bytes, MAX_COLLECTION)?.lines().collect();
     if lines.len() > MAX_LINES {

@@ -168,6 +168,9 @@ fn invalid(error: &yaml::YamlError, first_line: usize) -> Error {
 ///
 /// The only subject is the card's file; where the files of a model are at hand, the caller puts their root in its place
 /// (see [`super::model_directory`]).
+///
+/// # Errors
+/// `card_invalid` for metadata that is not YAML, with line and column; `too_large`; `text_refused`.
 pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<Imported> {
     let card = read(bytes)?;
     let prose = prose::read(card.body);
@@ -229,6 +232,9 @@ pub fn import(bytes: &[u8], file_name: &str, kind: Option<CardKind>) -> Result<I
 }
 
 /// The claim that a card makes about its licence, `of` which kind; `None` where the card names none.
+///
+/// # Errors
+/// Those of [`import`].
 pub fn license_claim(bytes: &[u8], file_name: &str, of: Licensed, subjects: Vec<Subject>) -> Result<Option<Imported>> {
     let card = read(bytes)?;
     let Some(license) = card.metadata.get("license").filter(|license| !license.is_null()) else { return Ok(None) };

@@ -41,6 +41,9 @@ pub fn is_ignored(path: &str) -> bool {
 /// assert_eq!(subject.sha256(), Some(subject_digest(&[*subject_digest(b"{}").as_bytes(), *subject_digest(b"w").as_bytes()].concat())));
 /// # Ok::<(), ledger::Error>(())
 /// ```
+///
+/// # Errors
+/// Those of [`root`].
 pub fn subject(name: &str, files: &[(String, SubjectDigest)]) -> Result<Subject> {
     Ok(super::artifact(name, root(files)?))
 }
@@ -49,6 +52,9 @@ pub fn subject(name: &str, files: &[(String, SubjectDigest)]) -> Result<Subject>
 ///
 /// A path that leaves the directory, is not in its shortest form, or names what another path names (also on systems that
 /// know no letter case) is refused: two lists of files must not have one meaning.
+///
+/// # Errors
+/// `path_refused` for such a path, and where no file is left; `too_many` files.
 pub fn root(files: &[(String, SubjectDigest)]) -> Result<SubjectDigest> {
     if files.len() > MAX_FILES {
         return Err(Error::new(Code::TooMany, format!("{} files, at most {MAX_FILES}", files.len())));

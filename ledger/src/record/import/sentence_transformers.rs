@@ -41,6 +41,10 @@ pub const MAX_SOURCES: usize = 10_000;
 /// Makes a `data_config.json` into one `training-source` per file, about the record of the model's card.
 ///
 /// `card` is the model's `README.md`, from whose table addresses and titles are taken.
+///
+/// # Errors
+/// `json_syntax` if it is no JSON, `card_invalid` if it is no list of named files; `too_many` files; `too_large`;
+/// `text_refused`.
 pub fn import(config: &[u8], card: Option<&[u8]>, model: RecordId, relation: Relation) -> Result<Vec<Imported>> {
     let document = foreign_json::read(config, MAX_DOCUMENT)?.value;
     let invalid = |place: String, detail: &str| Error::new(Code::CardInvalid, detail).at(place);

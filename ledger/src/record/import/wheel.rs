@@ -29,6 +29,9 @@ pub struct Metadata {
 }
 
 /// Reads the header of a metadata file; the description below it is of no interest here.
+///
+/// # Errors
+/// `card_invalid` if it has no `Name`; `too_large`; `text_refused`.
 pub fn read(bytes: &[u8]) -> Result<Metadata> {
     let text = text(bytes, MAX_METADATA)?;
     let mut fields: Vec<(String, String)> = Vec::new();
@@ -67,6 +70,9 @@ pub fn read(bytes: &[u8]) -> Result<Metadata> {
 /// The claim that a package's metadata makes about what it carries, `of` which kind, as a `license-claim`.
 ///
 /// A package that names no licence claims `noAssertion`.
+///
+/// # Errors
+/// Those of [`read`].
 pub fn import(bytes: &[u8], file_name: &str, of: Licensed, subjects: Vec<Subject>) -> Result<Imported> {
     let metadata = read(bytes)?;
     let by_classifiers = || conclude_all(metadata.classifiers.iter().map(|classifier| last_segment(classifier)));

@@ -8,6 +8,9 @@ use crate::record::license::compare::Agreement;
 use crate::state::{Around, CardView, Fate, Item};
 
 /// What is found about a card itself.
+///
+/// # Errors
+/// None today.
 pub fn of_card(_asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
     let (Some(first), Some(newest)) = (view.versions.first(), view.newest()) else { return Ok(Vec::new()) };
     if view.fate.taken_back_by.is_some() {
@@ -31,6 +34,9 @@ pub fn of_card(_asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
 }
 
 /// What is found about a manifest: whether anybody but its issuer attests to have checked it.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn of_manifest(asked: &Asked<'_>, item: &Item) -> Result<Vec<Finding>> {
     let fate = Fate::of(asked.records, asked.state, item, asked.now)?;
     if fate.taken_back_by.is_some() || fate.superseded_by.is_some() {

@@ -20,6 +20,9 @@ impl AuditClock {
     /// The clock of an agreement that was ratified; `None` of one that was not, or whose terms are erased.
     ///
     /// Audits count that name the agreement, a use under it, or the model of such a use, by somebody else than the assignee.
+    ///
+    /// # Errors
+    /// Those of `records`. From a log: `store_corrupt`; from memory none.
     pub fn of(records: &dyn Records, state: &State, id: RecordId, now: UnixMillis) -> Result<Option<Self>> {
         let Some(agreement) = state.agreement(&id) else { return Ok(None) };
         let (Some(terms), Some((ratified, _))) = (&agreement.terms, agreement.ratified()) else { return Ok(None) };
@@ -56,6 +59,9 @@ fn made(audit: &Item) -> Option<UnixMillis> {
 }
 
 /// What is found about an agreement: an audit that is late while it is in force.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn of_agreement(asked: &Asked<'_>, id: RecordId) -> Result<Vec<Finding>> {
     let Some(agreement) = asked.state.agreement(&id) else { return Ok(Vec::new()) };
     if agreement.status(asked.now) != Status::Active {
@@ -79,6 +85,9 @@ fn ratification(agreement: &AgreementState) -> Option<Cited> {
 }
 
 /// What is found about a preference: answers that are late.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn of_preference(asked: &Asked<'_>, id: RecordId) -> Result<Vec<Finding>> {
     let Some(state) = asked.state.preference(&id) else { return Ok(Vec::new()) };
     if state.taken_back().is_some_and(|at| at <= asked.now) {

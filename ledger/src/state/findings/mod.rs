@@ -217,6 +217,9 @@ impl Finding {
 
 /// What is found about a model or a dataset: its card, the sources that it names or that name it or a manifest of it, and its
 /// manifests.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
     for source in uses(view) {
@@ -230,6 +233,9 @@ pub fn about_card(asked: &Asked<'_>, view: &CardView) -> Result<Vec<Finding>> {
 
 /// The same where [`all`] was computed before: what was `found` about its uses and its manifests then, and what is found about
 /// the card itself now.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn about_card_among(asked: &Asked<'_>, view: &CardView, found: &[Finding]) -> Result<Vec<Finding>> {
     let mut findings = of_card(asked, view)?;
     let ids = |item: &Item| item.header.record;
@@ -257,6 +263,9 @@ fn uses(view: &CardView) -> impl Iterator<Item = &Item> {
 
 /// Everything that is found in a log. The cost is a look at every card, source, manifest, agreement and preference; a
 /// page about one thing asks about that alone.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn all(asked: &Asked<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut each = |kind: Kind, of: &dyn Fn(&Item) -> Result<Vec<Finding>>| -> Result<()> {

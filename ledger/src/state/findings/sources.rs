@@ -9,6 +9,9 @@ use crate::record::kinds::{DELETION, Disclosure, Manifest, Predicate, Relation, 
 use crate::state::{AgreementState, Around, Backing, CardView, Edge, Fate, Item};
 
 /// What is found about a training source that its issuer still stands by.
+///
+/// # Errors
+/// Those of `asked.records`. From a log: `store_corrupt`; from memory none.
 pub fn of_source(asked: &Asked<'_>, item: &Item) -> Result<Vec<Finding>> {
     let Some(Predicate::TrainingSource(source)) = item.record.as_ref().map(|record| &record.predicate) else {
         return Ok(Vec::new());
