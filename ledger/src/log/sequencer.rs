@@ -24,6 +24,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash, RootHash};
 use crate::note::{Checkpoint, Cosigner, NoteSigner, SignedNote, UnixSeconds, sign_checkpoint};
+use crate::record::Record;
 use crate::record::kinds::Predicate;
 use crate::state::State;
 
@@ -141,6 +142,44 @@ struct Draft {
     /// Answers about records that were there before.
     settled: Vec<(Wait, Waiting)>,
     last_root: Option<(RecordId, TreeSize)>,
+}
+
+/// A submission that may be the next entry.
+struct Admitted {
+    /// The leaf's.
+    bytes: Vec<u8>,
+    header: Header,
+    body: Bytes,
+    record: Record,
+}
+
+impl Draft {
+    /// A record that is there already, at `index` of a log of `size` committed entries or in this batch.
+    fn repeat(&mut self, index: LeafIndex, size: TreeSize, wait: Wait, answer: Answer) {
+        let sequenced = Sequenced { index, duplicate: true, entry: None, published: None };
+        let waiting = if size.covers(index) { &mut self.settled } else { &mut self.waiting };
+        waiting.push((wait, Waiting { sequenced, answer }));
+    }
+
+    /// Puts an entry behind those that are there; what comes next is decided on the state that it leaves.
+    fn append(&mut self, index: LeafIndex, admitted: Admitted, wait: Wait, answer: Answer) {
+        let Admitted { bytes, header, body, record } = admitted;
+        if State::concerns(&header) {
+            Arc::make_mut(&mut self.state).apply(index, &header, Some(&record));
+        }
+        if let Predicate::IndexRoot(root) = &record.predicate {
+            self.last_root = Some((record.id, TreeSize(root.size)));
+        }
+        let leaf = LeafHash::of_entry(&bytes);
+        self.range.append(leaf, &mut |_, _, _| {});
+        let header = Arc::new(header);
+        self.records.add(index, &header);
+        let bytes = Bytes::from(bytes);
+        self.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body });
+        self.entries.push(BatchEntry { index, body: record.body, header, leaf });
+        let sequenced = Sequenced { index, duplicate: false, entry: Some(bytes), published: None };
+        self.waiting.push((wait, Waiting { sequenced, answer }));
+    }
 }
 
 impl Sequencer {
@@ -268,61 +307,47 @@ impl Sequencer {
             let kept = draft.state.redaction(&validated.id()).is_none();
             if let (Earlier::Same(index), true) = (earlier, kept) {
                 self.shared.counters.duplicates.fetch_add(1, Ordering::Relaxed);
-                let sequenced = Sequenced { index, duplicate: true, entry: None, published: None };
-                let waiting = Waiting { sequenced, answer };
-                if self.size().covers(index) {
-                    draft.settled.push((wait, waiting));
-                } else {
-                    draft.waiting.push((wait, waiting));
-                }
+                draft.repeat(index, self.size(), wait, answer);
                 continue;
             }
             let index = LeafIndex(self.size().0 + draft.entries.len() as u64);
-            let Validated { body, record, header, .. } = *validated;
-            let has_room = || match earlier {
-                Earlier::Others(others) if others >= MAX_SIGNER_SETS => {
-                    let detail = format!("record {} stands in {others} entries, each with other signers", record.id);
-                    Err(Error::new(Code::SignerSetCap, detail))
-                }
-                _ => Ok(()),
-            };
-            let admitted = draft.state.admit(&record, index, now).and_then(|()| has_room());
-            let admitted = admitted.and_then(|()| match record.predicate {
-                Predicate::IndexRoot(ref root) => self.shared.roots.admit(root, draft.last_root, index),
-                Predicate::Retraction(ref retraction) if retraction.redaction.is_some() => {
-                    self.admit_redaction(&retraction.target.id(), &draft.records)
-                }
-                _ => Ok(()),
-            });
-            let encoded = admitted.and_then(|()| {
-                let entry = Entry { header: Header { received: now, ..header }, body: record.body };
-                Ok((entry.encode()?, entry.header))
-            });
-            let (bytes, header) = match encoded {
-                Ok(encoded) => encoded,
+            match self.admit(*validated, earlier, &draft, index, now) {
+                Ok(admitted) => draft.append(index, admitted, wait, answer),
                 Err(error) => {
                     self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
                     answer.send(Err(error));
-                    continue;
                 }
-            };
-            if State::concerns(&header) {
-                Arc::make_mut(&mut draft.state).apply(index, &header, Some(&record));
             }
-            if let Predicate::IndexRoot(root) = &record.predicate {
-                draft.last_root = Some((record.id, TreeSize(root.size)));
-            }
-            let leaf = LeafHash::of_entry(&bytes);
-            draft.range.append(leaf, &mut |_, _, _| {});
-            let header = Arc::new(header);
-            draft.records.add(index, &header);
-            let bytes = Bytes::from(bytes);
-            draft.planned.push(PlannedEntry { entry: bytes.clone(), leaf, body });
-            draft.entries.push(BatchEntry { index, body: record.body, header, leaf });
-            let sequenced = Sequenced { index, duplicate: false, entry: Some(bytes), published: None };
-            draft.waiting.push((wait, Waiting { sequenced, answer }));
         }
         Ok(draft)
+    }
+
+    /// Whether a submission may be the entry at `index`, behind the draft's; its bytes, if it may.
+    fn admit(
+        &self,
+        validated: Validated,
+        earlier: Earlier,
+        draft: &Draft,
+        index: LeafIndex,
+        now: UnixMillis,
+    ) -> Result<Admitted> {
+        let Validated { body, record, header, .. } = validated;
+        draft.state.admit(&record, index, now)?;
+        if let Earlier::Others(others) = earlier
+            && others >= MAX_SIGNER_SETS
+        {
+            let detail = format!("record {} stands in {others} entries, each with other signers", record.id);
+            return Err(Error::new(Code::SignerSetCap, detail));
+        }
+        match &record.predicate {
+            Predicate::IndexRoot(root) => self.shared.roots.admit(root, draft.last_root, index)?,
+            Predicate::Retraction(retraction) if retraction.redaction.is_some() => {
+                self.admit_redaction(&retraction.target.id(), &draft.records)?;
+            }
+            _ => {}
+        }
+        let entry = Entry { header: Header { received: now, ..header }, body: record.body };
+        Ok(Admitted { bytes: entry.encode()?, header: entry.header, body, record })
     }
 
     /// What there is of a record: in this batch, in one that is not indexed yet, or in the index.
