@@ -16,8 +16,8 @@ use ledger::manifest::{
 };
 use serde_json::Value;
 
-use super::dataset::model_of;
 use super::form::Form;
+use super::model::model_of;
 use super::named::{Named, versions};
 use super::question::Asked as Read;
 use super::read::Reading;

@@ -8,6 +8,7 @@
 mod agreement;
 mod ask;
 pub mod assets;
+mod card;
 mod dataset;
 mod docs;
 mod form;

@@ -1,6 +1,6 @@
 //! What became of records, on the pages that show them: taken back, corrected, superseded, redacted, vouched for, unknown.
 
-use super::super::model::MAX_SHOWN;
+use super::super::card::MAX_SHOWN;
 use super::*;
 use ledger::ids::SubjectDigest;
 use ledger::record::Record;

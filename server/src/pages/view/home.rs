@@ -73,7 +73,7 @@ pub struct Group {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::model::fixture::{known, shell};
+    use super::super::card::fixture::{known, shell};
     use super::super::said::Allowance;
     use super::super::seen::fixture::NOW;
     use super::*;

@@ -4,7 +4,9 @@
 
 pub mod agreement;
 pub mod ask;
+pub mod card;
 pub mod claims;
+pub mod contents;
 pub mod croissant;
 pub mod dataset;
 pub mod facts;

@@ -107,7 +107,7 @@ impl PartyPage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::fixture::{AROUND, shell};
+    use super::super::card::fixture::{AROUND, shell};
     use super::super::seen::fixture::seen;
     use super::*;
     use serde_json::json;

@@ -41,7 +41,7 @@ impl ProblemPage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::fixture::shell;
+    use super::super::card::fixture::shell;
     use super::*;
 
     #[test]

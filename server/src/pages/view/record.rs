@@ -209,7 +209,7 @@ pub fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::model::fixture::{AROUND, known, shell, site};
+    use super::super::card::fixture::{AROUND, known, shell, site};
     use super::super::seen::Warning;
     use super::super::seen::fixture::seen;
     use super::*;

@@ -193,7 +193,7 @@ const fn meaning(link: LinkName, cosigners: Cosigners) -> (&'static str, &'stati
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::fixture::{shell, site};
+    use super::super::card::fixture::{shell, site};
     use super::*;
     use ledger::note::Policy;
     use ledger::verify::{Trust, verify_bytes};
