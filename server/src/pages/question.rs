@@ -21,7 +21,7 @@ pub(super) struct Asked {
     /// What the asker should know.
     pub(super) notes: Vec<String>,
     /// The same question for the command line, without the text.
-    pub(super) command: Vec<String>,
+    command: Vec<String>,
 }
 
 impl Asked {
@@ -81,6 +81,17 @@ impl Asked {
         Ok((parts > 0).then_some(asked))
     }
 
+    /// The arguments of `colophon ask`, as a shell takes them.
+    pub(super) fn command_line(&self) -> String {
+        let arguments: Vec<String> = self.command.iter().map(|argument| quoted(argument)).collect();
+        arguments.join(" ")
+    }
+
+    /// Whether the command reads the text from a file.
+    pub(super) fn needs_file(&self) -> bool {
+        self.command.iter().any(|argument| argument.starts_with('@'))
+    }
+
     fn add(&mut self, field: &str, question: ledger::Result<Question>, command: String) -> Result<(), Problem> {
         let question = question.map_err(|error| Problem::bad_request(field, error.detail().to_owned()))?;
         self.question = core::mem::take(&mut self.question).and(question);
@@ -102,6 +113,15 @@ fn text_form(name: Option<&str>) -> Result<Option<TextForm>, Problem> {
             let form: ledger::Result<TextForm> = name.parse();
             form.map(Some).map_err(|error| Problem::bad_request("form", error.detail().to_owned()))
         }
+    }
+}
+
+/// An argument as a shell takes it: whatever a reader typed stays one argument.
+fn quoted(argument: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:@%=+,".contains(&b);
+    match argument.bytes().all(plain) && !argument.starts_with('-') {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
     }
 }
 
@@ -168,5 +188,13 @@ mod tests {
         let question = read(&[("text", &text)]).unwrap().unwrap();
         assert_eq!(question.question.parts().len(), MAX_PARTS);
         assert!(question.notes[0].starts_with("This page looked for the first 300 of "), "{:?}", question.notes);
+    }
+
+    #[test]
+    fn b20_what_was_typed_stays_one_argument() {
+        assert_eq!(quoted("https://example.org/a?b=1"), "'https://example.org/a?b=1'");
+        assert_eq!(quoted("enwiki:title:Anarchism"), "enwiki:title:Anarchism");
+        assert_eq!(quoted("a'; rm -rf ~; '"), r"'a'\''; rm -rf ~; '\'''");
+        assert_eq!(quoted("--log"), "'--log'");
     }
 }
