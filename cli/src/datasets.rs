@@ -12,7 +12,7 @@ use ledger::manifest::{Declaration, Run};
 use ledger::record::Record;
 use ledger::record::kind::Kind;
 use ledger::record::kinds::{Manifest, Predicate};
-use ledger::record::terms::Claimed;
+use ledger::record::terms::{Claimed, NO_ASSERTION};
 use serde_json::{Value, json};
 
 use crate::failure::Result;
@@ -350,7 +350,7 @@ fn take(index: LeafIndex, record: &Record, known: &mut BTreeSet<[u8; 32]>, said:
 }
 
 fn claimed(value: Option<&Claimed<String>>) -> Option<String> {
-    value.map(|claimed| claimed.value().cloned().unwrap_or_else(|| "noAssertion".to_owned()))
+    value.map(|claimed| claimed.value().cloned().unwrap_or_else(|| NO_ASSERTION.to_owned()))
 }
 
 impl Said {

@@ -218,7 +218,7 @@ pub(crate) fn agreed(payload: &[u8], session: &Session) -> Result<()> {
 
 /// A record on the command line: its id, or `record:<id>`.
 pub(crate) fn record_id(text: &str) -> std::result::Result<RecordId, String> {
-    let hex = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text);
+    let hex = RecordId::digits(text);
     hex.parse().map_err(|_| "expected a record's id, 64 hexadecimal digits; `colophon record list` shows them".into())
 }
 

@@ -290,7 +290,7 @@ fn record_json(verified: &VerifiedRecord) -> Value {
         "index": verified.index().to_string(),
         "issuer": { "id": record.issuer(), "name": record.common.issuer.name },
         "issued": record.common.issued,
-        "received": time(verified.header().received),
+        "received": moment(verified.header().received),
         "subjects": subjects,
         "signers": signers,
         "log": { "origin": checkpoint.origin().as_str(), "size": checkpoint.size().to_string(),

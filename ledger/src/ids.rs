@@ -185,6 +185,12 @@ impl RecordId {
     pub fn from_reference(text: &str) -> Option<Self> {
         text.strip_prefix(Self::REFERENCE_PREFIX)?.parse().ok()
     }
+
+    /// The digits of an id as people copy it, with or without `record:` before them. Whether they are digits is not looked
+    /// at, for where people name a record they may name other things too.
+    pub fn digits(text: &str) -> &str {
+        text.strip_prefix(Self::REFERENCE_PREFIX).unwrap_or(text)
+    }
 }
 
 macro_rules! number_type {
@@ -222,6 +228,11 @@ number_type! {
 number_type! {
     /// Milliseconds since 1970-01-01T00:00:00Z. The core never reads a clock; it is handed one of these.
     UnixMillis
+}
+
+impl UnixMillis {
+    /// One day.
+    pub const DAY: u64 = 24 * 60 * 60 * 1000;
 }
 
 impl TreeSize {
@@ -262,6 +273,10 @@ mod tests {
         let id = RecordId::from_bytes([7; 32]);
         assert_eq!(RecordId::from_reference(&id.to_reference()), Some(id));
         assert_eq!(RecordId::from_reference(&id.to_hex()), None);
+        for copied in [id.to_reference(), id.to_hex()] {
+            assert_eq!(RecordId::digits(&copied).parse(), Ok(id));
+        }
+        assert!(RecordId::digits(&format!("record:{}", id.to_reference())).parse::<RecordId>().is_err());
     }
 
     #[test]

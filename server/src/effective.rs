@@ -151,7 +151,7 @@ async fn finding(id: String, app: Arc<App>) -> Answer {
 
 /// A model or a dataset, by the id of a card or the digest of an artefact.
 async fn card(name: String, kind: Kind, app: Arc<App>) -> Answer {
-    let hex = name.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(&name);
+    let hex = RecordId::digits(&name);
     let name: SubjectDigest = hex.parse().map_err(|_| {
         Problem::not_found("it is named by the record id of a card or a SHA-256, 64 lower-case hexadecimal digits")
     })?;
@@ -235,7 +235,7 @@ fn contains(log: &Log, id: KeyspaceId, key: &ContentKey) -> ledger::Result<Membe
 }
 
 fn record_id(text: &str) -> Result<RecordId, Problem> {
-    let hex = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text);
+    let hex = RecordId::digits(text);
     hex.parse().map_err(|_| Problem::not_found("an agreement is named by its record id, 64 hexadecimal digits"))
 }
 

@@ -16,6 +16,7 @@ use ledger::record::kind::Kind;
 use ledger::record::kinds::{LogPolicy, Predicate};
 use ledger::record::limits::MAX_ENVELOPE;
 use ledger::record::schema::schema;
+use ledger::record::terms::moment;
 use ledger::{Code, Error};
 use serde_json::{Value, json};
 use warp::Filter;
@@ -26,7 +27,6 @@ use crate::app::App;
 use crate::metrics::Resource;
 use crate::openapi;
 use crate::problem::{Answer, Problem};
-use crate::records::rfc3339;
 use crate::route::{ASK_AGAIN, answering, content, json, reads, with};
 
 /// The log renews its checkpoint every ten minutes; after two that failed and some, something is wrong.
@@ -173,7 +173,7 @@ async fn status(app: Arc<App>) -> Answer {
     let document = json!({
         "origin": app.log.origin().as_str(),
         "version": env!("CARGO_PKG_VERSION"),
-        "time": rfc3339(app.log.now().0),
+        "time": moment(app.log.now()),
         "uptimeSeconds": app.started.elapsed().as_secs(),
         "checkpoint": checkpoint,
         "readOnly": app.log.is_read_only(),
@@ -279,7 +279,8 @@ mod tests {
         let clock = Arc::new(ledger::log::ManualClock::at(ledger::ids::UnixMillis(right)));
         let server = TestServer::at(clock.clone());
         server.sequence(cast::genesis());
-        for (wall, status, gauge) in [(right, 200, 0), (right - 86_400_000, 503, 1), (right, 200, 0)] {
+        for (wall, status, gauge) in [(right, 200, 0), (right - ledger::ids::UnixMillis::DAY, 503, 1), (right, 200, 0)]
+        {
             clock.set_wall(ledger::ids::UnixMillis(wall));
             let health = server.get("/health");
             assert_eq!(health.status, status, "{}", health.text());

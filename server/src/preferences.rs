@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ledger::ids::{ContentKey, RecordId, UnixMillis};
 use ledger::manifest::CanonicalUrl;
 use ledger::record::aipref::Category;
+use ledger::record::terms::moment;
 use ledger::state::{Clock, Content, State, Statement};
 use serde_json::{Map, Value, json};
 use warp::Filter;
@@ -21,7 +22,6 @@ use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
 use crate::route::{ASK_AGAIN, answering, json, query, reads, with};
-use ledger::record::terms::moment;
 
 /// Statements about one key in one answer. What unvouched keys say is limited per subject, what parties say is not.
 const MAX_STATEMENTS: usize = 1_000;

@@ -62,12 +62,6 @@ fn find(app: &App, view: &Published, name: &str) -> Result<EntryView, Problem> {
     app.log.find_record(view, record)?.ok_or_else(|| Problem::not_found("no published entry has this record id"))
 }
 
-/// RFC 3339 with milliseconds.
-pub(crate) fn rfc3339(millis: u64) -> String {
-    let time = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    time.map_or_else(|| millis.to_string(), |time| format!("{time:.3}"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]

@@ -28,7 +28,7 @@ use server::testing::TestServer;
 const STEWARDS: &str = "stewards.harbourwiki.example";
 const LAB: &str = "heron-lab.example";
 const AUDIT: &str = "tidewater-audit.example";
-const DAY: u64 = 24 * 60 * 60 * 1000;
+const DAY: u64 = UnixMillis::DAY;
 
 /// A log whose council has five seats, of which three decide, and a clock that stands still until it is moved.
 struct Stage {

@@ -4,6 +4,7 @@ use ledger::Code;
 use ledger::ids::{LeafIndex, UnixMillis};
 use ledger::manifest::mediawiki::Wiki;
 use ledger::manifest::{Citation, Form, Hints, Question, Status};
+use ledger::record::terms::NO_ASSERTION;
 use serde_json::{Value, json};
 
 use crate::asking::{Asker, DatasetAnswer, Mode, Told};
@@ -334,7 +335,7 @@ fn details(question: &Question, answer: &DatasetAnswer, said: Option<&Said>) -> 
     }
     let Some(said) = said else { return text };
     for claim in &said.licenses {
-        let license = claim.concluded.as_ref().or(claim.declared.as_ref()).map_or("noAssertion", String::as_str);
+        let license = claim.concluded.as_ref().or(claim.declared.as_ref()).map_or(NO_ASSERTION, String::as_str);
         let role = claim.role.as_ref().map(|role| format!(", {role}")).unwrap_or_default();
         text.push_str(&format!(
             "      claim    {} by {}{}, entry {}{}\n",

@@ -1,6 +1,7 @@
 //! `colophon findings`
 
 use ledger::ids::RecordId;
+use ledger::record::terms::moment;
 use ledger::state::findings::{self, Asked, Finding};
 use ledger::state::{AgreementView, CardView};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use crate::saying::record_id;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
-use ledger::record::terms::moment;
 
 /// Show what does not fit together: uses after an opt-out, overdue audits and answers, conflicting licences
 ///

@@ -89,10 +89,10 @@ const STEADY_WITHIN: u64 = 60 * 1000;
 
 /// A clock that jumped further ahead than this is believed at a start only, which is somebody's deliberate act: entries
 /// dated by it would stop the log until that time has come.
-const MAX_JUMP: u64 = 24 * 60 * 60 * 1000;
+const MAX_JUMP: u64 = UnixMillis::DAY;
 
 /// A believed clock becomes the new base once a day, so that what it may gain is an hour a day and not an hour for ever.
-const REBASE_AFTER: u64 = 24 * 60 * 60 * 1000;
+const REBASE_AFTER: u64 = UnixMillis::DAY;
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -222,7 +222,7 @@ mod tests {
     }
 
     const HOUR: u64 = 3_600_000;
-    const DAY: u64 = 24 * HOUR;
+    const DAY: u64 = UnixMillis::DAY;
     const YEAR: u64 = 365 * DAY;
 
     /// The time of an entry that is made now.

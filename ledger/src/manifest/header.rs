@@ -26,9 +26,6 @@ pub const MAX_HEADER: usize = 4 << 20;
 /// The longest license in bytes: the longest expressions in use name about ten licenses of twenty characters.
 pub const MAX_LICENSE: usize = 255;
 
-/// The value for a license that nobody has stated.
-pub const NO_ASSERTION: &str = "noAssertion";
-
 const FORMAT: &str = "colophon/manifest/v1";
 
 /// Names the rules of the builder and not its release: the same source gives the same bytes until the rules change.

@@ -11,9 +11,7 @@ use crate::manifest::kind::{Kind, Spec};
 use crate::manifest::shown;
 use crate::manifest::universe::{BitmapRow, UniverseRow};
 use crate::merkle::RootHash;
-
-/// The deepest tree: 2^40 buckets of 32 keys, more keys than any corpus has texts.
-pub const MAX_T: u8 = 40;
+use crate::record::limits::MAX_T;
 
 /// The most keys that a header can state: integers in JSON are exact up to 2^53 − 1.
 pub const MAX_N: u64 = (1 << 53) - 1;

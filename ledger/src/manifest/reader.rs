@@ -23,13 +23,14 @@ mod zstd;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
+use crate::manifest::Source;
 use crate::manifest::disk::io_error;
 use crate::manifest::kind::{Form, Kind, Rendering};
 use crate::manifest::kinds::Kinds;
 use crate::manifest::mediawiki::{Namespaces, Title, Wiki};
 use crate::manifest::named::Named;
 use crate::manifest::url::CanonicalUrl;
-use crate::manifest::{NO_ASSERTION, Source};
+use crate::record::terms::NO_ASSERTION;
 use input::{Input, Sniffed};
 use mediawiki::Revision;
 

@@ -14,10 +14,9 @@ mod url;
 
 use serde::Serialize;
 
-pub use table::{HF_LICENSES, HfLicense, Standing};
+use super::terms::NO_ASSERTION;
 
-/// The value that says: nothing is asserted.
-pub const NO_ASSERTION: &str = "noAssertion";
+pub use table::{HF_LICENSES, HfLicense, Standing};
 
 /// The longest text that is looked at. A longer one is a licence text, not its name.
 /// Arithmetic: an SPDX expression of 40 licences with exceptions is about 1,600 bytes.

@@ -27,6 +27,9 @@ pub const MAX_MEMBERS: usize = 10_000;
 /// The largest integer that every JSON reader agrees on: 2^53 − 1 (RFC 8259 §6, RFC 7493 §2.2).
 pub const MAX_INTEGER: i64 = (1 << 53) - 1;
 
+/// The deepest tree of a keyspace (DESIGN §7): 2^40 buckets of 32 keys are 2^45 keys, more than any corpus has texts.
+pub const MAX_T: u8 = 40;
+
 /// Signatures of one envelope.
 pub const MAX_SIGNATURES: usize = 16;
 

@@ -116,12 +116,13 @@ impl Timestamp {
     }
 }
 
-/// A moment as records write it, and in milliseconds beyond the year 9999, where none can: for whoever shows it to programs.
+/// The moment `at` as records write it, for whatever programs read: with a fraction where there is one, and with no more
+/// digits than it needs. Beyond the year 9999, which no record can name, the number of milliseconds.
 ///
 /// ```
 /// # use ledger::{ids::UnixMillis, record::terms::moment};
+/// assert_eq!(moment(UnixMillis(1_772_366_400_000)), "2026-03-01T12:00:00Z");
 /// assert_eq!(moment(UnixMillis(1_772_366_400_250)), "2026-03-01T12:00:00.25Z");
-/// assert_eq!(moment(UnixMillis(u64::MAX)), "18446744073709551615 ms");
 /// ```
 pub fn moment(at: UnixMillis) -> String {
     Timestamp::from_millis(at).map_or_else(|| format!("{at} ms"), |time| time.as_str().to_owned())
@@ -238,8 +239,8 @@ pub enum Claimed<T> {
     Value(T),
 }
 
-/// The word for it on the wire.
-const NO_ASSERTION: &str = "noAssertion";
+/// The word that says explicitly: nothing is asserted.
+pub const NO_ASSERTION: &str = "noAssertion";
 
 impl<T> Claimed<T> {
     /// The value, if there is one.

@@ -260,7 +260,7 @@ impl Life {
             }
             (Phase::CommentClosed | Phase::Ratified, Status::CommentOpen) if self.is_early(step) => {
                 let opened = self.opened.unwrap_or(at);
-                let days = at.0.saturating_sub(opened.0) / DAY;
+                let days = at.0.saturating_sub(opened.0) / UnixMillis::DAY;
                 refused(Code::CommentPeriod, format!("open for {days} days, at least {} are needed", step.comment_days))
             }
             (Phase::CommentClosed, Status::CommentOpen) => {
@@ -278,7 +278,8 @@ impl Life {
                 Ok(())
             }
             (Phase::Vetoed, Status::CommentOpen | Status::CommentClosed) => {
-                let deadline = self.closed.map(|closed| closed.0.saturating_add(step.veto_days.saturating_mul(DAY)));
+                let deadline =
+                    self.closed.map(|closed| closed.0.saturating_add(step.veto_days.saturating_mul(UnixMillis::DAY)));
                 if deadline.is_some_and(|deadline| at.0 > deadline) {
                     let detail = format!("more than {} days after the close of comments", step.veto_days);
                     return refused(Code::VetoLate, detail);
@@ -317,13 +318,10 @@ impl Life {
     }
 
     fn is_early(&self, step: &Step) -> bool {
-        let needed = step.comment_days.saturating_mul(DAY);
+        let needed = step.comment_days.saturating_mul(UnixMillis::DAY);
         self.opened.is_some_and(|opened| step.received.0.saturating_sub(opened.0) < needed)
     }
 }
-
-/// Milliseconds of a day.
-const DAY: u64 = 24 * 60 * 60 * 1000;
 
 impl Status {
     /// The word that readers see.

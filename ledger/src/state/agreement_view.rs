@@ -137,14 +137,14 @@ impl AgreementView {
     pub fn comments_until(&self) -> Option<UnixMillis> {
         let opened = self.comments_opened?;
         let days = self.steps.iter().find(|view| view.step.received == opened)?.step.comment_days;
-        Some(UnixMillis(opened.0.saturating_add(days.saturating_mul(DAY))))
+        Some(UnixMillis(opened.0.saturating_add(days.saturating_mul(UnixMillis::DAY))))
     }
 
     /// The last moment at which a veto is in time, once comments are closed.
     pub fn veto_until(&self) -> Option<UnixMillis> {
         let closed = self.comments_closed?;
         let days = self.steps.iter().find(|view| view.step.received == closed)?.step.veto_days;
-        Some(UnixMillis(closed.0.saturating_add(days.saturating_mul(DAY))))
+        Some(UnixMillis(closed.0.saturating_add(days.saturating_mul(UnixMillis::DAY))))
     }
 
     /// Everything for programs, numbers as strings; `moment` writes a time.
@@ -209,6 +209,3 @@ impl AgreementView {
         })
     }
 }
-
-/// Milliseconds of a day.
-const DAY: u64 = 24 * 60 * 60 * 1000;

@@ -10,7 +10,7 @@ use crate::ids::{LeafIndex, UnixMillis};
 
 /// How far apart the issuer's time and the log's may be before a reader is told: a day before the log received it, so that
 /// a record may be signed on one day and sent on the next, and five minutes after it (DESIGN §5, clocks).
-const ISSUED_BEFORE: u64 = 24 * 60 * 60 * 1000;
+const ISSUED_BEFORE: u64 = UnixMillis::DAY;
 /// See [`ISSUED_BEFORE`].
 const ISSUED_AFTER: u64 = 5 * 60 * 1000;
 

@@ -290,7 +290,6 @@ impl State {
     /// The clocks of a preference: one for each party that it asks, and for each other party that answered. For a statement
     /// of an unvouched key none runs.
     pub fn clocks(&self, id: &RecordId) -> Vec<Clock<'_>> {
-        const DAY: u64 = 24 * 60 * 60 * 1000;
         let Some(statement) = self.statement(id).filter(|s| s.backing != Backing::Unvouched) else { return Vec::new() };
         let since = match &statement.backing {
             Backing::Vouched(vouch) => vouch.received.max(statement.state.received),
@@ -301,7 +300,8 @@ impl State {
         let parties: BTreeSet<&str> = said.addressees.iter().map(String::as_str).chain(answerers).collect();
         let clock = |party| {
             let answer = state.responses.iter().rfind(|response| response.issuer == party);
-            let days = |n: u64| since.0.saturating_add(state.answer_days.saturating_mul(n).saturating_mul(DAY));
+            let days =
+                |n: u64| since.0.saturating_add(state.answer_days.saturating_mul(n).saturating_mul(UnixMillis::DAY));
             // A promise moves the day, and never beyond twice the time that the policy gives.
             let promised = answer.and_then(|answer| answer.due_by).map(|due| due.0.min(days(2)));
             Clock { party, since, due: UnixMillis(promised.unwrap_or(days(1))), answer }

@@ -74,7 +74,7 @@ impl Term {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Record(id) => write!(f, "record:{id}"),
+            Self::Record(id) => f.write_str(&id.to_reference()),
             Self::Kind(kind) => write!(f, "kind:{kind}"),
             Self::Issuer(issuer) => write!(f, "issuer:{issuer}"),
             Self::Signer(key) => write!(f, "signer:{key}"),

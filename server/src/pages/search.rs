@@ -52,7 +52,7 @@ fn address(reading: &Reading<'_>, text: &str) -> Result<Option<String>, Problem>
     if let Ok(index) = text.parse::<LeafIndex>() {
         return Ok(reading.view.size.covers(index).then(|| format!("/r/{index}")));
     }
-    let digits = text.strip_prefix("record:").or_else(|| text.strip_prefix("sha256:")).unwrap_or(text);
+    let digits = text.strip_prefix(RecordId::REFERENCE_PREFIX).or_else(|| text.strip_prefix("sha256:")).unwrap_or(text);
     let digits = digits.strip_prefix("key:").unwrap_or(digits).to_ascii_lowercase();
     if let Ok(bytes) = ledger::ids::from_hex(&digits) {
         return by_digest(reading, bytes);

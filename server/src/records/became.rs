@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::testing::TestServer;
 
-    const DAY: u64 = 24 * 60 * 60 * 1000;
+    const DAY: u64 = UnixMillis::DAY;
 
     /// A log on a clock that stands at the day on which everything is issued, with the lab at entry 1.
     fn stage() -> (TestServer, Arc<ManualClock>) {

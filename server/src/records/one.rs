@@ -83,10 +83,10 @@ mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use ledger::entry::Entry;
+    use ledger::record::terms::moment;
     use ledger::testing as cast;
     use serde_json::json;
 
-    use super::super::rfc3339;
     use crate::testing::TestServer;
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         assert!(reply.text().contains(std::str::from_utf8(&body).unwrap()));
         let entry = Entry::decode(&STANDARD.decode(record["entry"].as_str().unwrap()).unwrap()).unwrap();
         assert_eq!(record["digest"], entry.body.to_hex());
-        assert_eq!(record["received"], rfc3339(entry.header.received.0));
+        assert_eq!(record["received"], moment(entry.header.received));
         let tag = reply.header("etag").unwrap();
         assert_eq!(server.request("GET", "/api/v1/records/3", &[("if-none-match", tag)], b"").status, 304);
     }

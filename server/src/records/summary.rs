@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ledger::log::EntryView;
+use ledger::record::terms::moment;
 use serde::Serialize;
 
-use super::rfc3339;
 use crate::app::App;
 use crate::receipt::Links;
 
@@ -42,7 +42,7 @@ impl Summary {
             keys: header.keys.iter().map(ToString::to_string).collect(),
             subjects: header.subjects.iter().map(ToString::to_string).collect(),
             refs: header.refs.iter().map(ToString::to_string).collect(),
-            received: rfc3339(header.received.0),
+            received: moment(header.received),
             digest,
             entry: STANDARD.encode(&entry.bytes),
             links,

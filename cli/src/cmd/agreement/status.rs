@@ -1,6 +1,7 @@
 //! `colophon agreement status`
 
 use ledger::ids::{RecordId, UnixMillis};
+use ledger::record::terms::moment;
 use ledger::state::{AgreementView, Status};
 use serde_json::{Value, json};
 
@@ -13,7 +14,6 @@ use crate::screen::time;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
-use ledger::record::terms::moment;
 
 /// See where agreements stand, and why
 ///

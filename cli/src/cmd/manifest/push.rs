@@ -25,7 +25,7 @@ use crate::source::{LogArgs, client, reach};
 use crate::trust::origin_of;
 
 /// How long a signed plan may begin an upload; it may be resumed with a new one at any time.
-const PLAN_HOLDS: u64 = 24 * 3600 * 1000;
+const PLAN_HOLDS: u64 = UnixMillis::DAY;
 
 /// How often the log is asked whether it has checked a keyspace: ten minutes are enough for half a billion keys.
 const CHECKS: usize = 300;

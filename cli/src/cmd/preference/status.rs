@@ -4,6 +4,7 @@ use ledger::Code;
 use ledger::ids::{RecordId, UnixMillis};
 use ledger::record::aipref::Category;
 use ledger::record::kinds::Scope;
+use ledger::record::terms::moment;
 use ledger::state::{Content, Effective, State, Statement};
 use serde_json::{Value, json};
 
@@ -17,7 +18,6 @@ use crate::screen::time;
 use crate::session::Session;
 use crate::source::{LogArgs, Source};
 use crate::trust::TrustArgs;
-use ledger::record::terms::moment;
 
 /// See which preference holds for some content, why, and who still owes an answer
 ///

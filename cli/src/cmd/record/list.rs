@@ -6,7 +6,7 @@ use ledger::entry::Header;
 use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, TreeSize};
 use ledger::note::AcceptedCheckpoint;
 use ledger::record::kind::Kind;
-use ledger::record::terms::PartyId;
+use ledger::record::terms::{PartyId, moment};
 use ledger::trie::Term;
 use ledger::verify::CompleteList;
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ fn row_json(row: &Row) -> Value {
         "keys": header.keys,
         "subjects": header.subjects,
         "refs": header.refs,
-        "received": time(header.received),
+        "received": moment(header.received),
     })
 }
 
@@ -199,8 +199,8 @@ struct Filter {
 
 impl Filter {
     fn new(args: &Args) -> Result<Self> {
-        let digest = |text: &String| text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text).parse();
-        let record = |text: &String| text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text).parse();
+        let digest = |text: &String| RecordId::digits(text).parse();
+        let record = |text: &String| RecordId::digits(text).parse();
         Ok(Self {
             kind: args.kind.clone(),
             by: args.by.clone(),

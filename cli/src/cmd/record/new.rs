@@ -123,7 +123,7 @@ impl DraftArgs {
         let name = self.dataset_name.clone().unwrap_or_else(|| files::name_of(from));
         let mut dataset = json!({ "name": name, "digest": { "sha256": summary.source.sha256 } });
         if let Some(text) = &self.dataset_record {
-            let id: RecordId = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text).parse()?;
+            let id: RecordId = RecordId::digits(text).parse()?;
             dataset["record"] = json!(id.to_reference());
         }
         let mut predicate = Map::new();

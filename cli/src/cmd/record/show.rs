@@ -9,6 +9,7 @@ use ledger::record::Record;
 use ledger::record::dsse::Envelope;
 use ledger::record::kind::Kind;
 use ledger::record::statement::Statement;
+use ledger::record::terms::moment;
 use ledger::state::{Fate, Records as _, marks};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
     let path = Path::new(&args.record);
-    let name = args.record.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(&args.record);
+    let name = RecordId::digits(&args.record);
     let index = name.parse::<LeafIndex>().ok();
     let id = name.parse::<RecordId>().ok();
     if index.is_none() && id.is_none() {
@@ -105,7 +106,7 @@ fn erased(index: Option<LeafIndex>, id: Option<RecordId>, source: &Source, sessi
     let json = json!({
         "verified": true,
         "record": header.record,
-        "entry": { "index": item.index.to_string(), "received": time(header.received) },
+        "entry": { "index": item.index.to_string(), "received": moment(header.received) },
         "signers": header.signers,
         "statement": Value::Null,
         "kind": header.kind,
@@ -185,8 +186,9 @@ fn shown(record: &Record, verified: Option<&ledger::verify::VerifiedRecord>) -> 
         "predicate": record.statement.predicate,
     });
     let signers: Vec<Value> = record.signers().iter().map(|signer| json!(signer)).collect();
-    let entry = verified
-        .map(|verified| json!({ "index": verified.index().to_string(), "received": time(verified.header().received) }));
+    let entry = verified.map(
+        |verified| json!({ "index": verified.index().to_string(), "received": moment(verified.header().received) }),
+    );
     let mut text = format!("record   {}\nkind     {}\nissuer   {}\n", record.id, record.kind, record.issuer());
     if let Some(verified) = verified {
         let origin = verified.checkpoint().checkpoint().origin();

@@ -16,7 +16,7 @@ use crate::merkle::NodeHash;
 const LEVELS: u8 = 20;
 
 /// Beyond this t the block of leaves below the levels would be larger than a tile.
-const MAX_T: u8 = LEVELS + TILE_HEIGHT;
+const MAX_NODES_T: u8 = LEVELS + TILE_HEIGHT;
 
 /// Where 2^22 buckets begin takes 32 MiB.
 const MAX_STARTS_T: u8 = 22;
@@ -36,7 +36,7 @@ pub(super) struct Nodes {
 impl Nodes {
     /// Reads the leaves and offsets of a keyspace of `n` keys in 2^t buckets; `None` if it is too large for memory.
     pub(super) fn read(leaves: &File, offs: &File, n: u64, t: u8) -> io::Result<Option<Self>> {
-        if t > MAX_T {
+        if t > MAX_NODES_T {
             return Ok(None);
         }
         let from = t.saturating_sub(LEVELS);

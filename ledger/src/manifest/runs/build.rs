@@ -12,13 +12,14 @@ use crate::ids::LeafIndex;
 use crate::manifest::bucket::{Layout, MAX_BUCKET, meta_digest};
 use crate::manifest::disk::{Output, Staging, io_error, sync_folder, write_file};
 use crate::manifest::file::open;
-use crate::manifest::keyspace::{Declaration, KeyLen, Keyspace, MAX_T, bits, flattest_t};
+use crate::manifest::keyspace::{Declaration, KeyLen, Keyspace, bits, flattest_t};
 use crate::manifest::kind::Kind;
 use crate::manifest::rollup::{RunHeader, RunShape, run_reply_len, skip_list, write_list};
 use crate::manifest::runs::merge::merge;
 use crate::manifest::tree::{Growing, stored_count};
 use crate::merkle::NodeHash;
 use crate::record::kinds::{RunRoot, RunSource};
+use crate::record::limits::MAX_T;
 
 /// Bytes of a run's key.
 const KEY: usize = 8;

@@ -18,8 +18,9 @@ use super::fit::{Members, clean_name};
 use super::{Imported, artifact, descriptor, foreign_json, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kind::Kind;
-use crate::record::license::{NO_ASSERTION, conclude};
+use crate::record::license::conclude;
 use crate::record::subject_digest;
+use crate::record::terms::NO_ASSERTION;
 
 /// Bytes of one collection. Arithmetic: the real one has 2,311 lines in 2 MB.
 pub const MAX_COLLECTION: usize = 64 * 1024 * 1024;

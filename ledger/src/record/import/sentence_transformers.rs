@@ -32,8 +32,8 @@ use crate::error::{Code, Error, Result};
 use crate::ids::RecordId;
 use crate::record::kind::Kind;
 use crate::record::kinds::Relation;
-use crate::record::license::NO_ASSERTION;
 use crate::record::statement::Subject;
+use crate::record::terms::NO_ASSERTION;
 
 /// Files of one configuration. Arithmetic: each becomes a record; the real file has 290.
 pub const MAX_SOURCES: usize = 10_000;

@@ -10,8 +10,9 @@ use super::license_claim::{Found, claim};
 use super::{Imported, text};
 use crate::error::{Code, Error, Result};
 use crate::record::kinds::Licensed;
-use crate::record::license::{NO_ASSERTION, conclude, conclude_all};
+use crate::record::license::{conclude, conclude_all};
 use crate::record::statement::Subject;
+use crate::record::terms::NO_ASSERTION;
 
 /// Bytes of a metadata file. Arithmetic: long descriptions ride in it; the registry accepts none above 1 MiB.
 pub const MAX_METADATA: usize = 1024 * 1024;

@@ -21,13 +21,10 @@ use super::{check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyspaceId, from_hex};
 use crate::record::descriptor::Digests;
-use crate::record::limits::{MAX_INTEGER, MAX_SUBJECTS};
+use crate::record::limits::{MAX_INTEGER, MAX_SUBJECTS, MAX_T};
 use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
 use crate::record::terms::{Claimed, RecordRef};
-
-/// The deepest tree of a keyspace (DESIGN §7): 2^40 buckets of 32 keys are 2^45 keys, more than any corpus has texts.
-const MAX_T: u8 = 40;
 
 /// How much of the dataset's content the keyspaces hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::{check_subjects, schema_error};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyspaceId, from_hex};
-use crate::record::limits::MAX_INTEGER;
+use crate::record::limits::{MAX_INTEGER, MAX_T};
 use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
 
@@ -29,9 +29,6 @@ pub const MAX_SOURCES: usize = 1900;
 
 /// The longest name of a kind of content key.
 const MAX_KEY_KIND: usize = 32;
-
-/// The deepest tree, as of every keyspace.
-const MAX_T: u8 = 40;
 
 /// A keyspace that a manifest of the range declares. Its place in the list is the ordinal that the run's rows name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

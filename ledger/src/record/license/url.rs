@@ -51,7 +51,8 @@ fn strip_prefix_ignore_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Basis, NO_ASSERTION, conclude};
+    use super::super::{Basis, conclude};
+    use crate::record::terms::NO_ASSERTION;
 
     #[test]
     fn addresses_of_known_licences() {

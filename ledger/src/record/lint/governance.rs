@@ -4,13 +4,14 @@
 use serde_json::{Map, Value};
 
 use super::{Finding, code, list, missing, says};
+use crate::ids::{RecordId, UnixMillis};
 use crate::record::kinds::Agreement;
 use crate::record::terms::Timestamp;
 
 type Members = Map<String, Value>;
 
 /// Two weeks, which is what a policy asks for where it does not say otherwise (DESIGN §8).
-const COMMENT_MILLIS: u64 = 14 * 24 * 60 * 60 * 1000;
+const COMMENT_MILLIS: u64 = 14 * UnixMillis::DAY;
 
 fn text<'a>(members: &'a Members, name: &str) -> Option<&'a str> {
     members.get(name).and_then(Value::as_str)
@@ -163,8 +164,10 @@ pub(super) fn periodic(members: &Members) -> Vec<Finding> {
 /// `attribution-report`.
 pub(super) fn attribution_report(members: &Members) -> Vec<Finding> {
     let names_records = match members.get("isBasedOn") {
-        Some(Value::String(one)) => one.starts_with("record:"),
-        _ => list(members, "isBasedOn").iter().any(|one| one.as_str().is_some_and(|one| one.starts_with("record:"))),
+        Some(Value::String(one)) => one.starts_with(RecordId::REFERENCE_PREFIX),
+        _ => list(members, "isBasedOn")
+            .iter()
+            .any(|one| one.as_str().is_some_and(|one| one.starts_with(RecordId::REFERENCE_PREFIX))),
     };
     let mut findings = Vec::new();
     if !names_records {

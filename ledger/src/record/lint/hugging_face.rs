@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{Finding, MAX_LOOKED_UP, code, missing, says};
 use crate::record::import::hugging_face::CardKind;
-use crate::record::license::{HfId, NO_ASSERTION, Standing, conclude, on_hugging_face};
+use crate::record::license::{HfId, Standing, conclude, on_hugging_face};
+use crate::record::terms::NO_ASSERTION;
 
 /// The predicate of a `model-card`.
 pub(super) fn model_card(members: &Map<String, Value>) -> Vec<Finding> {

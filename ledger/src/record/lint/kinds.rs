@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Finding, Level, code, list, missing, says};
-use crate::record::license::{Basis, NO_ASSERTION, conclude};
+use crate::record::license::{Basis, conclude};
+use crate::record::terms::NO_ASSERTION;
 
 type Members = Map<String, Value>;
 

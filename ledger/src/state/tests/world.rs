@@ -6,7 +6,7 @@ use super::*;
 use crate::state::{Item, Records, Replica};
 
 /// A day.
-pub(super) const DAY: u64 = 24 * 60 * 60 * 1000;
+pub(super) const DAY: u64 = crate::ids::UnixMillis::DAY;
 
 /// 2026-03-01T12:00:00Z, which is when everything in tests is issued unless it says otherwise.
 pub(super) const START: UnixMillis = UnixMillis(1_772_366_400_000);

@@ -1,7 +1,8 @@
 //! What one dataset answers, in words, with who says to have used it and under which licence.
 
 use ledger::ids::LeafIndex;
-use ledger::manifest::{Citation, NO_ASSERTION, Question, Status};
+use ledger::manifest::{Citation, Question, Status};
+use ledger::record::terms::NO_ASSERTION;
 
 use super::super::model::model_of;
 use super::super::named::Named;

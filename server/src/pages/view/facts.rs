@@ -6,6 +6,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, RecordId, UnixMillis, from_hex};
+use ledger::record::terms::NO_ASSERTION;
 use serde_json::{Map, Value};
 
 use super::moment::Moment;
@@ -191,7 +192,7 @@ impl Reader<'_, '_> {
     }
 
     fn text(&mut self, name: &str, text: &str) -> Shown {
-        if text == "noAssertion" {
+        if text == NO_ASSERTION {
             return Shown::NoAssertion;
         }
         if let Some(id) = RecordId::from_reference(text) {
@@ -230,7 +231,7 @@ impl Reader<'_, '_> {
 
 /// Whether a value is one of the short words that lists are often made of.
 fn is_word(value: &Value) -> bool {
-    let plain = |text: &str| text.len() <= 40 && !text.contains([',', '\n', ':', '/']) && text != "noAssertion";
+    let plain = |text: &str| text.len() <= 40 && !text.contains([',', '\n', ':', '/']) && text != NO_ASSERTION;
     value.as_str().is_some_and(plain)
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use ledger::ids::{KeyId, LeafIndex, RecordId, SubjectDigest, UnixMillis};
 use ledger::record::kind::Kind;
+use ledger::record::terms::NO_ASSERTION;
 use ledger::state::Fate;
 use serde_json::{Map, Value};
 
@@ -107,7 +108,7 @@ impl Seen {
 
     /// The text at a path unless it is the word that asserts nothing.
     pub fn asserted(&self, path: &[&str]) -> Option<&str> {
-        self.text(path).filter(|text| *text != "noAssertion")
+        self.text(path).filter(|text| *text != NO_ASSERTION)
     }
 
     /// The number at a path.

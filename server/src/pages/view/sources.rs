@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, RecordId};
+use ledger::record::terms::NO_ASSERTION;
 
 use super::facts::is_address;
 use super::parts::{Speaker, thousands};
@@ -91,7 +92,7 @@ impl Sources {
             pairs: sum("pairs"),
             items: sum("items"),
             relations: count(&counting, |source| relation_words(source.text(&["relation"]).unwrap_or_default())),
-            categories: count(&counting, |source| category_words(source.text(&["category"]).unwrap_or("noAssertion"))),
+            categories: count(&counting, |source| category_words(source.text(&["category"]).unwrap_or(NO_ASSERTION))),
             uncounted: uncounted(all, &replaced),
             lines,
             from,

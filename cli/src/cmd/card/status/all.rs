@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ledger::ids::{LeafIndex, RecordId};
 use ledger::record::kind::Kind;
 use ledger::record::license::compare::Agreement;
+use ledger::record::terms::moment;
 use ledger::state::{CardView, Edge, Records};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,6 @@ use crate::followed::Followed;
 use crate::output::{Answer, clipped, short};
 use crate::progress::Unit;
 use crate::session::Session;
-use ledger::record::terms::moment;
 
 pub(super) fn all(
     log: &Followed<'_>,

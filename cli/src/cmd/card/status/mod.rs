@@ -79,7 +79,7 @@ impl StandingArg {
 }
 
 fn card(text: &str) -> std::result::Result<SubjectDigest, String> {
-    let hex = text.strip_prefix(RecordId::REFERENCE_PREFIX).unwrap_or(text);
+    let hex = RecordId::digits(text);
     hex.parse().map_err(|_| "expected the record id of a card or a SHA-256, 64 lower-case hexadecimal digits".into())
 }
 

@@ -4,6 +4,7 @@ use ledger::Code;
 use ledger::ids::{SubjectDigest, UnixMillis};
 use ledger::record::kind::Kind;
 use ledger::record::kinds::{Predicate, Verdict};
+use ledger::record::terms::moment;
 use ledger::state::findings::{self, Finding};
 use ledger::state::{CardView, Claim, Fate, Item, LicenseView, Quarrel};
 use serde::Serialize;
@@ -15,7 +16,6 @@ use crate::followed::{Followed, finding_text};
 use crate::output::{Answer, Mark, clipped, shown};
 use crate::screen::time;
 use crate::session::Session;
-use ledger::record::terms::moment;
 
 /// Entries of one list on the screen. A model of hundreds of sources is read with `--json`.
 const MAX_LISTED: usize = 20;
