@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ledger::ids::KeyspaceId;
 use ledger::manifest::{Bearing, Declaration, Kind, Question, SHARED_RUN, Status};
+use ledger::record::kinds::Disclosure;
 use serde_json::{Value, json};
 
 use super::Candidate;
@@ -67,10 +68,14 @@ impl Look {
     /// A miss that was proven: what it means depends on what the manifest says of itself.
     pub(super) fn miss(&mut self, told: Told, row: &Declaration) {
         self.told = told;
-        match row.disclosure.as_str() {
-            "complete" => self.status = Status::Absent,
-            "closed" => self.reason = Some("the manifest is closed: it does not say that it holds all".to_owned()),
-            _ => self.reason = Some("not in the part that was declared; the rest is not declared".to_owned()),
+        match row.disclosure {
+            Disclosure::Complete => self.status = Status::Absent,
+            Disclosure::Closed => {
+                self.reason = Some("the manifest is closed: it does not say that it holds all".to_owned())
+            }
+            Disclosure::Partial => {
+                self.reason = Some("not in the part that was declared; the rest is not declared".to_owned())
+            }
         }
     }
 

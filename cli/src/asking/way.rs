@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::Code;
 use ledger::ids::{ContentKey, KeyspaceId};
 use ledger::manifest::{Declaration, Keyspace, MAX_BULK_DEPTH, MAX_SINGLE, is_numbered};
+use ledger::record::kinds::Disclosure;
 
 use crate::failure::{CliError, Result};
 
@@ -90,7 +91,7 @@ impl Way {
         mode: Mode,
         load: &Load,
     ) -> std::result::Result<Self, String> {
-        let (t, closed) = (keyspace.t(), row.disclosure == "closed");
+        let (t, closed) = (keyspace.t(), row.disclosure == Disclosure::Closed);
         let (many, local_only) = (load.is_bulk(keyspace.id()), load.is_local(keyspace.id()));
         let numbered = is_numbered(keyspace.kind()) && (row.universe.is_some() || row.bitmap.is_some());
         if mode == Mode::Local || local_only {
@@ -130,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn declared(n: u64, disclosure: &str) -> (Declaration, Keyspace) {
+    fn declared(n: u64, disclosure: Disclosure) -> (Declaration, Keyspace) {
         let row = Declaration {
             id: KeyspaceId::from_bytes([1; 32]),
             kind: "raw-sha256".to_owned(),
@@ -142,7 +143,7 @@ mod tests {
             root: "00".repeat(32),
             form: None,
             coverage: None,
-            disclosure: disclosure.to_owned(),
+            disclosure,
             universe: None,
             bitmap: None,
         };
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn few_keys_are_hidden_among_a_thousand_and_the_exact_mode_is_not() {
-        let (row, keyspace) = declared(1 << 30, "complete");
+        let (row, keyspace) = declared(1 << 30, Disclosure::Complete);
         let way = |mode| Way::of(&keyspace, &row, mode, &load(3, false));
         let Ok(Way::Prefix(bits)) = way(Mode::Automatic) else { unreachable!() };
         assert!(keyspace.n() >> bits >= HIDDEN_AMONG && bits > MAX_BULK_DEPTH, "{bits} bits");
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(way(Mode::Range(Some(14))), Ok(Way::Prefix(14)));
         assert_eq!(way(Mode::Exact), Ok(Way::Prefix(keyspace.t())));
         assert_eq!(way(Mode::Local), Ok(Way::Whole));
-        let (row, keyspace) = declared(1 << 30, "closed");
+        let (row, keyspace) = declared(1 << 30, Disclosure::Closed);
         assert_eq!(Way::of(&keyspace, &row, Mode::Exact, &load(3, false)), Ok(Way::Prefix(bits)));
         assert!(Way::of(&keyspace, &row, Mode::Local, &load(3, false)).is_err());
     }
@@ -178,10 +179,10 @@ mod tests {
             let (row, keyspace) = declared(n, disclosure);
             Way::of(&keyspace, &row, Mode::Automatic, &many)
         };
-        assert_eq!(way(1 << 20, "complete"), Ok(Way::Whole));
-        assert_eq!(way(1 << 30, "complete"), Ok(Way::Prefix(MAX_BULK_DEPTH)));
-        assert!(matches!(way(1 << 20, "closed"), Ok(Way::Prefix(bits)) if bits <= MAX_BULK_DEPTH));
-        assert!(way(1 << 40, "complete").is_err(), "a reply of twelve bits would be too large");
+        assert_eq!(way(1 << 20, Disclosure::Complete), Ok(Way::Whole));
+        assert_eq!(way(1 << 30, Disclosure::Complete), Ok(Way::Prefix(MAX_BULK_DEPTH)));
+        assert!(matches!(way(1 << 20, Disclosure::Closed), Ok(Way::Prefix(bits)) if bits <= MAX_BULK_DEPTH));
+        assert!(way(1 << 40, Disclosure::Complete).is_err(), "a reply of twelve bits would be too large");
         assert_eq!(many.refuse_too_fine(Mode::Range(Some(12))).ok(), Some(()));
         assert_eq!(many.refuse_too_fine(Mode::Range(Some(13))).unwrap_err().code(), Code::BulkRefused);
         assert_eq!(many.refuse_too_fine(Mode::Exact).unwrap_err().code(), Code::BulkRefused);
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_names_its_asker_is_only_looked_for_here() {
-        let (row, keyspace) = declared(1 << 30, "complete");
+        let (row, keyspace) = declared(1 << 30, Disclosure::Complete);
         let way = |mode| Way::of(&keyspace, &row, mode, &load(1, true));
         assert_eq!(way(Mode::Automatic), Ok(Way::Whole));
         assert!(way(Mode::Range(None)).is_err() && way(Mode::Exact).is_err());

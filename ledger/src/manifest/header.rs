@@ -19,6 +19,7 @@ use crate::manifest::bucket::Layout;
 use crate::manifest::keyspace::{Declaration, Keyspace, MAX_N};
 use crate::manifest::meta::Meta;
 use crate::manifest::reply::{MetaMode, reply_len};
+use crate::record::kinds::Disclosure;
 
 /// The largest header: a table of 65,535 licenses of 64 bytes each is 4 MiB.
 pub const MAX_HEADER: usize = 4 << 20;
@@ -162,7 +163,8 @@ impl Header {
             root: self.root.clone(),
             form: None,
             coverage: None,
-            disclosure: String::new(),
+            // A header does not say; nothing here looks at it.
+            disclosure: Disclosure::Closed,
             universe: None,
             bitmap: None,
         })

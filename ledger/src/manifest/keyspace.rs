@@ -11,6 +11,7 @@ use crate::manifest::kind::{Kind, Spec};
 use crate::manifest::shown;
 use crate::manifest::universe::{BitmapRow, UniverseRow};
 use crate::merkle::RootHash;
+use crate::record::kinds::Disclosure;
 use crate::record::limits::MAX_T;
 
 /// The most keys that a header can state: integers in JSON are exact up to 2^53 − 1.
@@ -70,7 +71,7 @@ pub struct Declaration {
     #[serde(default, deserialize_with = "text_or_json", skip_serializing_if = "Option::is_none")]
     pub coverage: Option<String>,
     /// `complete` from a builder that saw the whole source; the signer may say less.
-    pub disclosure: String,
+    pub disclosure: Disclosure,
     /// All numbers of a wiki's dump, beside a keyspace of pages or revisions that is made of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub universe: Option<UniverseRow>,
@@ -149,7 +150,7 @@ impl Keyspace {
             root: to_hex(self.root.as_bytes()),
             form: self.spec.form().map(|form| form.as_str().into()),
             coverage,
-            disclosure: "complete".into(),
+            disclosure: Disclosure::Complete,
             universe: None,
             bitmap: None,
         }
@@ -292,7 +293,7 @@ mod tests {
             root: "00".repeat(32),
             form: Some("plain".into()),
             coverage: None,
-            disclosure: "complete".into(),
+            disclosure: Disclosure::Complete,
             universe: None,
             bitmap: None,
         }

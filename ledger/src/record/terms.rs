@@ -20,6 +20,13 @@ use crate::ids::{KeyId, RecordId, UnixMillis};
 #[error("expected {0}")]
 pub struct TermError(&'static str);
 
+impl TermError {
+    /// Where `what` was expected.
+    pub(crate) const fn expecting(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
 /// Serde and JSON Schema of a type that is a text with a rule: `FromStr` in, `as_str` out.
 macro_rules! text_term {
     ($name:ident, $pattern:expr, $description:literal) => {

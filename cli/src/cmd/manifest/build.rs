@@ -248,7 +248,13 @@ pub(crate) fn make(
 /// The keyspaces of a manifest as a table.
 pub(crate) fn table(summary: &Summary, out: &Output) -> String {
     let rows = summary.keyspaces.iter().map(|row| {
-        [row.spec.clone(), grouped(row.n), row.t.to_string(), row.disclosure.clone(), short(&row.id.to_hex())]
+        [
+            row.spec.clone(),
+            grouped(row.n),
+            row.t.to_string(),
+            row.disclosure.as_str().to_owned(),
+            short(&row.id.to_hex()),
+        ]
     });
     out.table(["SPEC", "KEYS", "T", "DISCLOSURE", "KEYSPACE"], rows)
 }

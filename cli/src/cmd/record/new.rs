@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ledger::ids::RecordId;
 use ledger::manifest::read_summary;
 use ledger::record::kind::Kind;
+use ledger::record::kinds::Disclosure;
 use serde_json::{Map, json};
 
 use super::write_statement;
@@ -30,6 +32,11 @@ pub(crate) struct Args {
     /// Where to write the statement; standard output without it
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// The words of `--disclosure`.
+fn disclosure() -> impl TypedValueParser<Value = Disclosure> {
+    PossibleValuesParser::new(Disclosure::ALL.map(Disclosure::as_str)).try_map(|word| word.parse::<Disclosure>())
 }
 
 /// Where a statement comes from.
@@ -63,8 +70,8 @@ pub(crate) struct DraftArgs {
     pub(crate) dataset_name: Option<String>,
     /// For a manifest: say less than the builder did. closed: keys are shown only among a thousand others, and what is not
     /// found is unknown; partial: the keyspaces do not hold all of the dataset
-    #[arg(long, value_name = "WORD", value_parser = ["closed", "partial", "complete"])]
-    pub(crate) disclosure: Option<String>,
+    #[arg(long, value_name = "WORD", value_parser = disclosure())]
+    pub(crate) disclosure: Option<Disclosure>,
     /// For a manifest: the record of the dataset's card
     #[arg(long, value_name = "ID")]
     pub(crate) dataset_record: Option<String>,
@@ -129,11 +136,9 @@ impl DraftArgs {
         let mut predicate = Map::new();
         predicate.insert("dataset".to_owned(), dataset);
         let mut rows = summary.keyspaces;
-        if let Some(word) = &self.disclosure {
+        if let Some(wanted) = self.disclosure {
             // Only less: a builder that left something out has written "partial", and that stays true.
-            rows.iter_mut()
-                .filter(|row| word != "complete" && row.disclosure != "closed")
-                .for_each(|row| row.disclosure.clone_from(word));
+            rows.iter_mut().for_each(|row| row.disclosure = row.disclosure.min(wanted));
         }
         predicate.insert("keyspaces".to_owned(), json!(rows));
         Ok(Draft { kind: Kind::Manifest, subjects: Vec::new(), predicate })

@@ -11,6 +11,7 @@ use crate::manifest::disk::{io_error, sync_folder};
 use crate::manifest::file::{self, KeyspaceFiles};
 use crate::manifest::header::{About, Source};
 use crate::manifest::kind::{Kind, Spec};
+use crate::record::kinds::Disclosure;
 
 /// After so many keys the journal says how far a keyspace's columns are: a second's work.
 const STEP_KEYS: u64 = 1 << 21;
@@ -71,7 +72,7 @@ pub(super) fn write(
         // What was not read cannot be shown to be absent.
         let of_bytes = matches!(spec.kind(), Kind::RawSha256 | Kind::Swhid | Kind::MediaSha1 | Kind::MwSha1);
         if (spec.kind().is_text() && found.unread > 0) || (of_bytes && found.undigested > 0) {
-            row.disclosure = "partial".into();
+            row.disclosure = Disclosure::Partial;
         }
         report.keys.push(KeyCount {
             id: row.id,

@@ -22,6 +22,7 @@ use crate::manifest::kind::Spec;
 use crate::manifest::meta::Meta;
 use crate::manifest::tree::{Growing, stored_count};
 use crate::merkle::NodeHash;
+use crate::record::kinds::Disclosure;
 use crate::record::limits::MAX_T;
 
 /// How far t is raised beyond what n asks for, to keep every bucket below its limit. 2^8 times as many buckets hold ground
@@ -56,7 +57,8 @@ pub(in crate::manifest) fn place(
             root: to_hex(tree.root.as_bytes()),
             form: None,
             coverage: None,
-            disclosure: String::new(),
+            // A header does not say: the row of the summary does.
+            disclosure: Disclosure::Closed,
             universe: None,
             bitmap: None,
         };

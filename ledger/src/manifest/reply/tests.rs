@@ -277,7 +277,7 @@ fn a_root_over_a_bucket_that_breaks_the_rules_answers_nothing() {
             root: crate::ids::to_hex(root.as_bytes()),
             form: None,
             coverage: None,
-            disclosure: "complete".into(),
+            disclosure: crate::record::kinds::Disclosure::Complete,
             universe: None,
             bitmap: None,
         };

@@ -18,7 +18,7 @@ use crate::manifest::rollup::{RunHeader, RunShape, run_reply_len, skip_list, wri
 use crate::manifest::runs::merge::merge;
 use crate::manifest::tree::{Growing, stored_count};
 use crate::merkle::NodeHash;
-use crate::record::kinds::{RunRoot, RunSource};
+use crate::record::kinds::{Disclosure, RunRoot, RunSource};
 use crate::record::limits::MAX_T;
 
 /// Bytes of a run's key.
@@ -42,7 +42,8 @@ impl Gathered {
     /// The keyspace whose keys can be taken: one that this version reads, that is not closed, and whose files are those that
     /// the record declares.
     fn readable(&self) -> Option<(&Path, Keyspace)> {
-        let keyspace = Keyspace::declared(&self.declared).ok().filter(|_| self.declared.disclosure != "closed")?;
+        let keyspace =
+            Keyspace::declared(&self.declared).ok().filter(|_| self.declared.disclosure != Disclosure::Closed)?;
         let folder = self.folder.as_deref()?;
         let files = open(folder).ok()?;
         let same = (files.keyspace().id(), files.keyspace().root()) == (keyspace.id(), keyspace.root());

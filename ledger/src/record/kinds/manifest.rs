@@ -11,6 +11,8 @@
 //!
 //! Subjects: one `keyspace:<id>` for each keyspace.
 
+use core::str::FromStr;
+
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
@@ -24,10 +26,10 @@ use crate::record::descriptor::Digests;
 use crate::record::limits::{MAX_INTEGER, MAX_SUBJECTS, MAX_T};
 use crate::record::schema::Sha256Hex;
 use crate::record::statement::{Statement, Subject};
-use crate::record::terms::{Claimed, RecordRef};
+use crate::record::terms::{Claimed, RecordRef, TermError};
 
-/// How much of the dataset's content the keyspaces hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// How much of the dataset's content the keyspaces hold, and tell, from the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Disclosure {
     /// Committed to, and not open to questions.
@@ -36,6 +38,29 @@ pub enum Disclosure {
     Partial,
     /// Open, and says to hold everything: what is not found is absent.
     Complete,
+}
+
+impl Disclosure {
+    /// All of them, from the least.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Partial, Self::Complete];
+
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Partial => "partial",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+impl FromStr for Disclosure {
+    type Err = TermError;
+
+    fn from_str(text: &str) -> core::result::Result<Self, TermError> {
+        let known = Self::ALL.into_iter().find(|disclosure| disclosure.as_str() == text);
+        known.ok_or(TermError::expecting("closed, partial or complete"))
+    }
 }
 
 /// The dataset whose contents are committed.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Finding, Level, code, list, missing, says};
+use crate::record::kinds::Disclosure;
 use crate::record::license::{Basis, conclude};
 use crate::record::terms::NO_ASSERTION;
 
@@ -142,7 +143,9 @@ pub(super) fn manifest(members: &Members) -> Vec<Finding> {
         let Some(keyspace) = keyspace.as_object() else { continue };
         let place = format!("/keyspaces/{i}");
         let kind = text(keyspace, "kind").unwrap_or_default();
-        if let Some(disclosure) = text(keyspace, "disclosure").filter(|disclosure| *disclosure != "complete") {
+        if let Some(disclosure) =
+            text(keyspace, "disclosure").filter(|disclosure| *disclosure != Disclosure::Complete.as_str())
+        {
             findings.push(Finding::new(
                 &code::MANIFEST_PARTIAL,
                 format!("{place}/disclosure"),

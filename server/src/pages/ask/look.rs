@@ -8,6 +8,7 @@ use ledger::manifest::mediawiki::Wiki;
 use ledger::manifest::{
     Answer as Membership, Bearing, Declaration, Keyspace, KeyspaceFiles, Kind, MetaMode, Part, Question, Status,
 };
+use ledger::record::kinds::Disclosure;
 use serde_json::Value;
 
 use super::super::read::Reading;
@@ -89,7 +90,7 @@ impl<'a> Looker<'a> {
                     None => (Status::Unknown, "too much was asked for one page; the command line asks all", None),
                     Some(left) => {
                         self.left = left;
-                        look(self.reading, keyspace, &row.disclosure, part, key)
+                        look(self.reading, keyspace, row.disclosure, part, key)
                     }
                 };
                 let form = keyspace.spec().form().map_or("", |form| form.as_str());
@@ -118,7 +119,7 @@ impl<'a> Looker<'a> {
 fn look(
     reading: &Reading<'_>,
     keyspace: &Keyspace,
-    disclosure: &str,
+    disclosure: Disclosure,
     part: &Part,
     key: &ContentKey,
 ) -> (Status, &'static str, Option<String>) {
@@ -137,12 +138,14 @@ fn look(
             (Status::Present, "", meta.and_then(|meta| files.header().license(&meta).map(str::to_owned)))
         }
         Ok(Membership::Absent { .. }) => match disclosure {
-            "complete" if part.wiki().is_some_and(|asked| is_of_another(&files, asked)) => {
+            Disclosure::Complete if part.wiki().is_some_and(|asked| is_of_another(&files, asked)) => {
                 (Status::NotCovered, "its pages are those of another wiki", None)
             }
-            "complete" => (Status::Absent, "", None),
-            "closed" => (Status::Unknown, "the contents are closed: they do not say that they hold all", None),
-            _ => (Status::Unknown, "not in the part that was disclosed", None),
+            Disclosure::Complete => (Status::Absent, "", None),
+            Disclosure::Closed => {
+                (Status::Unknown, "the contents are closed: they do not say that they hold all", None)
+            }
+            Disclosure::Partial => (Status::Unknown, "not in the part that was disclosed", None),
         },
     }
 }

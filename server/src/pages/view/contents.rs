@@ -3,6 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 use ledger::ids::{LeafIndex, UnixMillis};
+use ledger::record::kinds::Disclosure;
 use serde_json::Value;
 
 use super::moment::Moment;
@@ -34,7 +35,7 @@ struct KeyspaceLine {
     id: String,
     what: Said,
     n: String,
-    disclosure: Said,
+    disclosure: &'static str,
     coverage: Option<Said>,
     held: bool,
 }
@@ -76,7 +77,7 @@ impl KeyspaceLine {
             id: text("id").to_owned(),
             what: allowance.said(&format!("{}{form}", content_words(text("kind"))), 120),
             n: thousands(row.get("n").and_then(Value::as_u64).unwrap_or(0)),
-            disclosure: allowance.said(disclosure_words(text("disclosure")), 80),
+            disclosure: text("disclosure").parse().map_or("", disclosure_words),
             coverage,
             held: held(text("id")),
         }
@@ -100,11 +101,10 @@ fn content_words(kind: &str) -> &str {
 }
 
 /// How much a keyspace says, in words.
-fn disclosure_words(disclosure: &str) -> &str {
+const fn disclosure_words(disclosure: Disclosure) -> &'static str {
     match disclosure {
-        "closed" => "closed: committed to, shown among a thousand keys only",
-        "partial" => "partial: what is not found is unknown",
-        "complete" => "says to be complete: what is not found is absent",
-        other => other,
+        Disclosure::Closed => "closed: committed to, shown among a thousand keys only",
+        Disclosure::Partial => "partial: what is not found is unknown",
+        Disclosure::Complete => "says to be complete: what is not found is absent",
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::manifest::{Kind, Preset, ReaderKind, Swhid, key};
+use crate::record::kinds::Disclosure;
 
 const LONG: &str = "A paragraph about tea that is certainly longer than fifty characters of text.";
 
@@ -78,11 +79,11 @@ fn what_could_not_be_decoded_is_not_shown_to_be_absent() {
     let http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\nnobody reads this";
     let packed = record("response", "https://example.org/a", "application/http; msgtype=response", http);
     let read = record("conversion", "https://example.org/b", "text/plain", LONG.as_bytes());
-    for (bytes, expected) in [(read.clone(), "complete"), ([read, packed].concat(), "partial")] {
+    for (bytes, expected) in [(read.clone(), Disclosure::Complete), ([read, packed].concat(), Disclosure::Partial)] {
         let built = Built::of_bytes("crawl.warc", &bytes, &reader(None));
         for row in &built.summary.keyspaces {
             let by_name = matches!(row.kind.as_str(), "url-c1" | "host");
-            assert_eq!(row.disclosure, if by_name { "complete" } else { expected }, "{}", row.spec);
+            assert_eq!(row.disclosure, if by_name { Disclosure::Complete } else { expected }, "{}", row.spec);
         }
         assert!(built.summary.keyspaces.iter().any(|row| row.kind == "raw-sha256"));
     }

@@ -65,7 +65,7 @@ fn a_run_without_a_source_answers_that_nothing_is_in_it() {
 fn what_is_closed_or_not_held_or_not_what_was_declared_is_not_covered() {
     let dir = tempfile::tempdir().unwrap();
     let open = keyspace(dir.path(), 0..10, false);
-    let closed = Declaration { disclosure: "closed".into(), ..keyspace(dir.path(), 10..20, false) };
+    let closed = Declaration { disclosure: Disclosure::Closed, ..keyspace(dir.path(), 10..20, false) };
     let missing = Declaration { id: crate::ids::KeyspaceId::from_bytes([7; 32]), ..open.clone() };
     let other = Declaration { n: 9, ..open.clone() };
     let sources = [(1, open), (2, closed), (3, missing), (4, other)].map(|(i, row)| gathered(dir.path(), i, row));
