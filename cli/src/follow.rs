@@ -26,9 +26,6 @@ use crate::memory::{Known, Memory, Seen};
 use crate::progress::Unit;
 use crate::session::Session;
 
-/// Entries of a full bundle (C2SP tlog-tiles).
-const BUNDLE: u64 = 256;
-
 /// An entry on its way past a visitor.
 #[derive(Debug)]
 pub(crate) struct Passing<'a> {
@@ -201,7 +198,7 @@ impl<'a> View<'a> {
     /// Every bundle of the tree, in order. One by one: how many there are is what the log says.
     fn bundle_ids(&self) -> impl Iterator<Item = EntryBundleId> + use<> {
         let size = self.size();
-        (0..size.0.div_ceil(BUNDLE)).map_while(move |number| EntryBundleId::in_tree(number, size))
+        (0..size.0.div_ceil(EntryBundleId::ENTRIES)).map_while(move |number| EntryBundleId::in_tree(number, size))
     }
 
     /// Whether the entries are those of the signed tree, extend what was seen, and begin where the pin says.

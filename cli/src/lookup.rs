@@ -36,9 +36,6 @@ const ATTEMPTS: u32 = 3;
 /// How many attestations are looked at for the newest that counts.
 const ATTESTATIONS: usize = 8;
 
-/// Entries of a full bundle.
-const BUNDLE: u64 = 256;
-
 /// A log whose lists are looked up.
 #[derive(Debug)]
 pub(crate) struct Index<'a> {
@@ -212,7 +209,7 @@ impl<'a> Index<'a> {
     /// The entries from a multiple of 256 on, as bytes.
     fn entries(&self, from: TreeSize, size: TreeSize) -> Result<Vec<Vec<u8>>> {
         let mut entries = Vec::new();
-        for number in from.0 / BUNDLE..size.0.div_ceil(BUNDLE) {
+        for number in from.0 / EntryBundleId::ENTRIES..size.0.div_ceil(EntryBundleId::ENTRIES) {
             let Some(id) = EntryBundleId::in_tree(number, size) else { break };
             let bytes = self.view.bundle(id)?;
             let decoded = decode_bundle(&bytes, id.width())

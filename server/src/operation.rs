@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ledger::error::Kind as Fault;
 use ledger::ids::LeafIndex;
-use ledger::log::{Body, Published};
+use ledger::log::{Body, Published, STALE_AFTER};
 use ledger::merkle::LeafHash;
 use ledger::note::{NoteSignature, SignedNote};
 use ledger::record::Record;
@@ -28,9 +28,6 @@ use crate::metrics::Resource;
 use crate::openapi;
 use crate::problem::{Answer, Problem};
 use crate::route::{ASK_AGAIN, answering, content, json, reads, with};
-
-/// The log renews its checkpoint every ten minutes; after two that failed and some, something is wrong.
-const FRESH_SECONDS: u64 = 25 * 60;
 
 /// `/health`, `/ready`, `/metrics`, `/status`, `/openapi.json`, `/schemas/<kind>.json`, `/.well-known/colophon.json`.
 pub(crate) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
@@ -99,7 +96,7 @@ fn newest_checkpoint(app: &App) -> Result<u64, Error> {
         return Err(stale("no checkpoint has been published yet".to_owned()));
     }
     let age = checkpoint_age(app).ok_or_else(|| stale("no cosignature says when it was signed".to_owned()))?;
-    if age > FRESH_SECONDS { Err(stale(format!("it was cosigned {age} seconds ago"))) } else { Ok(age) }
+    if age > STALE_AFTER / 1000 { Err(stale(format!("it was cosigned {age} seconds ago"))) } else { Ok(age) }
 }
 
 /// How many seconds ago the published checkpoint was cosigned, fresh or not.

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use ledger::Code;
+use ledger::log::STALE_AFTER;
 use ledger::note::Policy;
 use serde_json::{Value, json};
 
@@ -20,10 +21,6 @@ use crate::trust::TrustArgs;
 
 /// A clock that is further off than this makes statements that look doubtful to others.
 const CLOCK_OFF: u64 = 5 * 60 * 1000;
-
-/// A log renews its checkpoint every ten minutes; after two that failed and some, it or this machine's clock is wrong. Its
-/// own `/health` says so after as long.
-const STALE: u64 = 25 * 60 * 1000;
 
 /// Look for what commonly goes wrong: settings, keys, pins, the log, the clock
 ///
@@ -145,7 +142,7 @@ fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: 
         return Err(CliError::new(Code::ClockRefused, found).hint("Set this machine's clock right."));
     }
     let age = now.saturating_sub(newest.0);
-    if age > STALE {
+    if age > STALE_AFTER {
         let minutes = age / 60_000;
         let found = format!(
             "{size} {entries} at {url}, cosigned {}, {minutes} minutes ago by this machine's clock, which says {}",

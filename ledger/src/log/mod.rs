@@ -54,7 +54,7 @@ pub use self::queue::Wait;
 pub use self::reader::{Body, EntryView, Filter, MAX_PAGE, Order, Page};
 pub use self::records::ViewRecords;
 pub use self::roots::{IndexedRoot, NextRoot, RootSigner};
-pub use self::sequencer::Signers;
+pub use self::sequencer::{STALE_AFTER, Signers};
 
 use self::clock::Timekeeper;
 use self::queue::{Answer, Pending, Queue};

@@ -31,6 +31,10 @@ use crate::state::State;
 /// The log's own cosignature says how fresh a checkpoint is; it is renewed this often when nothing else happens.
 pub(super) const RENEW_EVERY: u64 = 10 * 60 * 1000;
 
+/// Two renewals that failed, and some: where the newest cosignature of a checkpoint is older than this many milliseconds,
+/// something is wrong with the log, or with a clock.
+pub const STALE_AFTER: u64 = 2 * RENEW_EVERY + 5 * 60 * 1000;
+
 /// How long the sequencer sleeps when nothing waits: often enough to renew on time and to see a full disk get room.
 const IDLE: Duration = Duration::from_millis(500);
 

@@ -12,10 +12,10 @@ use crate::manifest::shown;
 use crate::manifest::universe::{BitmapRow, UniverseRow};
 use crate::merkle::RootHash;
 use crate::record::kinds::Disclosure;
-use crate::record::limits::MAX_T;
+use crate::record::limits::{MAX_INTEGER, MAX_T};
 
 /// The most keys that a header can state: integers in JSON are exact up to 2^53 − 1.
-pub const MAX_N: u64 = (1 << 53) - 1;
+pub const MAX_N: u64 = MAX_INTEGER.unsigned_abs();
 
 /// How many bytes of a content key are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -224,6 +224,10 @@ pub(super) struct Shape {
     pub(super) key_len: KeyLen,
     pub(super) has_meta: bool,
 }
+
+/// How far t is raised beyond what n asks for, to keep every bucket below its limit. 2^8 times as many buckets hold ground
+/// keys apart up to 2,045 keys that share t + 8 bits, which at a million keys costs 2^23 hashes for each of them.
+pub(super) const MAX_RAISE: u8 = 8;
 
 /// The smallest t ≥ 0 with n² < 2^(2t+11): about 32 keys a bucket, by integers only, so that every builder agrees.
 /// `None` above [`MAX_N`].

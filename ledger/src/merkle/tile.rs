@@ -152,6 +152,9 @@ pub struct EntryBundleId {
 }
 
 impl EntryBundleId {
+    /// Entries of a full bundle.
+    pub const ENTRIES: u64 = FULL_WIDTH as u64;
+
     /// The bundle with these numbers; `None` unless the width is 1 to 256.
     pub const fn new(index: u64, width: u16) -> Option<Self> {
         if width == 0 || width > FULL_WIDTH {

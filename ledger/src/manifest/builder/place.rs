@@ -17,17 +17,13 @@ use crate::manifest::builder::row::Width;
 use crate::manifest::builder::run::{SLICE_BITS, SLICES};
 use crate::manifest::disk::{Output, Pieces, io_error, sync_folder, write_file};
 use crate::manifest::header::{About, Header, PaddedLengths, Placed};
-use crate::manifest::keyspace::{Declaration, Keyspace, bits, flattest_t};
+use crate::manifest::keyspace::{Declaration, Keyspace, MAX_RAISE, bits, flattest_t};
 use crate::manifest::kind::Spec;
 use crate::manifest::meta::Meta;
 use crate::manifest::tree::{Growing, stored_count};
 use crate::merkle::NodeHash;
 use crate::record::kinds::Disclosure;
 use crate::record::limits::MAX_T;
-
-/// How far t is raised beyond what n asks for, to keep every bucket below its limit. 2^8 times as many buckets hold ground
-/// keys apart up to 2,045 keys that share t + 8 bits, which at a million keys costs 2^23 hashes for each of them.
-const MAX_RAISE: u8 = 8;
 
 /// A step has about so many keys.
 const STEP: u64 = 1 << 16;

@@ -12,7 +12,7 @@ use crate::ids::LeafIndex;
 use crate::manifest::bucket::{Layout, MAX_BUCKET, meta_digest};
 use crate::manifest::disk::{Output, Staging, io_error, sync_folder, write_file};
 use crate::manifest::file::open;
-use crate::manifest::keyspace::{Declaration, KeyLen, Keyspace, bits, flattest_t};
+use crate::manifest::keyspace::{Declaration, KeyLen, Keyspace, MAX_RAISE, bits, flattest_t};
 use crate::manifest::kind::Kind;
 use crate::manifest::rollup::{RunHeader, RunShape, run_reply_len, skip_list, write_list};
 use crate::manifest::runs::merge::merge;
@@ -23,9 +23,6 @@ use crate::record::limits::MAX_T;
 
 /// Bytes of a run's key.
 const KEY: usize = 8;
-
-/// How far t is raised beyond what n asks for, as for every keyspace.
-const MAX_RAISE: u8 = 8;
 
 /// A keyspace that a manifest declares, as the operator has it.
 #[derive(Debug, Clone)]
