@@ -326,7 +326,7 @@ fn content(record: Record) -> Content {
 /// The members that the kind does not have.
 fn unknown(record: &Record) -> BTreeSet<String> {
     // What imports say about themselves belongs to every kind that they make.
-    let everywhere = ["publicKey", "abridged", "unmapped"];
+    let everywhere = ["publicKey", "card", "abridged", "unmapped"];
     let names = |other: &serde_json::Map<String, Value>| -> BTreeSet<String> {
         other.keys().filter(|name| !everywhere.contains(&name.as_str())).cloned().collect()
     };

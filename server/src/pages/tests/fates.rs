@@ -193,7 +193,9 @@ fn m3_8_unknown_kinds_unknown_members_and_sparse_cards_are_shown_as_such() {
     for part in ["does not know records of this kind", "weather-report", "Wind", "north"] {
         assert!(html.contains(part), "{part}: {html}");
     }
-    let dataset = json!({"name": "reeds", "isBasedOn": "other", "rai:dataBiases": "few", "houseStyle": "terse"});
+    // `card` is what the import of a Croissant file adds: where it was taken from.
+    let dataset = json!({"name": "reeds", "isBasedOn": "other", "rai:dataBiases": "few", "houseStyle": "terse",
+        "card": {"name": "croissant.json", "mediaType": "application/ld+json", "digest": {"sha256": "ab".repeat(32)}}});
     let (_, dataset) = say(&server, "lab", "dataset-card", artifact("reeds"), dataset);
     let html = page(&server, &format!("/d/{dataset}"));
     assert_eq!(html.matches("not a member of this kind").count(), 1, "{html}");
