@@ -18,6 +18,6 @@ fn u07_u08_u09_a_person_can_read_and_use_every_page() {
     let server = program.serve(&demo.join("log"));
     let mut script = Command::new(node);
     script.env("COLOPHON_NODE_MODULES", modules).env("COLOPHON_CHROMIUM", chromium);
-    script.arg(root().join("tests/browser/pages.mjs")).arg(&server.url).arg(demo.join("model-card.colophon.json"));
+    script.arg(root().join("tests/browser/pages.mjs")).arg(&server.url).arg(&demo);
     run(&mut script).passed("the pages");
 }
