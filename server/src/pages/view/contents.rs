@@ -96,6 +96,11 @@ fn content_words(kind: &str) -> &str {
         "mw-page" => "Wiki pages, by number",
         "mw-rev" => "Wiki revisions, by number",
         "mw-title" => "Wiki pages, by title",
+        "mw-sha1" => "Wiki revisions, by SHA-1",
+        "wikidata-qid" => "Wikidata items",
+        "swhid" => "Software Heritage identifiers",
+        "media-sha1" => "Media files, by SHA-1",
+        "iscc" => "ISCC codes",
         other => other,
     }
 }
