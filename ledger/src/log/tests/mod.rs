@@ -19,6 +19,7 @@ use crate::record::kinds::PartyKey;
 use crate::record::statement::Subject;
 use crate::testing;
 
+mod bundles;
 mod erasing;
 mod faults;
 mod local;
@@ -208,54 +209,6 @@ fn a_bundle_verifies_after_an_operator_changed_keys_and_after_a_party_changed_ro
     let audit = testing::sign(Kind::AuditAttestation, vec![Subject::record(target)], audit, &[&own]);
     verified(submit(&log, audit).unwrap().index);
     verified(after);
-    stop(log);
-}
-
-/// A bundle of an old record has what its own keys went through, however often its party changed keys since.
-#[test]
-fn a_bundle_holds_the_changes_of_its_own_keys_and_what_these_rest_on() {
-    let bench = Bench::new();
-    let log = peopled(&bench);
-    let card = submit(&log, testing::model_card("lab", 1)).unwrap().index;
-    let name = |number: usize| if number == 0 { "lab".to_owned() } else { format!("lab-{number}") };
-    let rotate = |number: usize| {
-        let (old, new) = (testing::key(&name(number)), testing::key(&name(number + 1)));
-        let predicate = json!({
-            "issuer": { "id": "lab" }, "issued": testing::ISSUED, "event": "rotate", "reason": "superseded",
-            "keyid": new.key_id(), "replaces": old.key_id(), "publicKey": new.public_key().to_base64(),
-        });
-        let subjects = vec![Subject::key(new.key_id()), Subject::key(old.key_id())];
-        submit(&log, testing::sign(Kind::KeyEvent, subjects, predicate, &[&old, &new])).unwrap().index
-    };
-    let first = rotate(0);
-    for number in 1..62 {
-        rotate(number);
-    }
-    let signed_by = |number: usize| {
-        let payload = Record::parse(&testing::model_card("lab", 2)).unwrap().envelope.payload;
-        submit(&log, Envelope::sign(payload, &[&testing::key(&name(number))]).unwrap().to_json()).unwrap().index
-    };
-    let newest = signed_by(62);
-    let check = |index: LeafIndex, histories: usize| {
-        let view = log.published().unwrap();
-        let bundle = log.bundle(&view, index).unwrap();
-        assert_eq!(bundle.key_history.len(), histories, "{index}");
-        let report = crate::verify::verify(&bundle, &crate::verify::Trust::new(testing::policy()), &[]);
-        assert_eq!(report.verdict, crate::verify::Verdict::Verified, "{report:?}");
-    };
-    // The party, and the rotation that put the key out of force.
-    check(card, 2);
-    // The party and all 62 rotations.
-    check(newest, 63);
-    rotate(62);
-    check(signed_by(63), 64);
-    // The party, and what put the second of its keys out of force.
-    check(first, 2);
-    rotate(63);
-    check(card, 2);
-    let newest = signed_by(64);
-    let view = log.published().unwrap();
-    assert_eq!(log.bundle(&view, newest).unwrap_err().code(), Code::TooMany);
     stop(log);
 }
 
