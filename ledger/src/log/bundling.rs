@@ -1,8 +1,9 @@
 //! Bundles: a record with everything that it takes to verify it offline.
 //!
-//! The key history holds the entries that the standing of the signers follows from: those that register, rotate or
-//! revoke one of their keys, the one that says which roles the issuer has, every change of the log's policy, and those that
-//! register, rotate or revoke the keys that signed any of these.
+//! The key history holds the entries that the standing of the signers follows from: every change of the log's policy;
+//! every entry about a signer's key; every registration, below the record, of a party that a signer belongs to, since it
+//! says which roles the party had; and what whoever verifies must know to fold these: the entries about every key that
+//! signs or stands in one of them, and the registrations of the party that made it, as far as they lie below it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +14,7 @@ use crate::bundle::{Bundle, KeyLookup, Link, MAX_KEY_HISTORY};
 use crate::error::{Code, Error, Result};
 use crate::ids::{KeyId, LeafIndex};
 use crate::record::kind::Kind;
+use crate::state::Owner;
 
 impl Log {
     /// The bundle of an entry at this view.
@@ -35,56 +37,60 @@ impl Log {
         })
     }
 
-    /// The entries that say whose the signers' keys are, entry 0 apart, by index: all changes of the signers' own keys, since a
-    /// later one may revoke them, and of the keys that signed a change those that stand below it.
+    /// The entries that say whose the signers' keys are and what they may sign, entry 0 apart, by index.
     fn key_history(&self, view: &Published, entry: &EntryView) -> Result<Vec<EntryView>> {
         let mut found = BTreeMap::new();
         // A key, and the entry below which its changes count. One that is met again counts from the higher of the two.
         let mut asked: HashMap<KeyId, LeafIndex> = HashMap::new();
+        // A later entry may revoke a signer's key. What the record itself registers or revokes matters up to here alone.
         let mut open: Vec<(KeyId, LeafIndex)> =
             entry.header.signers.iter().map(|key| (*key, LeafIndex(view.size.0))).collect();
-        let policies = self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))?;
-        for change in policies.into_iter().chain(self.registration(view, entry)?) {
-            // Whoever verifies folds these as well, and must know the keys that signed them.
-            open.extend(change.header.signers.iter().map(|signer| (*signer, change.index)));
-            found.insert(change.index, change);
+        open.extend(entry.header.keys.iter().map(|key| (*key, entry.index)));
+        let mut met = self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))?;
+        for signer in &entry.header.signers {
+            if let Some(Owner::Party(party)) = view.state.key(signer).map(|key| &key.owner) {
+                met.extend(self.registrations(view, party, entry.index, &found)?);
+            }
         }
-        while let Some((key, below)) = open.pop() {
+        loop {
+            while let Some(change) = met.pop() {
+                // Entry 0 is in a place of its own; the record itself proves nothing about its own keys.
+                if change.index == LeafIndex(0) || change.index == entry.index || found.contains_key(&change.index) {
+                    continue;
+                }
+                let header = &change.header;
+                open.extend(header.signers.iter().chain(&header.keys).map(|key| (*key, change.index)));
+                if header.kind == Kind::KeyEvent.as_str() {
+                    // The policy may leave key events to some roles.
+                    met.extend(self.registrations(view, &header.issuer, change.index, &found)?);
+                }
+                found.insert(change.index, change);
+                if found.len() > MAX_KEY_HISTORY {
+                    let detail = format!("the history of its keys has more than {MAX_KEY_HISTORY} entries");
+                    return Err(Error::new(Code::TooMany, detail));
+                }
+            }
+            let Some((key, below)) = open.pop() else { return Ok(found.into_values().collect()) };
             if asked.get(&key).is_some_and(|asked| *asked >= below) {
                 continue;
             }
             asked.insert(key, below);
-            for change in self.all(view, Term::Key(key))?.into_iter().filter(|change| change.index < below) {
-                open.extend(change.header.signers.iter().map(|signer| (*signer, change.index)));
-                found.insert(change.index, change);
-            }
-            // Entry 0 is in a place of its own; the record itself proves nothing about its own keys.
-            found.remove(&LeafIndex(0));
-            found.remove(&entry.index);
-            if found.len() > MAX_KEY_HISTORY {
-                let detail = format!("the history of its keys has more than {MAX_KEY_HISTORY} entries");
-                return Err(Error::new(Code::TooMany, detail));
-            }
+            met.extend(self.all(view, Term::Key(key))?.into_iter().filter(|change| change.index < below));
         }
-        Ok(found.into_values().collect())
     }
 
-    /// The newest entry below this one that registers its issuer: it says which roles the issuer had.
-    fn registration(&self, view: &Published, entry: &EntryView) -> Result<Option<EntryView>> {
-        let issuer = entry.header.issuer.as_str();
-        let Some(party) = view.state.party(issuer) else { return Ok(None) };
-        if party.index < entry.index {
-            return self.entry(view, party.index);
-        }
-        // It was registered again since: the earlier ones are found by the keys that they brought.
-        let mut newest: Option<EntryView> = None;
-        for (key, _) in view.state.keys_of(issuer) {
-            let terms = vec![Term::Key(*key), Term::Kind(Kind::Party.as_str().to_owned())];
-            let page = self.page(view, &Filter { terms }, Order::Below(entry.index), 1)?;
-            let known = newest.as_ref().map(|entry| entry.index);
-            newest = page.entries.into_iter().next().filter(|found| Some(found.index) > known).or(newest);
-        }
-        Ok(newest)
+    /// The entries below this one that registered a party, but those that are there already.
+    fn registrations(
+        &self,
+        view: &Published,
+        party: &str,
+        below: LeafIndex,
+        there: &BTreeMap<LeafIndex, EntryView>,
+    ) -> Result<Vec<EntryView>> {
+        let registrations = view.state.party(party).map(|party| party.registrations.as_slice()).unwrap_or_default();
+        let missing = registrations.iter().filter(|index| **index < below && !there.contains_key(index));
+        // One more than there may be is as good as all.
+        missing.take(MAX_KEY_HISTORY + 1).filter_map(|index| self.entry(view, *index).transpose()).collect()
     }
 
     /// What the index says about the signers' keys, if it is there and proven under this very view.

@@ -117,6 +117,15 @@ pub struct PartyState {
     pub index: LeafIndex,
     /// What it may be.
     pub roles: BTreeSet<Role>,
+    /// Every `party` record that registered it, by index: which roles it had when follows from these and the policies.
+    pub registrations: Vec<LeafIndex>,
+}
+
+impl PartyState {
+    /// A party of no role yet.
+    const fn new(index: LeafIndex) -> Self {
+        Self { index, roles: BTreeSet::new(), registrations: Vec::new() }
+    }
 }
 
 impl State {
@@ -253,7 +262,7 @@ impl State {
         for operator in &policy.operators {
             let id = operator.id.as_str();
             let parties = self.parties.change();
-            let party = parties.entry(id.to_owned()).or_insert(PartyState { index, roles: BTreeSet::new() });
+            let party = parties.entry(id.to_owned()).or_insert_with(|| PartyState::new(index));
             party.roles.insert(Role::Operator);
             for key in &operator.keys {
                 self.register(index, key.keyid, &key.public_key, key.key_use, Owner::Party(id.to_owned()));
@@ -286,7 +295,9 @@ impl State {
         if self.policy.as_ref().is_some_and(|policy| policy.operators.contains(id)) {
             roles.insert(Role::Operator);
         }
-        self.parties.change().insert(id.to_owned(), PartyState { index, roles });
+        let known = self.parties.change().entry(id.to_owned()).or_insert_with(|| PartyState::new(index));
+        (known.index, known.roles) = (index, roles);
+        known.registrations.push(index);
         for key in &party.keys {
             self.register(index, key.keyid, &key.public_key, key.key_use, Owner::Party(id.to_owned()));
         }

@@ -1,7 +1,8 @@
 //! Link 6: the signers' keys were in force at the record's index, and their party might register this.
 //!
-//! The key history decides by the same fold that admits records to the log. It may leave out what came later: that a key
-//! was not revoked by an entry which the bundle does not hold is proven only where the index says so (`keyLookup`).
+//! The key history decides by the same fold that admits records to the log. It may leave something out: that a key was not
+//! revoked by an entry which the bundle does not hold is proven only where the index says so (`keyLookup`), and that the
+//! party's roles were not changed by one never is, so the line names the registration that they follow from.
 
 use super::Trust;
 use super::envelope_signature::VerifiedEnvelope;
@@ -84,8 +85,10 @@ pub(super) fn check(
     for key in &envelope.signers {
         counts(&state, *key, index, record)?;
     }
+    let mut roles = None;
     if let Ok(record) = record {
         state.authorise(record, index)?;
+        roles = state.party(record.issuer()).and_then(|party| party.registrations.last().copied());
         // Only the kind and the record are looked at; the entry's own header is held against the record's next.
         state.apply(index, &Header::derive(record, UnixMillis(0)), Some(record));
     }
@@ -99,7 +102,12 @@ pub(super) fn check(
     for signer in &mut signers {
         signer.unrevoked_to = complete.get(&signer.key).copied();
     }
-    let detail = describe(&signers, included.checkpoint.checkpoint().size());
+    let mut detail = describe(&signers, included.checkpoint.checkpoint().size());
+    if let Some(registration) = roles {
+        // No look-up is of a party: that it was not registered anew with other roles follows from no bundle.
+        detail
+            .push_str(&format!(". Roles by entry {registration}; no change of them before entry {index}: not proven"));
+    }
     drop(history);
     Ok(Passed::new(Standings { signers, record: candidates.record }, detail))
 }

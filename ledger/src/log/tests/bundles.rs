@@ -14,10 +14,91 @@ fn history(log: &Log, index: LeafIndex) -> Vec<u64> {
     bundle.key_history.iter().map(|link| link.proof.index.0).collect()
 }
 
+/// The operator registers a party again, with these keys listed and these keys signing beside him.
+fn registered(log: &Log, id: &str, roles: &[&str], listed: &[&str], signers: &[&str]) -> u64 {
+    let listed: Vec<_> = listed.iter().map(|name| testing::key(name)).collect();
+    let keys: Vec<_> = listed.iter().map(|key| PartyKey::signing(key.public_key())).collect();
+    let subjects = listed.iter().map(|key| Subject::key(key.key_id())).collect();
+    let predicate = json!({
+        "issuer": { "id": "operator" }, "issued": testing::ISSUED, "id": id, "roles": roles, "keys": keys,
+    });
+    let signers: Vec<_> = ["operator"].iter().chain(signers).map(|name| testing::key(name)).collect();
+    let body = testing::sign(Kind::Party, subjects, predicate, &signers.iter().collect::<Vec<_>>());
+    submit(log, body).unwrap().index.0
+}
+
 fn card_by(log: &Log, issuer: &str, number: u64, signers: &[&str]) -> LeafIndex {
     let payload = Record::parse(&testing::model_card(issuer, number)).unwrap().envelope.payload;
     let keys: Vec<_> = signers.iter().map(|name| testing::key(name)).collect();
     submit(log, Envelope::sign(payload, &keys.iter().collect::<Vec<_>>()).unwrap().to_json()).unwrap().index
+}
+
+#[test]
+fn every_registration_of_a_signers_party_below_the_record_is_there_in_order() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    let first = card_by(&log, "lab", 1, &["lab"]);
+    // Each brings a key of its own and names none that signs anything here.
+    let narrowed = registered(&log, "lab", &["auditor"], &["lab-2"], &["lab-2"]);
+    let widened = registered(&log, "lab", &["partner"], &["lab-3"], &["lab-3"]);
+    let second = card_by(&log, "lab", 2, &["lab"]);
+    // Of whoever signs beside the issuer too.
+    let cosigner = registered(&log, "auditor", &["partner"], &["auditor-2"], &["auditor-2"]);
+    let third = card_by(&log, "lab", 3, &["lab", "auditor"]);
+    registered(&log, "lab", &["auditor"], &["lab-4"], &["lab-4"]);
+    assert_eq!(history(&log, first), [1]);
+    assert_eq!(history(&log, second), [1, narrowed, widened]);
+    assert_eq!(history(&log, third), [1, 2, narrowed, widened, cosigner]);
+    stop(log);
+}
+
+/// In this log a steward may not change keys, so that each change of keys needs the registration that it rests on.
+#[test]
+fn a_change_of_keys_comes_with_the_roles_that_its_party_had_then() {
+    let bench = Bench::new();
+    let log = peopled(&bench);
+    submit(&log, testing::party("late", &["steward"])).unwrap();
+    let partner = registered(&log, "late", &["partner"], &["late-2"], &["late-2"]);
+    let added = submit(&log, key_event("late", "add", "late-3", &["late", "late-3"])).unwrap().index.0;
+    let both = registered(&log, "late", &["partner", "auditor"], &["late-4"], &["late-4"]);
+    let card = card_by(&log, "late", 1, &["late-3"]);
+    assert_eq!(history(&log, card), [3, partner, added, both]);
+    // A revocation after the record rests on later roles.
+    registered(&log, "late", &["steward"], &["late-5"], &["late-5"]);
+    registered(&log, "late", &["auditor"], &["late-6"], &["late-6"]);
+    let revoked = submit(&log, key_event("late", "revoke", "late-3", &["late"])).unwrap().index.0;
+    assert_eq!(history(&log, card), [3, partner, added, both, both + 2, both + 3, revoked]);
+    stop(log);
+}
+
+#[test]
+fn a_key_that_others_list_or_replace_comes_with_the_entry_that_registered_it() {
+    let bench = Bench::new();
+    let log = bench.start();
+    submit(&log, testing::genesis_with_council()).unwrap();
+    submit(&log, testing::party("lab", &["partner"])).unwrap();
+    let added = submit(&log, key_event("lab", "add", "lab-2", &["lab", "lab-2"])).unwrap().index.0;
+    // Listed again without its signature, which a known key needs not give.
+    let again = registered(&log, "lab", &["partner", "auditor"], &["lab-2"], &[]);
+    assert_eq!(history(&log, card_by(&log, "lab", 1, &["lab"])), [1, added, again]);
+    // The council replaces a lost key: no key of the party signs but the new one.
+    let (lost, new) = (testing::key("lab-2"), testing::key("lab-3"));
+    let rotation = json!({
+        "issuer": { "id": "lab" }, "issued": testing::ISSUED, "event": "rotate", "reason": "keyLost",
+        "keyid": new.key_id(), "replaces": lost.key_id(), "publicKey": new.public_key().to_base64(),
+    });
+    let subjects = vec![Subject::key(new.key_id()), Subject::key(lost.key_id())];
+    let mut signers: Vec<_> = testing::COUNCIL_SEATS[..3].iter().map(|seat| testing::key(seat)).collect();
+    signers.push(new);
+    let rotation = testing::sign(Kind::KeyEvent, subjects, rotation, &signers.iter().collect::<Vec<_>>());
+    let rotated = submit(&log, rotation).unwrap().index;
+    assert_eq!(history(&log, rotated), [1, added, again]);
+    assert_eq!(history(&log, card_by(&log, "lab", 2, &["lab-3"])), [1, added, again, rotated.0]);
+    // And so for a record that speaks of such a key itself.
+    let third = submit(&log, key_event("lab", "add", "lab-4", &["lab", "lab-4"])).unwrap().index.0;
+    let revoked = submit(&log, key_event("lab", "revoke", "lab-4", &["lab"])).unwrap().index;
+    assert_eq!(history(&log, revoked), [1, added, again, third]);
+    stop(log);
 }
 
 /// A bundle of an old record has what its own keys went through, however often its party changed keys since.

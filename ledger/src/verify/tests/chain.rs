@@ -11,7 +11,11 @@ fn a_whole_bundle_verifies_line_by_line() {
     let report = story.report(&story.bundle());
     let lines: Vec<_> =
         report.links.iter().map(|line| (line.link.as_str(), line.status, line.detail.as_str())).collect();
-    let signer = format!("key {} registered at entry 1; no revocation up to size 5: not proven", key(10).key_id());
+    let signer = format!(
+        "key {} registered at entry 1; no revocation up to size 5: not proven. Roles by entry 1; no change of them before \
+         entry 3: not proven",
+        key(10).key_id()
+    );
     let record = report.verified.as_ref().unwrap().record();
     let said = format!("model-card by example-ai, record {}", record.id);
     let expected = [

@@ -135,6 +135,20 @@ fn a_history_that_breaks_the_rules_of_admission_is_refused() {
     broken_history(&story, &bundle, Code::BindingMismatch, "keyHistory/1");
 }
 
+/// No look-up is of a party, so a bundle can leave out that one was registered again. The line says what it rests on.
+#[test]
+fn a_role_that_was_taken_away_is_refused_and_a_bundle_that_hides_it_says_what_it_does_not_prove() {
+    let mut log = MemoryLog::new();
+    let party = log.register(PARTY, &["partner"], &[&key(10)]);
+    let narrowed = log.register(PARTY, &["auditor"], &[&key(11)]);
+    let card = log.append(model_card(PARTY, FILE, digest(7), &[&key(10)]));
+    let report = |history: &[LeafIndex]| verify(&log.bundle(card, history), &Trust::new(log.policy()), &[]);
+    broken(&report(&[party, narrowed]), LinkName::SignerKey, Code::RoleRefused, 14);
+    let hiding = report(&[party]);
+    let detail = &hiding.line(LinkName::SignerKey).unwrap().detail;
+    assert!(detail.ends_with("Roles by entry 1; no change of them before entry 3: not proven"), "{detail}");
+}
+
 #[test]
 fn the_pinned_entry_0_is_the_one_that_counts() {
     let story = Story::new();
