@@ -1,15 +1,19 @@
 //! Erasing the bodies of redacted records. DESIGN §6.
 //!
 //! ```text
-//! commit the retraction → index it → erase every body under the target's id → publish the checkpoint that covers it
+//! commit the retraction → nobody is given the body any more → index it → erase every body under the target's id
+//! → publish the checkpoint that covers it
 //! ```
 //!
-//! Whoever sees the retraction therefore never sees the body; until then readers see the log as it was. A crash or a full
-//! disk between commit and erasure leaves a committed redaction whose bytes are still there: every start, and every
+//! Erasing writes a segment anew for each signature that the record stands under: that takes a second each, and on a full disk
+//! for ever. Readers are refused the body all the while, and learn who had it erased once the retraction is published. A crash or
+//! a full disk between commit and erasure leaves a committed redaction whose bytes are still there: every start, and every
 //! resumption after a full disk, finishes those before it publishes anything. Erasing twice does nothing.
 //!
 //! Entries, tree and postings stay as they are. Bodies of structural kinds are never erased, so that a retraction of one
 //! is refused: without them nobody could tell who may say what.
+
+use std::sync::PoisonError;
 
 use super::Shared;
 use super::open::refused;
@@ -19,6 +23,11 @@ use crate::record::kind::Kind;
 use crate::state::State;
 
 impl Shared {
+    /// Whether a committed retraction had the body of this record erased.
+    pub(super) fn is_redacted(&self, record: &RecordId) -> bool {
+        self.committed.read().unwrap_or_else(PoisonError::into_inner).1.redaction(record).is_some()
+    }
+
     /// Erases every body under the id of a redacted record, those under further signatures too.
     ///
     /// # Errors

@@ -252,11 +252,15 @@ impl Log {
         if view.size.covers(index) { self.shared.entry(index).map(Some) } else { Ok(None) }
     }
 
-    /// The body of an entry, held against the digest that the entry names.
+    /// The body of an entry, held against the digest that the entry names. What a committed retraction names is erased from
+    /// that moment on, whether its bytes are gone from the disk and the retraction shown to readers or not.
     ///
     /// # Errors
     /// `store_corrupt` if the body cannot be read, or is not the one that the entry names.
     pub fn body(&self, entry: &EntryView) -> Result<Body> {
+        if self.shared.is_redacted(&entry.header.record) {
+            return Ok(Body::Redacted);
+        }
         let places = self.shared.places(entry.index)?;
         let Some(bytes) = self.shared.engine.read_body(places.body).map_err(refused)? else {
             return Ok(Body::Redacted);

@@ -139,6 +139,9 @@ fn a_start_finishes_a_redaction_before_it_shows_the_retraction() {
         // The retraction is committed; whether the body is gone is not known, so nobody is shown either.
         assert!(submit(&log, redaction(record)).is_err());
         assert_eq!(log.published().unwrap().size, before.size);
+        // Readers of what is published are refused the body though its bytes may be there.
+        let entry = log.entry(&before, index).unwrap().unwrap();
+        assert_eq!(log.body(&entry).unwrap(), Body::Redacted, "{outcome:?}");
         let _ = log.close();
         drop((log, engine));
         assert_eq!(disk.holds(&trace(&secret)), outcome == Outcome::Lost);
