@@ -17,10 +17,14 @@ impl FirstDamage {
         self.0.get().map(|(place, what)| (place.as_str(), what.as_str()))
     }
 
+    /// Keeps what a reader met, if it is the first.
+    pub(crate) fn met(&self, place: String, what: String) {
+        let _ = self.0.set((place, what));
+    }
+
     fn note<T>(&self, result: Result<T, EngineError>) -> Result<T, EngineError> {
         if let Err(EngineError::Corrupt { file, offset, what }) = &result {
-            // The first is the one that is kept.
-            let _ = self.0.set((format!("{file} at byte {offset}"), what.clone()));
+            self.met(format!("{file} at byte {offset}"), what.clone());
         }
         result
     }

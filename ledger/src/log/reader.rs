@@ -149,11 +149,17 @@ impl Nodes for ViewNodes<'_> {
         let tile = self.shared.tile(self.view, tile_level, index / width)?;
         let within = usize::try_from(index % width).unwrap_or(usize::MAX);
         tile.and_then(|tile| tile.node(usize::from(row), within))
-            .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("no node {index} at level {level}")).at("index"))
+            .ok_or_else(|| self.shared.damaged("index", format!("no node {index} at level {level}")))
     }
 }
 
 impl Shared {
+    /// The error of a reader who met damage. Whoever runs the log is told too, as of what the engine meets.
+    fn damaged(&self, place: &str, what: String) -> Error {
+        self.damage.met(place.to_owned(), what.clone());
+        Error::new(Code::StoreCorrupt, what).at(place)
+    }
+
     /// The tile at a place, full or partial; `None` beyond the view.
     fn tile(&self, view: &Published, level: u8, index: u64) -> Result<Option<Arc<TileTree>>> {
         let hashes = view.size.0.checked_shr(u32::from(level) * 8).unwrap_or(0);
@@ -166,17 +172,14 @@ impl Shared {
         if let Some(tile) = self.tiles.get(level, index) {
             return Ok(Some(tile));
         }
-        let tile = self.index.tile(level, index)?.ok_or_else(|| {
-            Error::new(Code::StoreCorrupt, format!("tile {index} of level {level} is missing")).at("index")
-        })?;
+        let tile = self.index.tile(level, index)?;
+        let tile = tile.ok_or_else(|| self.damaged("index", format!("tile {index} of level {level} is missing")))?;
         Ok(Some(self.tiles.insert(level, index, Arc::new(tile))))
     }
 
     /// The places of a committed entry.
     pub(super) fn places(&self, index: LeafIndex) -> Result<Places> {
-        self.index
-            .places(index)?
-            .ok_or_else(|| Error::new(Code::StoreCorrupt, format!("the place of entry {index} is missing")).at("index"))
+        self.index.places(index)?.ok_or_else(|| self.damaged("index", format!("the place of entry {index} is missing")))
     }
 
     /// The indexed entries of a record, in their order: its first, and those under further signatures.
@@ -239,7 +242,7 @@ impl Log {
             entries.push(self.shared.engine.read_entry(places.entry).map_err(refused)?);
         }
         if entries.len() != usize::from(id.width()) {
-            return Err(Error::new(Code::StoreCorrupt, format!("entries of {id} are missing")).at("index"));
+            return Err(self.shared.damaged("index", format!("entries of {id} are missing")));
         }
         Ok(Some(encode_bundle(entries.iter())?))
     }
@@ -267,7 +270,7 @@ impl Log {
         };
         if body_digest(&bytes) != entry.body {
             let detail = format!("the body of entry {} is not the one that it names", entry.index);
-            return Err(Error::new(Code::StoreCorrupt, detail).at("bodies"));
+            return Err(self.shared.damaged("bodies", detail));
         }
         Ok(Body::Held(bytes))
     }

@@ -100,6 +100,24 @@ impl Index {
         })
     }
 
+    /// Takes the places away, or gives each entry the body of the next one, as damage below sled would.
+    #[cfg(test)]
+    pub(in crate::log) fn damage_places_for_test(&self, gone: bool) {
+        let trees = self.trees().expect("the index is open");
+        if gone {
+            trees.places.clear().expect("sled writes");
+            return;
+        }
+        for row in trees.places.iter() {
+            let (key, value) = row.expect("sled reads");
+            let mut value = value.to_vec();
+            for at in (0..value.len().saturating_sub(32)).step_by(32) {
+                value.copy_within(at + 48..at + 64, at + 16);
+            }
+            trees.places.insert(key, value).expect("sled writes");
+        }
+    }
+
     /// Puts a wrong tile and a wrong posting in, as damage below sled would.
     #[cfg(test)]
     pub(in crate::log) fn damage_for_test(&self) {

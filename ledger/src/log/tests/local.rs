@@ -328,6 +328,29 @@ fn the_first_damage_that_a_reader_meets_is_said_until_the_next_start() {
 }
 
 #[test]
+fn damage_of_the_index_that_a_reader_meets_is_said_too() {
+    for (gone, place, what) in [
+        (false, "bodies", "the body of entry 5 is not the one that it names"),
+        (true, "index", "the place of entry 5 is missing"),
+    ] {
+        let folder = Folder::new();
+        let log = folder.open();
+        fill(&log, 0..20);
+        let entry = log.entry(&log.published().unwrap(), LeafIndex(5)).unwrap().unwrap();
+        log.shared.index.damage_places_for_test(gone);
+        log.check_store().unwrap();
+        assert_eq!(log.body(&entry).unwrap_err().code(), Code::StoreCorrupt);
+        let found = log.check_store().unwrap_err();
+        assert_eq!((found.place(), found.detail()), (Some(place), what));
+        // The first is kept, whatever is met later.
+        log.shared.index.damage_places_for_test(true);
+        assert!(log.entry(&log.published().unwrap(), LeafIndex(6)).is_err());
+        assert_eq!(log.check_store().unwrap_err().detail(), what);
+        stop(log);
+    }
+}
+
+#[test]
 fn every_damaged_file_of_a_run_is_found() {
     use crate::manifest::{Gathered, Kind, Run, RunPlan, build_run};
     let dir = tempfile::tempdir().unwrap();
