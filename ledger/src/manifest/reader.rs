@@ -87,6 +87,8 @@ pub enum Skip {
     TooLarge,
     /// Its bytes are compressed in a way that is not read here, or were cut off.
     Undecoded,
+    /// Its number is none that a page can have.
+    PageId,
     /// Its title is none that a page can have.
     Title,
     /// Its address is no http or https URL.
@@ -106,6 +108,7 @@ impl Skip {
             Self::NotText => "notText",
             Self::TooLarge => "tooLarge",
             Self::Undecoded => "undecoded",
+            Self::PageId => "pageId",
             Self::Title => "title",
             Self::Url => "url",
             Self::Name => "name",
@@ -258,7 +261,7 @@ readers! {
     Parquet = "parquet";
     /// Comma-separated values with a header line.
     Csv = "csv";
-    /// The same with tabs.
+    /// Tab-separated values with a header line, which have no quoting.
     Tsv = "tsv";
     /// A web archive.
     Warc = "warc";

@@ -1,4 +1,8 @@
-//! Tables in text: comma-separated values (RFC 4180) or tab-separated ones, with a header line that names the columns.
+//! Tables in text, with a header line that names the columns: comma-separated values (RFC 4180), or tab-separated ones.
+//!
+//! The latter have no quoting (IANA `text/tab-separated-values`): a line is a row, and a quotation mark stands for itself, as
+//! texts that begin with one need it. Programs that quote such files all the same do so where a field holds a mark, a tab or a
+//! line break. The first is told from the doubled marks and read as it was meant; the others break the row, which is an error.
 
 use std::io::BufRead;
 
@@ -18,6 +22,8 @@ pub(super) struct Table {
     columns: Columns,
     /// How many columns the header names: every row has as many.
     width: usize,
+    /// Whether fields may be in quotes that hold tabs and line breaks.
+    quotes: bool,
 }
 
 /// Where the fields stand.
@@ -37,8 +43,9 @@ const MAX_COLUMNS: usize = 10_000;
 impl Table {
     pub(super) fn open(input: Input, delimiter: u8, options: &ReadOptions) -> Result<Self> {
         // A byte order mark is no part of the first name; csv-core drops it.
-        let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        let mut table = Self { input, reader, columns: Columns::default(), width: 0 };
+        let quotes = delimiter != b'\t';
+        let reader = ReaderBuilder::new().delimiter(delimiter).quoting(quotes).build();
+        let mut table = Self { input, reader, columns: Columns::default(), width: 0, quotes };
         let Some((header, at)) = table.row(&|_| true)? else {
             return Err(table.input.place.wrong("the table has no header line", 0));
         };
@@ -86,6 +93,13 @@ impl Table {
     }
 }
 
+/// What a field in quotes was before a program quoted it because it holds marks: each of them is doubled inside.
+fn unquoted(field: &str) -> Option<String> {
+    let inner = field.strip_prefix('"')?.strip_suffix('"')?;
+    let bare = inner.replace("\"\"", "");
+    (inner.len() > bare.len() && !bare.contains('"')).then(|| inner.replace("\"\"", "\""))
+}
+
 impl Columns {
     /// Finds the columns. That of the text must be there, unless content has other names.
     fn of<'a>(header: &[String], names: &'a FieldNames) -> Result<Self, &'a str> {
@@ -114,8 +128,25 @@ impl Feed for Table {
         let all = self.columns.all();
         let Some((mut row, at)) = self.row(&|place| all.contains(&place))? else { return Ok(None) };
         if row.len() != self.width {
-            let detail = format!("the row has {} fields, and the header {}", row.len(), self.width);
+            let mut detail = format!("the row has {} fields, and the header {}", row.len(), self.width);
+            if !self.quotes {
+                detail.push_str("; fields of a TSV file hold no tab and no line break, in quotes neither");
+            }
             return Err(self.input.place.wrong(detail, at));
+        }
+        if !self.quotes {
+            let width = self.width;
+            for field in row.iter_mut().flatten() {
+                match unquoted(field) {
+                    Some(meant) => *field = meant,
+                    // In a single column no width gives away that a row goes on.
+                    None if width == 1 && field.starts_with('"') && field.matches('"').count() % 2 == 1 => {
+                        let detail = "a quotation mark is opened and not closed; a line of a TSV file is a row";
+                        return Err(self.input.place.wrong(detail, at));
+                    }
+                    None => {}
+                }
+            }
         }
         let Columns { text, url, id, title, license, names } = &self.columns;
         // An empty field is one that is not there.

@@ -59,7 +59,8 @@ impl Fields {
             Some(Err(_)) => missing.push(Skip::Url),
             None => {}
         }
-        if let (Some(wiki), Some(page)) = (&options.wiki, self.id.as_deref().and_then(|id| id.parse().ok())) {
+        if let (Some(wiki), Some(id)) = (&options.wiki, self.id.as_deref()) {
+            let page = id.parse().ok();
             let title = match self.title.as_deref().map(|title| Title::parse(title, namespaces)) {
                 Some(Err(TitleRefused::Account)) => return sink(Read::Dropped(Skip::Account)),
                 Some(Err(_)) => {
@@ -69,7 +70,10 @@ impl Fields {
                 Some(Ok(title)) => Some(title),
                 None => None,
             };
-            item.page = Some(ItemPage { wiki: wiki.clone(), page, revision: None, title });
+            match page {
+                Some(page) => item.page = Some(ItemPage { wiki: wiki.clone(), page, revision: None, title }),
+                None => missing.push(Skip::PageId),
+            }
         }
         for (kind, name) in &self.names {
             // Tables of Software Heritage give the bare digest.

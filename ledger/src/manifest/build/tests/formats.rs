@@ -52,6 +52,36 @@ fn tables_are_read_as_the_same_rows_of_json_are() {
 }
 
 #[test]
+fn a_page_whose_number_is_none_is_counted_and_its_text_is_asked_for_as_ever() {
+    let rows = format!("id,title,text\n12.0,Tea,{LONG}\n13,User:Secret,x\n-1,User:Hidden,y\n14,Milk,{LONG}\n");
+    let built = Built::of_bytes("rows.csv", rows.as_bytes(), &reader(None));
+    assert_eq!(built.summary.report.without, BTreeMap::from([("pageId".to_owned(), 1)]));
+    assert_eq!(built.summary.report.dropped, BTreeMap::from([("account".to_owned(), 2)]));
+    let keys = |kind: &str| built.summary.keyspaces.iter().find(|row| row.kind == kind).unwrap().n;
+    assert_eq!((keys("mw-page"), keys("mw-title"), keys("para-n1")), (1, 1, 1));
+    // The texts of both are there: the same one.
+    assert_eq!(built.summary.report.items, 2);
+}
+
+#[test]
+fn a_line_of_a_tsv_file_is_a_row_whatever_marks_are_in_it() {
+    let keys = |rows: &str| roots(&Built::of_bytes("rows.tsv", rows.as_bytes(), &reader(None)));
+    let json = |texts: &[&str]| {
+        let lines: String = texts.iter().map(|text| format!("{}\n", serde_json::json!({ "text": text }))).collect();
+        roots(&Built::of_bytes("rows.jsonl", lines.as_bytes(), &reader(None)))
+    };
+    // Quoted as CSV is, the first two would be one row that nobody misses.
+    assert_eq!(keys("n\ttext\n1\t\"Tea\n2\tor milk\"\n3\t\"so\"\n"), json(&["\"Tea", "or milk\"", "\"so\""]));
+    assert_eq!(keys("n\ttext\n1\t\"They \"\"said\"\" so\"\n"), json(&["They \"said\" so"]));
+    let error = refused_bytes("rows.tsv", b"n\ttext\n1\t\"two\nlines\"\n", &reader(None));
+    assert!(error.detail().contains("no line break") && error.place().unwrap().contains("byte 14"), "{error}");
+    let mut single = reader(Some(ReaderKind::Tsv));
+    single.read.wiki = None;
+    let error = refused_bytes("rows.tsv", b"text\n\"two\nlines\"\n", &single);
+    assert!(error.detail().contains("not closed") && error.place().unwrap().contains("byte 5"), "{error}");
+}
+
+#[test]
 fn utf16_dumps_give_the_keys_of_utf8_dumps() {
     let xml = "<?xml version=\"1.0\"?><mediawiki version=\"0.10\"><siteinfo><dbname>enwiki</dbname></siteinfo><page>\
                <title>Thé ☕ 𝔱</title><ns>0</ns><id>1</id><revision><id>2</id><text>Thé, a paragraph of more than fifty \
