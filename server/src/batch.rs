@@ -36,7 +36,7 @@ use crate::limits::Origin;
 use crate::problem::{Answer, Problem};
 use crate::receipt::{self, Outcome, Submitted, Until};
 use crate::route::content;
-use crate::submit::{has_room, until, validate};
+use crate::submit::{counts_for_its_keys, has_room, until, validate};
 
 /// The largest batch (DESIGN §12).
 const MAX_BATCH: usize = 16 << 20;
@@ -71,7 +71,7 @@ where
         until.clone()?;
         has_room(&app, length)
     };
-    let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
+    let held = app.bodies.read(&peer, origin, &headers, body, takes, admits).await?;
     let lines = lines(&held.bytes);
     if lines.len() > MAX_LINES {
         return Err(Problem::new(Code::TooMany, format!("{} lines; the limit is {MAX_LINES}", lines.len())));
@@ -190,7 +190,7 @@ impl Job {
         mut validated: Validated,
         structural: &mut Vec<Awaited>,
     ) -> Result<(Submitted, Awaited), Problem> {
-        self.app.limits.submit_signed(self.origin, validated.signers())?;
+        counts_for_its_keys(&self.app, self.origin, &validated)?;
         let is_structural = validated.kind().is_structural();
         let submitted = Submitted::of(&mut validated);
         let ticket = self.ticket(validated).await?;

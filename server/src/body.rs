@@ -2,11 +2,13 @@
 //! memory.
 //!
 //! A body is identity-encoded, announces its length, and arrives at 64 KiB a second or more after its first ten
-//! seconds. All bodies in memory together stay under [`ROOM`]. Nothing is ever decompressed.
+//! seconds. All bodies in memory together stay under [`ROOM`], and those of one address under [`SHARE`]. Nothing is ever
+//! decompressed.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -18,11 +20,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::connection::Peer;
-use crate::limits::soon;
+use crate::limits::{Origin, soon};
 use crate::problem::Problem;
 
 /// All request bodies in memory together (DESIGN §12).
 const ROOM: usize = 64 << 20;
+
+/// What the bodies of one address may take of it: a half, two batches of the largest size, so that nobody alone can keep
+/// everybody else out.
+const SHARE: usize = ROOM / 2;
 
 /// What a body may take for its first byte, and what a pause may last: a client in a train.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,12 +48,17 @@ const IGNORED_FOR: Duration = Duration::from_secs(2);
 pub struct Bodies {
     room: Arc<Semaphore>,
     size: usize,
+    share: usize,
+    shares: Shares,
     patience: Duration,
 }
 
+/// How many bytes are held for each address that holds any.
+type Shares = Arc<Mutex<HashMap<Origin, usize>>>;
+
 impl Default for Bodies {
     fn default() -> Self {
-        Self::new(ROOM, PATIENCE)
+        Self::new(ROOM, SHARE, PATIENCE)
     }
 }
 
@@ -56,7 +67,27 @@ impl Default for Bodies {
 pub struct Held {
     /// The bytes as they were sent.
     pub bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Part,
+}
+
+/// A part of the room, of all and of one address, until it is dropped.
+#[derive(Debug)]
+struct Part {
+    permit: OwnedSemaphorePermit,
+    origin: Origin,
+    shares: Shares,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = shares.get_mut(&self.origin) {
+            *held = held.saturating_sub(self.permit.num_permits());
+            if *held == 0 {
+                shares.remove(&self.origin);
+            }
+        }
+    }
 }
 
 /// Which bodies a route takes.
@@ -69,9 +100,9 @@ pub struct Takes {
 }
 
 impl Bodies {
-    /// Room for so many bytes, with so much patience.
-    pub fn new(room: usize, patience: Duration) -> Self {
-        Self { room: Arc::new(Semaphore::new(room)), size: room, patience }
+    /// Room for so many bytes, of which one address may take a share, with so much patience.
+    pub fn new(room: usize, share: usize, patience: Duration) -> Self {
+        Self { room: Arc::new(Semaphore::new(room)), size: room, share, shares: Shares::default(), patience }
     }
 
     /// How many bytes are held.
@@ -87,6 +118,7 @@ impl Bodies {
     pub async fn read<S, B, E>(
         &self,
         peer: &Peer,
+        origin: Origin,
         headers: &HeaderMap,
         stream: S,
         takes: Takes,
@@ -99,7 +131,8 @@ impl Bodies {
     {
         let announced = announced(headers, takes).and_then(|length| {
             admits(length)?;
-            if self.room.available_permits() < length { Err(no_room()) } else { Ok(length) }
+            let room = self.room.available_permits().min(self.left(origin));
+            if room < length { Err(no_room()) } else { Ok(length) }
         });
         let length = match announced {
             Ok(length) => length,
@@ -111,17 +144,17 @@ impl Bodies {
                 return Err(problem);
             }
         };
-        self.collect(peer, stream, length).await
+        self.collect(peer, origin, stream, length).await
     }
 
     /// Takes room as bytes arrive and not before: who announces much and sends little holds little.
-    async fn collect<S, B, E>(&self, peer: &Peer, stream: S, length: usize) -> Result<Held, Problem>
+    async fn collect<S, B, E>(&self, peer: &Peer, origin: Origin, stream: S, length: usize) -> Result<Held, Problem>
     where
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
         let mut stream = pin!(stream);
-        let mut room = self.take(0)?;
+        let mut room = self.part(origin)?;
         // hyper hands out slices of its read buffer; kept, each would keep the whole buffer.
         let mut body = Vec::with_capacity(length.min(64 << 10));
         let mut deadline = Instant::now() + self.patience;
@@ -136,7 +169,7 @@ impl Bodies {
             if body.len() + taken > length {
                 return Err(Problem::new(Code::TooLarge, "the body is longer than announced"));
             }
-            room.merge(self.take(taken)?);
+            self.take(&mut room, taken)?;
             bytes::BufMut::put(&mut body, chunk);
             peer.moved();
             let earned = Duration::from_micros(taken as u64 * 1_000_000 / BYTES_PER_SECOND);
@@ -149,9 +182,34 @@ impl Bodies {
         Ok(Held { bytes: body.into(), _room: room })
     }
 
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+    /// What an address may take yet of its share.
+    fn left(&self, origin: Origin) -> usize {
+        if origin.is_free() {
+            return usize::MAX;
+        }
+        let held = self.shares.lock().unwrap_or_else(PoisonError::into_inner).get(&origin).copied();
+        self.share.saturating_sub(held.unwrap_or_default())
+    }
+
+    /// A part of no bytes yet.
+    fn part(&self, origin: Origin) -> Result<Part, Problem> {
+        let permit = Arc::clone(&self.room).try_acquire_many_owned(0).map_err(|_| no_room())?;
+        Ok(Part { permit, origin, shares: Arc::clone(&self.shares) })
+    }
+
+    fn take(&self, part: &mut Part, bytes: usize) -> Result<(), Problem> {
         let permits = u32::try_from(bytes).map_err(|_| no_room())?;
-        Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| no_room())
+        let permit = Arc::clone(&self.room).try_acquire_many_owned(permits).map_err(|_| no_room())?;
+        if !part.origin.is_free() {
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = shares.get(&part.origin).copied().unwrap_or_default();
+            if self.share.saturating_sub(held) < bytes {
+                return Err(no_room());
+            }
+            shares.insert(part.origin, held + bytes);
+        }
+        part.permit.merge(permit);
+        Ok(())
     }
 }
 
@@ -234,11 +292,22 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::limits::{self, Limits};
 
     const TAKES: Takes = Takes { max: 100, json: true };
 
     fn peer() -> Peer {
         Peer::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)))
+    }
+
+    /// From where nothing is limited.
+    fn free() -> Origin {
+        Limits::new(limits::Options::default()).origin(&peer(), &HeaderMap::new())
+    }
+
+    fn from(address: [u8; 4]) -> Origin {
+        let peer = Peer::from(std::net::SocketAddr::from((address, 1)));
+        Limits::new(limits::Options::default()).origin(&peer, &HeaderMap::new())
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -250,7 +319,7 @@ mod tests {
     }
 
     async fn read(bodies: &Bodies, pairs: &[(&'static str, &str)], chunks: &[&'static str]) -> Result<Held, Problem> {
-        bodies.read(&peer(), &headers(pairs), body(chunks), TAKES, |_| Ok(())).await
+        bodies.read(&peer(), free(), &headers(pairs), body(chunks), TAKES, |_| Ok(())).await
     }
 
     #[tokio::test]
@@ -279,7 +348,7 @@ mod tests {
         for (pairs, code) in cases {
             let never = stream::poll_fn(|_| -> std::task::Poll<Option<Result<Bytes, ()>>> { panic!("it was read") });
             let pairs: Vec<_> = pairs.iter().copied().chain([("expect", "100-continue")]).collect();
-            let answer = bodies.read(&peer(), &headers(&pairs), never, TAKES, |_| panic!("asked")).await;
+            let answer = bodies.read(&peer(), free(), &headers(&pairs), never, TAKES, |_| panic!("asked")).await;
             assert_eq!(answer.unwrap_err().code(), code, "{pairs:?}");
         }
     }
@@ -311,9 +380,9 @@ mod tests {
 
     #[tokio::test]
     async fn room_is_taken_by_bytes_and_not_by_promises() {
-        let bodies = Bodies::new(6, PATIENCE);
+        let bodies = Bodies::new(6, 6, PATIENCE);
         let peer = peer();
-        let promise = bodies.collect(&peer, stream::pending::<Result<Bytes, ()>>(), 6);
+        let promise = bodies.collect(&peer, free(), stream::pending::<Result<Bytes, ()>>(), 6);
         let mut promise = pin!(promise);
         assert!(futures_util::poll!(promise.as_mut()).is_pending());
         let held = read(&bodies, &[("content-length", "4")], &["abcd"]).await.unwrap();
@@ -322,6 +391,28 @@ mod tests {
         assert!(problem.into_response().headers().contains_key("retry-after"));
         drop(held);
         assert!(read(&bodies, &[("content-length", "6")], &["abcdef"]).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_address_takes_its_share_and_leaves_the_rest_to_others() {
+        let bodies = Bodies::new(12, 6, PATIENCE);
+        let (peer, four) = (peer(), headers(&[("content-length", "4")]));
+        let read = async |origin| bodies.read(&peer, origin, &four, body(&["abcd"]), TAKES, |_| Ok(())).await;
+        let (one, other) = (from([192, 0, 2, 1]), from([192, 0, 2, 2]));
+        let first = read(one).await.unwrap();
+        assert_eq!(read(one).await.unwrap_err().code(), Code::Overloaded, "by its head");
+        // Two that were announced while there was room for either: the bytes count.
+        let promise = bodies.collect(&peer, other, stream::pending::<Result<Bytes, ()>>(), 4);
+        let mut promise = pin!(promise);
+        assert!(futures_util::poll!(promise.as_mut()).is_pending());
+        let second = read(other).await.unwrap();
+        let late = bodies.collect(&peer, other, body(&["abcd"]), 4).await;
+        assert_eq!(late.unwrap_err().code(), Code::Overloaded, "by its bytes");
+        assert!(read(free()).await.is_ok(), "the rest is there for whoever comes");
+        assert_eq!(bodies.held(), 8);
+        drop((first, second));
+        assert_eq!((bodies.held(), bodies.shares.lock().unwrap().len()), (0, 0));
+        assert!(read(one).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -333,7 +424,7 @@ mod tests {
             Some((Ok::<_, ()>(Bytes::from_static(b"x")), ()))
         });
         let begun = Instant::now();
-        let problem = bodies.collect(&peer(), trickle, 10_000).await.unwrap_err();
+        let problem = bodies.collect(&peer(), free(), trickle, 10_000).await.unwrap_err();
         assert_eq!(problem.code(), Code::RequestTimeout);
         assert_eq!(problem.status(), 408);
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
@@ -344,7 +435,7 @@ mod tests {
             Some((Ok::<_, ()>(Bytes::from_static(b"x")), ()))
         });
         let begun = Instant::now();
-        let problem = bodies.collect(&peer(), most.chain(rest), 10 << 20).await.unwrap_err();
+        let problem = bodies.collect(&peer(), free(), most.chain(rest), 10 << 20).await.unwrap_err();
         assert_eq!(problem.code(), Code::RequestTimeout);
         assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         // 128 KiB a second for two minutes.
@@ -352,6 +443,6 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             (sent < 120).then(|| (Ok::<_, ()>(Bytes::from(vec![0; 128 << 10])), sent + 1))
         });
-        assert!(bodies.collect(&peer(), flow, 120 * (128 << 10)).await.is_ok());
+        assert!(bodies.collect(&peer(), free(), flow, 120 * (128 << 10)).await.is_ok());
     }
 }

@@ -1,7 +1,8 @@
 //! Who may submit and ask how often: token buckets by address and by key. Reading is never limited.
 //!
 //! An address counts as its /32 or, for IPv6, its /56, which is what one household or one machine at a host is given.
-//! A key counts only once its signature was verified, so that nobody can use up the tokens of another.
+//! A key counts only once its signature was verified, and not for what the log has of it already, which anybody can send
+//! again: so nobody can use up the tokens of another.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::IpAddr;
@@ -90,8 +91,15 @@ impl From<IpAddr> for Prefix {
 }
 
 /// Where a request comes from, for the purpose of limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Origin(Option<Prefix>);
+
+impl Origin {
+    /// Whether nothing is limited for it.
+    pub const fn is_free(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 /// The buckets of one server.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use warp::{Filter, Rejection};
 use crate::app::App;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem, respond};
+use crate::replies::{Reserved, filled};
 
 /// Addressed by what it holds, so never out of date: one year, as long as caches take anything.
 pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -60,11 +61,16 @@ pub(crate) fn content(kind: &'static str, caching: &'static str, body: impl Into
 
 /// A JSON document with how long it may be kept.
 pub(crate) fn json(caching: &'static str, document: &impl Serialize) -> Answer {
+    json_within(None, caching, document)
+}
+
+/// The same in the room that was reserved for it.
+pub(crate) fn json_within(reserved: Option<Reserved>, caching: &'static str, document: &impl Serialize) -> Answer {
     // A receipt has some three KiB.
     let mut text = Vec::with_capacity(4 << 10);
     serde_json::to_writer(&mut text, document)
         .map_err(|error| Problem::new(ledger::Code::Internal, format!("a document cannot be written: {error}")))?;
-    Ok(content("application/json", caching, text))
+    Ok(content("application/json", caching, filled(reserved, text)))
 }
 
 /// A response under a tag, or 304 if the client has it already. Both may be kept and must be asked about.

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::batch;
 use crate::body::{Takes, heavy};
 use crate::connection::Peer;
+use crate::limits::Origin;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::query::Query;
@@ -52,9 +53,9 @@ where
         app.limits.submit(origin, 1)?;
         has_room(&app, length)
     };
-    let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
+    let held = app.bodies.read(&peer, origin, &headers, body, takes, admits).await?;
     let mut validated = validate(&app, held.bytes.clone()).await?;
-    app.limits.submit_signed(origin, validated.signers())?;
+    counts_for_its_keys(&app, origin, &validated)?;
     let submitted = Submitted::of(&mut validated);
     let until = until?;
     let wait = if until == Until::Published { Wait::Published } else { Wait::Sequenced };
@@ -103,6 +104,14 @@ pub(crate) fn has_room(app: &App, length: usize) -> Result<(), Problem> {
         None => Code::Overloaded,
     };
     Err(Error::new(code, "nothing is taken in at this moment").into())
+}
+
+/// Takes the tokens of the keys that signed. A repetition costs its sender, who may be anybody, and not them.
+pub(crate) fn counts_for_its_keys(app: &App, origin: Origin, validated: &Validated) -> Result<(), Problem> {
+    if origin.is_free() || app.log.has(validated)? {
+        return Ok(());
+    }
+    app.limits.submit_signed(origin, validated.signers())
 }
 
 /// Checks an envelope at the log's door.
@@ -278,6 +287,26 @@ mod tests {
         assert_eq!((refused.status, refused.problem().as_str()), (429, "rate_limited"));
         assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
         assert_eq!(server.get("/checkpoint").status, 200);
+    }
+
+    #[test]
+    fn what_is_sent_again_costs_its_sender_and_no_key() {
+        let limits =
+            limits::Options { submit_per_key: Rate::new(1, 2), loopback_is_free: false, ..limits::Options::default() };
+        let server = TestServer::with(Options { limits, ..Options::default() });
+        let public = cast::model_card("lab", 1);
+        server.sequence(public.clone());
+        let batch = vec![public.clone(); 5].join(&b'\n');
+        for _ in 0..5 {
+            assert_eq!(server.post(RECORDS, &public).status, 200);
+            let lines = server.post("/api/v1/records:batch", &batch).lines();
+            assert!(lines.iter().all(|line| line["http"] == 200), "{lines:?}");
+        }
+        // The key has all of its tokens, and what is new takes them.
+        for number in 2..4 {
+            assert_eq!(server.post(RECORDS, &cast::model_card("lab", number)).status, 201);
+        }
+        assert_eq!(server.post(RECORDS, &cast::model_card("lab", 4)).problem(), "rate_limited");
     }
 
     #[test]

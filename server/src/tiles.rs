@@ -20,6 +20,7 @@ use crate::body::heavy;
 use crate::metrics::Resource;
 use crate::problem::{Answer, Problem};
 use crate::range::range;
+use crate::replies::filled;
 use crate::route::{ASK_AGAIN, IMMUTABLE, answering, content, reads, tagged, with};
 
 const BYTES: &str = "application/octet-stream";
@@ -84,7 +85,9 @@ async fn addendum(tail: Tail, headers: HeaderMap, app: Arc<App>) -> Answer {
     let view = app.view()?;
     let entry = app.log.find_body(&view, &digest)?;
     let entry = entry.ok_or_else(|| Problem::not_found("no published entry names this body"))?;
+    let reserved = app.replies.reserve_if_large(app.log.body_len(&entry)?).await?;
     let body = held_body(&app, &view, &entry)?;
+    let body = filled(reserved, body);
     tagged(&digest.to_hex(), &headers, || Ok(content(BYTES, ASK_AGAIN, body)))
 }
 

@@ -68,7 +68,7 @@ where
         app.limits.submit(origin, 1)?;
         has_room(&app, length)
     };
-    let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
+    let held = app.bodies.read(&peer, origin, &headers, body, takes, admits).await?;
     let view = app.view()?;
     let upload = heavy(move || app.log.begin_upload(&view, &held.bytes)).await??;
     let document = json!({ "keyspace": upload.keyspace, "missing": upload.missing, "held": upload.held });
@@ -89,7 +89,8 @@ where
         let (id, _) = place.clone()?;
         Ok(app.log.manifests().has_begun(&id)?)
     };
-    let held = app.bodies.read(&peer, &headers, body, takes, admits).await?;
+    let origin = app.limits.origin(&peer, &headers);
+    let held = app.bodies.read(&peer, origin, &headers, body, takes, admits).await?;
     let (id, number) = place?;
     heavy(move || app.log.manifests().put_part(&id, number, &held.bytes)).await??;
     json("no-store", &json!({ "keyspace": id, "part": number }))

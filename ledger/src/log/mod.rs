@@ -249,6 +249,14 @@ impl Log {
         Ok(validated)
     }
 
+    /// Whether the log has this record with these signers already, as far as it is indexed: anybody can send it again.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index or the journal cannot be read.
+    pub fn has(&self, validated: &Validated) -> Result<bool> {
+        Ok(matches!(self.shared.earlier(&validated.id(), validated.signers())?, Earlier::Same(_)))
+    }
+
     /// Puts a validated record in line.
     ///
     /// # Errors

@@ -255,6 +255,14 @@ impl Log {
         if view.size.covers(index) { self.shared.entry(index).map(Some) } else { Ok(None) }
     }
 
+    /// How long the body of an entry is, or was.
+    ///
+    /// # Errors
+    /// `store_corrupt` if the index does not say where it is.
+    pub fn body_len(&self, entry: &EntryView) -> Result<usize> {
+        Ok(self.shared.places(entry.index)?.body.len as usize)
+    }
+
     /// The body of an entry, held against the digest that the entry names. What a committed retraction names is erased from
     /// that moment on, whether its bytes are gone from the disk and the retraction shown to readers or not.
     ///

@@ -3,12 +3,15 @@
 //! Pages read files, so they are made where that holds nobody up. A problem that any route of the server answers becomes a
 //! page here if a browser asked.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::Stream;
-use ledger::Error;
+use hyper::body::Body as _;
 use ledger::bundle::MAX_BUNDLE_LEN;
+use ledger::{Code, Error};
 use warp::filters::BoxedFilter;
 use warp::http::HeaderMap;
 use warp::http::Method;
@@ -118,11 +121,23 @@ fn takes(path: &str) -> Option<usize> {
 }
 
 async fn show(path: FullPath, pages: Arc<Pages>, query: String, headers: HeaderMap) -> Answer {
-    heavy(move || {
+    let app = Arc::clone(&pages.app);
+    let page = heavy(move || {
         let request = Request { path: path.as_str(), query: &query, headers: &headers };
         pages.get(request).ok_or_else(|| Problem::not_found("there is no such address"))
-    })
-    .await?
+    });
+    within_room(&app, page.await??).await
+}
+
+/// A page in room of its own, if it is a large one: how large it becomes is known once it is made.
+async fn within_room(app: &App, page: Response) -> Answer {
+    let length = page.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let Some(reserved) = app.replies.reserve_if_large(length.unwrap_or(usize::MAX)).await? else { return Ok(page) };
+    let (parts, mut body) = page.into_parts();
+    let whole = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+    let whole = whole.and_then(|frame| frame.ok()?.into_data().ok());
+    let whole = whole.ok_or_else(|| Problem::new(Code::Internal, "a page that was made is not there"))?;
+    Ok(Response::from_parts(parts, reserved.fill(whole).into()))
 }
 
 async fn fill<S, B>(path: FullPath, pages: Arc<Pages>, peer: Peer, headers: HeaderMap, body: S) -> Answer
@@ -133,22 +148,41 @@ where
     let app = &pages.app;
     let takes = Takes { max: takes(path.as_str()).unwrap_or(0), json: false };
     let origin = app.limits.origin(&peer, &headers);
-    let held = match app.bodies.read(&peer, &headers, body, takes, |_| app.limits.query(origin)).await {
+    let held = match app.bodies.read(&peer, origin, &headers, body, takes, |_| app.limits.query(origin)).await {
         Ok(held) => held,
         // Whoever sends a form waits for a page.
         Err(problem) => return heavy(move || pages.problem(problem, &headers)).await,
     };
-    heavy(move || {
+    let app = Arc::clone(app);
+    let page = heavy(move || {
         let request = Request { path: path.as_str(), query: "", headers: &headers };
         let answer = pages.post(request, &held.bytes);
         answer.ok_or_else(|| Problem::not_found("there is no such address"))
-    })
-    .await?
+    });
+    within_room(&app, page.await??).await
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::testing::TestServer;
+
+    #[test]
+    fn a_large_page_takes_room_until_it_is_gone_and_a_small_one_none() {
+        let server = TestServer::start();
+        let app = &server.app;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for (length, held) in [(100_000, 100_000), (10_000, 0)] {
+            let mut page = Response::new(vec![b'x'; length].into());
+            *page.status_mut() = warp::http::StatusCode::ACCEPTED;
+            let page = runtime.block_on(within_room(app, page)).unwrap();
+            assert_eq!((page.status().as_u16(), page.body().size_hint().exact()), (202, Some(length as u64)));
+            assert_eq!(app.replies.held(), held);
+            drop(page);
+            assert_eq!(app.replies.held(), 0);
+        }
+    }
 
     #[test]
     fn pages_are_at_their_addresses_and_nowhere_else() {

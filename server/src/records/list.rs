@@ -12,7 +12,7 @@ use crate::body::heavy;
 use crate::looking::newest_of;
 use crate::problem::{Answer, Problem};
 use crate::query::{Query, encode};
-use crate::route::{ASK_AGAIN, json};
+use crate::route::{ASK_AGAIN, json_within};
 
 /// How many entries a page has if nobody says.
 const PAGE: usize = 50;
@@ -42,10 +42,13 @@ pub(super) async fn list(text: String, app: Arc<App>) -> Answer {
         let link = format!("/api/v1/records?{}{bound}&limit={limit}", question.asked);
         app.link(&link)
     });
+    // Each leaf in base64, and what it says, in words.
+    let room = page.entries.iter().map(|entry| 3 * entry.bytes.len()).sum();
+    let reserved = app.replies.reserve_if_large(room).await?;
     let records: Vec<Summary> = page.entries.iter().map(|entry| Summary::of(&app, entry)).collect();
     let lookup = question.first.map(|term| app.link(&format!("/api/v1/lookup?term={}", encode(&term.to_string()))));
     let document = json!({ "size": view.size.to_string(), "records": records, "next": next, "lookup": lookup });
-    json(ASK_AGAIN, &document)
+    json_within(reserved, ASK_AGAIN, &document)
 }
 
 /// What a list is asked for.

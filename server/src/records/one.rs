@@ -15,7 +15,7 @@ use super::summary::Summary;
 use crate::app::App;
 use crate::body::heavy;
 use crate::problem::{Answer, Problem};
-use crate::route::{ASK_AGAIN, json, tagged};
+use crate::route::{ASK_AGAIN, json_within, tagged};
 use crate::tiles::held_body;
 
 /// A record with what was signed, and what became of it.
@@ -32,10 +32,13 @@ struct Full<'a> {
 }
 
 pub(super) async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> Answer {
+    let (view, now) = (app.view()?, app.log.now());
+    let entry = find(&app, &view, &name)?;
+    // The envelope, the statement out of it, and the leaf in base64.
+    let room = 2 * app.log.body_len(&entry)? + 2 * entry.bytes.len();
+    let reserved = app.replies.reserve_if_large(room).await?;
     // What became of a record follows from all that names it: that may be thousands of entries.
     heavy(move || {
-        let (view, now) = (app.view()?, app.log.now());
-        let entry = find(&app, &view, &name)?;
         let became = Became::of(&app.log, &view, entry.index, now)?;
         let body = match held_body(&app, &view, &entry) {
             Err(problem) if problem.code() == Code::Redacted => return erased(&app, &entry, became.as_ref(), problem),
@@ -52,7 +55,7 @@ pub(super) async fn record(name: String, headers: HeaderMap, app: Arc<App>) -> A
                 envelope: serde_json::from_slice(&body).map_err(unreadable)?,
                 statement: serde_json::from_slice(&payload).map_err(unreadable)?,
             };
-            json(ASK_AGAIN, &full)
+            json_within(reserved, ASK_AGAIN, &full)
         })
     })
     .await?
