@@ -379,6 +379,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_body_that_ends_early_is_refused_and_gives_its_room_back() {
+        let bodies = Bodies::default();
+        let cut = stream::iter([Ok(Bytes::from_static(b"ab")), Err(())]);
+        let problem = bodies.collect(&peer(), free(), cut, 4).await.unwrap_err();
+        assert_eq!((problem.code(), problem.error().detail()), (Code::BadRequest, "the body ended early"));
+        assert_eq!(bodies.held(), 0);
+    }
+
+    #[tokio::test]
     async fn room_is_taken_by_bytes_and_not_by_promises() {
         let bodies = Bodies::new(6, 6, PATIENCE);
         let peer = peer();

@@ -196,6 +196,10 @@ pub(crate) mod tests {
     }
 
     fn declared(dir: &Path, n: u64, disclosure: &str) -> (PathBuf, Keyspace, Vec<u8>) {
+        declared_by("lab", dir, n, disclosure)
+    }
+
+    fn declared_by(issuer: &str, dir: &Path, n: u64, disclosure: &str) -> (PathBuf, Keyspace, Vec<u8>) {
         let mut builder = Builder::new(Spec::of_kind(Kind::RawSha256).unwrap());
         for i in 0..n {
             builder.push(item(i), Item { license: 0, ordinal: i }).unwrap();
@@ -206,11 +210,11 @@ pub(crate) mod tests {
         let mut row = serde_json::to_value(header.to_declaration(&keyspace)).unwrap();
         row["disclosure"] = json!(disclosure);
         let predicate = json!({
-            "issuer": { "id": "lab", "name": "lab" }, "issued": cast::ISSUED,
+            "issuer": { "id": issuer, "name": issuer }, "issued": cast::ISSUED,
             "dataset": { "name": "numbers" }, "keyspaces": [row],
         });
         let subject = Subject::keyspace(keyspace.id());
-        let record = cast::sign(RecordKind::Manifest, vec![subject], predicate, &[&cast::key("lab")]);
+        let record = cast::sign(RecordKind::Manifest, vec![subject], predicate, &[&cast::key(issuer)]);
         (dir.join(keyspace.id().to_hex()), keyspace, record)
     }
 
@@ -319,6 +323,26 @@ pub(crate) mod tests {
         assert_eq!(same.id(), keyspace.id());
         server.sequence(open);
         assert_eq!(server.get(&bucket).status, 200);
+    }
+
+    /// Anybody may name the keyspace in a manifest of their own: it neither opens what is closed nor closes what is open.
+    #[test]
+    fn whoever_declared_a_keyspace_first_says_whether_it_is_closed() {
+        for (own, others, code) in [("closed", "complete", Some("manifest_closed")), ("complete", "closed", None)] {
+            let server = TestServer::start();
+            server.sequence(cast::party("stranger", &["partner"]));
+            let dir = tempfile::tempdir().unwrap();
+            let (folder, keyspace, first) = declared_by("lab", &dir.path().join("first"), 20_000, own);
+            let (_, same, second) = declared_by("stranger", &dir.path().join("second"), 20_000, others);
+            assert_eq!(same.id(), keyspace.id());
+            server.app.log.manifests().add(&folder).unwrap();
+            let bucket = format!("/manifests/{}/bucket/{}/0", keyspace.id(), keyspace.t());
+            server.sequence(first);
+            let shown = || (server.get(&bucket).status != 200).then(|| server.get(&bucket).problem());
+            assert_eq!(shown().as_deref(), code);
+            server.sequence(second);
+            assert_eq!(shown().as_deref(), code, "{own} by its maker, {others} by a stranger");
+        }
     }
 
     #[test]

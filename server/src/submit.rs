@@ -290,6 +290,26 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_leaves_in_the_middle_of_a_body_leaves_nothing_behind() {
+        let server = TestServer::start();
+        let body = cast::model_card("lab", 1);
+        let mut stream = server.connect();
+        write!(stream, "POST {RECORDS} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
+        stream.write_all(&body[..body.len() / 2]).unwrap();
+        while server.app.bodies.held() < body.len() / 2 {
+            std::thread::yield_now();
+        }
+        drop(stream);
+        while server.app.bodies.held() > 0 || server.app.metrics.connections() > 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(server.app.log.published().unwrap().size.0, 3);
+        // Whoever comes back gets the index that nobody has.
+        let reply = server.post(RECORDS, &body);
+        assert_eq!((reply.status, reply.json()["index"].as_str()), (201, Some("3")));
+    }
+
+    #[test]
     fn what_is_sent_again_costs_its_sender_and_no_key() {
         let limits =
             limits::Options { submit_per_key: Rate::new(1, 2), loopback_is_free: false, ..limits::Options::default() };

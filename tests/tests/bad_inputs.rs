@@ -5,13 +5,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Client, Program, ServedByProgram, folder};
+use harness::{Client, Program, ServedByProgram, folder, run};
 use ledger::ids::SubjectDigest;
+use ledger::note::{KeyName, NoteSigner};
+use ledger::record::Record;
 use ledger::record::dsse::Envelope;
 use ledger::record::kind::Kind;
+use ledger::record::kinds::LogPolicy;
 use ledger::record::statement::Subject;
 use ledger::testing as cast;
 use serde_json::{Value, json};
+use server::testing::TestServer;
 
 const RECORDS: &str = "/api/v1/records";
 
@@ -276,5 +280,47 @@ fn b12_to_b14_each_forgery_of_what_the_log_serves_has_its_code_and_exit() {
         assert_ne!(forged, good, "{what}");
         let (ended, said) = verify(&forged, &artifact);
         assert_eq!((ended, said["code"].as_str()), (exit, Some(code)), "{what}: {said}");
+    }
+}
+
+/// The user vouched for one key. What entry 0 says of other logs, or under another name, is nobody's word, and is not pinned.
+#[test]
+fn a_log_whose_entry_0_names_another_log_is_not_pinned_by_its_key() {
+    let vkey = cast::log_signer().verifier_key().to_string();
+    let other = NoteSigner::from_seed(KeyName::parse("other.example").unwrap(), [7; 32]).unwrap();
+    let own = String::from_utf8(cast::policy().encode()).unwrap();
+    let with_another = format!("log {}\n{own}", other.verifier_key());
+    let of_another = own.replace(&vkey, &other.verifier_key().to_string());
+    for (member, value) in [
+        ("witnesses", own.as_str()),
+        ("witnesses", &with_another),
+        ("witnesses", &of_another),
+        ("origin", "other.example"),
+    ] {
+        let mut statement = Record::parse(&cast::genesis()).unwrap().statement;
+        statement.predicate.insert(member.to_owned(), json!(value));
+        let subjects = match member {
+            "origin" => {
+                // A log's keys are named as the log is.
+                statement.predicate.insert("logKeys".to_owned(), json!([other.verifier_key().to_string()]));
+                vec![LogPolicy::subject(value)]
+            }
+            _ => statement.subjects,
+        };
+        let entry = cast::sign(Kind::LogPolicy, subjects, statement.predicate.into(), &[&cast::key("operator")]);
+        let server = TestServer::of_empty_log(server::Options::default());
+        server.sequence(entry);
+        let home = tempfile::tempdir().unwrap();
+        let program = Program::new(env!("CARGO_BIN_EXE_colophon-under-test"), home.path());
+        let address = format!("http://{}", server.address);
+        let trusted = run(program.command(&["log", "trust", &address, "--vkey", &vkey]).arg("--json"));
+        let listed = run(program.command(&["record", "list", "--log", &address]).arg("--json"));
+        if value == own {
+            assert_eq!((trusted.exit, listed.exit), (0, 0), "{trusted:?}");
+            continue;
+        }
+        assert_eq!(trusted.json()["code"], "policy_invalid", "{member} {value}: {trusted:?}");
+        assert!(trusted.json()["found"].as_str().unwrap().contains("another log"), "{trusted:?}");
+        assert_eq!(listed.json()["code"], "no_policy", "nothing is pinned: {listed:?}");
     }
 }
