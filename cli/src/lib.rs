@@ -9,6 +9,7 @@ mod asking;
 mod client;
 mod cmd;
 mod config;
+mod consistency;
 mod datasets;
 mod demo;
 mod draft;

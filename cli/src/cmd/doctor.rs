@@ -9,6 +9,7 @@ use ledger::note::Policy;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::consistency;
 use crate::failure::{At, CliError, Result};
 use crate::files;
 use crate::follow::fetch_checkpoint;
@@ -118,8 +119,8 @@ fn keys(session: &Session) -> Result<String> {
     Ok(format!("{} in {}, {open} without a password", keys.len(), session.config.keys.value.display()))
 }
 
-/// Whether the log answers with a checkpoint that meets the policy and takes nothing back that was seen before, and how new
-/// it is.
+/// Whether the log answers with a checkpoint that meets the policy and provably extends what was seen before, and how new it
+/// is.
 fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: &Session) -> Result<String> {
     let client = Client::new(url, &session.config)?;
     let note = fetch_checkpoint(&client)?;
@@ -130,11 +131,18 @@ fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: 
     if let Some(seen) = known.iter().find(|seen| seen.size == size && seen.root != root) {
         return Err(memory.fork(accepted.log(), &seen.note, &note, "two trees of the same size"));
     }
-    let size = accepted.checkpoint().size().0;
+    for seen in known.iter().filter(|seen| seen.size < size) {
+        consistency::check(&client, &memory, seen, &accepted, &note)?;
+    }
+    let extends = match known.iter().map(|seen| seen.size).max() {
+        Some(seen) => format!("; extends the tree of size {seen} that was seen: proven"),
+        None => String::new(),
+    };
+    let size = size.0;
     let entries = if size == 1 { "entry" } else { "entries" };
     let (now, newest) = (session.now().0, accepted.newest().map(|at| at.to_millis()));
     let Some(newest) = newest else {
-        return Ok(format!("{size} {entries} at {url}; no witness says when"));
+        return Ok(format!("{size} {entries} at {url}; no witness says when{extends}"));
     };
     if newest.0 > now.saturating_add(CLOCK_OFF) {
         let found =
@@ -153,7 +161,7 @@ fn checkpoint(url: &str, policy: impl FnOnce(&[u8]) -> Result<Policy>, session: 
             "Set this machine's clock right if it is ahead; else the log stands still, which its operator can tell.";
         return Err(CliError::new(Code::CheckpointStale, found).hint(hint));
     }
-    Ok(format!("{size} {entries} at {url}, cosigned {}", time(newest)))
+    Ok(format!("{size} {entries} at {url}, cosigned {}{extends}", time(newest)))
 }
 
 #[cfg(test)]

@@ -141,6 +141,54 @@ fn publish_taken_up_after_it_was_cut_off_sends_the_same_bytes_and_gets_one_index
     assert_ne!(other["index"], first["index"]);
 }
 
+/// What `doctor` says of the log's address.
+fn address_of_the_log(place: &Place, url: &str) -> (u8, Value) {
+    let ended = place.run(&["doctor", "--log", url, "--json"]);
+    let json = ended.json();
+    let look = json["looks"].as_array().unwrap().iter().find(|look| look["what"] == "log's address").unwrap();
+    (ended.exit, look.clone())
+}
+
+#[test]
+fn doctor_proves_that_the_log_extends_what_was_seen_and_keeps_evidence_of_a_fork() {
+    let place = Place::new();
+    let log = place.log();
+    let policy = place.path("log/policy.txt");
+    place.ok(&["log", "trust", "--policy", &policy]);
+    // The same log a day later in the hands of somebody who goes another way, and a user who sees that one alone.
+    let other = Place::new();
+    copy(log.path(), Path::new(&other.path("log")));
+    copy(Path::new(&place.path("keys")), Path::new(&other.path("keys")));
+    other.ok(&["log", "trust", "--policy", &policy]);
+    fs::write(other.path("card.yaml"), "model_name: another\n").unwrap();
+    let publish = |place: &Place, url: &str, out: &str| {
+        let out = place.path(out);
+        place.ok(&[&place.publish(url)[..], &["--out", &out]].concat());
+    };
+    let running = Running::start(&log, ANY_LOOPBACK).unwrap();
+    let (exit, look) = address_of_the_log(&place, running.url());
+    assert!(exit == 0 && !look["found"].as_str().unwrap().contains("proven"), "nothing was seen yet: {look}");
+    publish(&place, running.url(), "first.json");
+    fs::write(place.path("card.yaml"), "model_name: newer\n").unwrap();
+    publish(&place, running.url(), "second.json");
+    let (exit, look) = address_of_the_log(&place, running.url());
+    assert_eq!(exit, 0, "{look}");
+    assert!(look["found"].as_str().unwrap().ends_with("; extends the tree of size 4 that was seen: proven"), "{look}");
+    drop(running);
+
+    let running = Running::start(&LogDir::open(Path::new(&other.path("log"))).unwrap(), ANY_LOOPBACK).unwrap();
+    publish(&other, running.url(), "first.json");
+    for name in ["a", "b"] {
+        fs::write(other.path("card.yaml"), format!("model_name: {name}\n")).unwrap();
+        publish(&other, running.url(), &format!("{name}.json"));
+    }
+    // Both trees that were seen are smaller than this one: without a proof it would look like their continuation.
+    let (exit, look) = address_of_the_log(&place, running.url());
+    assert_eq!((exit, &look["code"], &look["ok"]), (13, &"fork".into(), &false.into()), "{look}");
+    assert!(PathBuf::from(look["place"].as_str().unwrap()).exists(), "{look}");
+    assert_eq!(address_of_the_log(&other, running.url()).0, 0);
+}
+
 #[test]
 fn b15_a_log_restored_from_yesterday_is_a_rollback_and_one_that_went_another_way_a_fork() {
     let place = Place::new();
