@@ -1,7 +1,7 @@
 //! Reading and writing the user's files: limits before reading, whole files or none when writing.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +13,9 @@ use crate::failure::{CliError, Result};
 
 /// The largest file that is looked at before another takes its place: a bundle.
 const MAX_REPLACED: usize = MAX_BUNDLE_LEN;
+
+/// What the name of a file ends in until it is whole; the process and a number stand before it.
+const UNFINISHED: &str = ".part";
 
 /// How many files this process has written: what tells their temporaries apart.
 static WRITES: AtomicU64 = AtomicU64::new(0);
@@ -50,9 +53,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let resolved = fs::canonicalize(path).ok().or_else(led).unwrap_or_else(|| path.to_owned());
     let path = resolved.as_path();
     // Two writers of one file, in two processes or two threads, each have a temporary of their own.
-    let number = WRITES.fetch_add(1, Ordering::Relaxed);
-    let temporary = beside(path, &format!(".{}-{number}.part", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(failed)?;
+    let (mut file, temporary) = temporary(path).map_err(failed)?;
     let keep_mode = || old.map_or(Ok(()), |old| file.set_permissions(old.permissions()));
     let written = keep_mode().and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
     let written = written.and_then(|()| fs::rename(&temporary, path));
@@ -62,6 +63,42 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     sync_folder(path);
     Ok(())
+}
+
+/// A file that will take the place of this one, and its path. It is locked for as long as it is open, which tells it from one
+/// that a killed process left.
+pub(crate) fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
+    loop {
+        let number = WRITES.fetch_add(1, Ordering::Relaxed);
+        let temporary = beside(path, &format!(".{}-{number}{UNFINISHED}", std::process::id()));
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+        match file.try_lock() {
+            // Whoever cleans up may have had it between these two lines. Some file systems have no locks: nobody cleans there.
+            Ok(()) if !temporary.exists() => {}
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok((file, temporary)),
+        }
+    }
+}
+
+/// Removes what processes that were killed left of this file while they wrote it: nobody has it open any more.
+pub(crate) fn remove_unfinished(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Some(name), Ok(entries)) = (path.file_name(), fs::read_dir(folder)) else { return };
+    for entry in entries.flatten() {
+        let other = entry.file_name();
+        let rest = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        let middle = rest.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(UNFINISHED.as_bytes()));
+        let is_ours = middle.is_some_and(|middle| {
+            let mut numbers = middle.split(|byte| *byte == b'-');
+            let two = numbers.clone().count() == 2;
+            two && numbers.all(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+        });
+        let left =
+            |path: &Path| File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok());
+        // What cannot be removed harms nobody.
+        let _ = is_ours && left(&entry.path());
+    }
 }
 
 /// Whether a file may be written here: nothing is there yet, or something of the same sort. A mistyped name must not cost
@@ -160,6 +197,24 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap_err().code(), Code::TooLarge);
         assert_eq!(read(dir.path(), 3).unwrap_err().exit(), 2);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("b.json");
+        let (_open, unfinished) = temporary(&path).unwrap();
+        let left = ["b.json.4242-0.part", "b.json.4242-17.part"];
+        let others =
+            ["b.json", "b.json.part", "b.json.notes.part", "b.json.1-2-3.part", "b.json.-.part", "a.json.1-2.part"];
+        for name in left.iter().chain(&others) {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        remove_unfinished(&path);
+        let there = |name: &&str| dir.path().join(name).exists();
+        assert!(!left.iter().any(&there) && others.iter().all(there));
+        assert!(unfinished.exists(), "somebody writes it");
+        remove_unfinished(Path::new("/nowhere/b.json"));
     }
 
     #[test]

@@ -87,11 +87,12 @@ impl Asker<'_> {
 
     /// Fetches an immutable file of a known length, piece by piece.
     pub(super) fn download(&self, address: &str, len: u64, path: &Path) -> Result<()> {
-        let temporary = files::beside(path, &format!(".{}.part", std::process::id()));
+        // What an earlier download was killed over may be gigabytes.
+        files::remove_unfinished(path);
+        let (mut file, temporary) = files::temporary(path).map_err(|source| CliError::io(path, "write", source))?;
         let failed = |source| CliError::io(&temporary, "write", source);
         let progress = self.session.out.progress("fetching", Some(len), Unit::Bytes);
-        let fetch = || -> Result<()> {
-            let mut file = File::create(&temporary).map_err(failed)?;
+        let mut fetch = || -> Result<()> {
             let mut at = 0;
             // An empty file is asked for as well: whether there is one says whether the log holds the keyspace.
             while at < len || (len == 0 && at == 0) {

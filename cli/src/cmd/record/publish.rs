@@ -102,6 +102,8 @@ pub(crate) fn publish(draft: Draft, how: Publication<'_>, session: &Session) -> 
     files::may_replace(&how.bundle, "a bundle", |old| Bundle::parse(old).is_ok())?;
     let keys = open_keys(how.keys, how.password, session)?;
     let pending = files::beside(&how.bundle, PENDING_ENDING);
+    // What an earlier run was killed over.
+    [&how.bundle, &pending].into_iter().for_each(|path| files::remove_unfinished(path));
     let (body, record) = match taken_up(&draft, how.added, &keys, &pending, &how.bundle) {
         Some(found) => {
             if how.ask {
