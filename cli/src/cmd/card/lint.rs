@@ -70,7 +70,9 @@ pub(crate) fn run(args: &Args, session: &Session) -> Result<Answer> {
         } else if looked.fixed {
             text.push_str(&format!("{}: mended\n", path.display()));
         } else if !printed.is_empty() {
-            text.push_str(&format!("\nMended ({}):\n\n{}\n", path.display(), shown_lines(printed)));
+            // What ends the lines of the file ends no line of a terminal; --print and --fix keep it.
+            let lines = printed.replace("\r\n", "\n").replace('\r', "\n");
+            text.push_str(&format!("\nMended ({}):\n\n{}\n", path.display(), shown_lines(&lines)));
         } else if looked.findings.is_empty() {
             text.push_str(&format!("{}: nothing to say\n", path.display()));
         }

@@ -3,6 +3,29 @@
 use super::*;
 
 #[test]
+fn a_card_that_is_mended_keeps_the_ends_of_its_lines_and_a_terminal_shows_lines() {
+    let place = Place::new();
+    let path = place.path("README.md");
+    let card = "---\nlanguage: no\nlicense: Apache-2.0\n---\n# Heron\n\nProse.\n";
+    for end in ["\n", "\r\n"] {
+        fs::write(&path, card.replace('\n', end)).unwrap();
+        let shown = place.run(&["card", "lint", &path]).stdout;
+        assert!(shown.contains("---\nlanguage: \"no\"\nlicense: apache-2.0\n"), "{shown}");
+        assert!(!shown.contains("\\u000d"), "{shown}");
+        let metadata = place.run(&["card", "lint", &path, "--print"]).stdout;
+        assert!(
+            metadata.starts_with(&format!("---{end}language: \"no\"{end}license: apache-2.0{end}")),
+            "{metadata:?}"
+        );
+        assert_eq!(place.run(&["card", "lint", &path, "--fix"]).exit, 0);
+        let fixed = fs::read_to_string(&path).unwrap();
+        assert_eq!(fixed.matches(end).count(), fixed.matches('\n').count(), "{fixed:?}");
+        assert_eq!(fixed.matches('\r').count(), if end == "\n" { 0 } else { fixed.matches('\n').count() });
+        assert!(fixed.starts_with(&metadata) && fixed.ends_with(&format!("# Heron{end}{end}Prose.{end}")), "{fixed:?}");
+    }
+}
+
+#[test]
 fn versions_of_a_card_are_one_model_and_one_that_was_taken_back_is_shown_and_not_counted() {
     let place = Place::new();
     let log = place.log();
