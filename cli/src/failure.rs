@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use ledger::Code;
+use ledger::error::is_full;
 use serde_json::{Value, json};
 
 /// Why a command ended without its answer.
@@ -41,10 +42,7 @@ impl CliError {
 
     /// A file or folder that cannot be read or written.
     pub(crate) fn io(path: &Path, what: &str, source: io::Error) -> Self {
-        let code = match source.kind() {
-            io::ErrorKind::StorageFull => Code::DiskFull,
-            _ => Code::Usage,
-        };
+        let code = if is_full(&source) { Code::DiskFull } else { Code::Usage };
         let found = format!("cannot {what}: {source}");
         let place = path.display().to_string();
         let hints = match source.kind() {

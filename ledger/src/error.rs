@@ -187,6 +187,11 @@ impl Code {
     }
 }
 
+/// Whether a disk has no room, or this user may not have it.
+pub fn is_full(source: &std::io::Error) -> bool {
+    matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -24,12 +24,11 @@ mod terms;
 mod unwritten;
 mod writing;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, is_full};
 use crate::ids::TreeSize;
 use rows::u64_at;
 use unwritten::Unwritten;
@@ -164,11 +163,6 @@ fn failed(source: &sled::Error) -> Error {
     let full = matches!(source, sled::Error::Io(source) if is_full(source));
     let code = if full { Code::DiskFull } else { Code::StoreCorrupt };
     Error::new(code, format!("the index: {source}"))
-}
-
-/// Whether a disk has no room, or this user may not have it.
-pub(super) fn is_full(source: &io::Error) -> bool {
-    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]

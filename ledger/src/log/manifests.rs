@@ -22,7 +22,8 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{KeyspaceId, LeafIndex, SubjectDigest, UnixMillis, from_hex};
 use crate::manifest::upload::{PART_BYTES, Part, Plan, is_file_name};
 use crate::manifest::{
-    KeyspaceFiles, Run, RunFiles, RunHeader, VerifiedRun, check, is_run_file_name, list, open, open_run,
+    KeyspaceFiles, MAX_HEADER, Run, RunFiles, RunHeader, VerifiedRun, check, is_run_file_name, list, open, open_run,
+    read_up_to,
 };
 use crate::record::kind::Kind;
 use crate::record::subject_digest;
@@ -139,7 +140,7 @@ impl Manifests {
     }
 
     fn is_run(&self, id: &KeyspaceId) -> bool {
-        let header = fs::read(self.root.join(id.to_hex()).join("header.json"));
+        let header = read_up_to(&self.root.join(id.to_hex()).join("header.json"), MAX_HEADER as u64);
         header.is_ok_and(|bytes| RunHeader::parse(&bytes).is_ok())
     }
 

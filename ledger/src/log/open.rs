@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::clock::{Clock, Timekeeper};
-use super::index::{Index, Indexed, Indexer, is_full};
+use super::index::{Index, Indexed, Indexer};
 use super::manifests::Manifests;
 use super::publisher::Publisher;
 use super::roots::{Keeper, Roots};
@@ -28,7 +28,7 @@ use crate::engine::{
     Engine, EngineError, FirstDamage, Head, LocalEngine, LocalOptions, Opened, Places, Position, Replayed, Watched,
 };
 use crate::entry::Entry;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, is_full};
 use crate::ids::{LeafIndex, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash};
 use crate::note::{Origin, Policy, SignedNote};

@@ -12,7 +12,6 @@ use bytes::Bytes;
 
 use super::door::Validated;
 use super::erasing::erasable;
-use super::index::is_full;
 use super::open::refused;
 use super::publisher::Work;
 use super::queue::{Answer, Pending, Wait};
@@ -20,7 +19,7 @@ use super::reader::Earlier;
 use super::{Sequenced, Shared, room};
 use crate::engine::{CommitPlan, Committed, EngineError, Head, PlannedEntry, Version};
 use crate::entry::{Entry, Header};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, is_full};
 use crate::ids::{BodyDigest, KeyId, LeafIndex, RecordId, TreeSize, UnixMillis};
 use crate::merkle::{CompactRange, LeafHash, RootHash};
 use crate::note::{Checkpoint, Cosigner, NoteSigner, SignedNote, UnixSeconds, sign_checkpoint};

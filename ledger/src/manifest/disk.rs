@@ -8,14 +8,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, is_full};
 
 pub(super) use output::Output;
 pub(super) use pieces::{Piece, Pieces};
 
 /// An error of the file system, with its path.
 pub(super) fn io_error(path: &Path, error: &io::Error) -> Error {
-    let code = if error.kind() == io::ErrorKind::StorageFull { Code::DiskFull } else { Code::FileAccess };
+    let code = if is_full(error) { Code::DiskFull } else { Code::FileAccess };
     Error::new(code, error.to_string()).at(path.display().to_string())
 }
 
@@ -83,7 +83,7 @@ pub(super) fn write_file(path: PathBuf, bytes: &[u8]) -> Result<()> {
 }
 
 /// Reads a file as far as one byte beyond `limit`, so that whoever gets more than that knows that there is too much.
-pub(super) fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_up_to(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|e| io_error(path, &e))?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| io_error(path, &e))?;

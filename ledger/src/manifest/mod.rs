@@ -53,6 +53,7 @@ pub use build::{
 pub use builder::{Builder, Item, OrderedBuilder};
 pub use cite::Citation;
 pub use contributions::{Contributions, MAX_CONTRIBUTIONS};
+pub(crate) use disk::read_up_to;
 pub use file::{KeyspaceFiles, check, list, open};
 pub use header::{About, Header, MAX_HEADER, MAX_LICENSE, Source};
 pub use iscc::{Iscc, NotIscc};

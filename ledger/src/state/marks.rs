@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Fate, Item, Records, Standing, State};
 use crate::error::{Code, Result};
 use crate::ids::{LeafIndex, UnixMillis};
+use crate::record::terms::moment;
 
 /// How far apart the issuer's time and the log's may be before a reader is told: a day before the log received it, so that
 /// a record may be signed on one day and sent on the next, and five minutes after it (DESIGN §5, clocks).
@@ -62,7 +63,7 @@ pub fn marks(records: &dyn Records, state: &State, item: &Item, now: UnixMillis)
     if let Some(issued) = item.record.as_ref().map(|record| record.common.issued.millis()) {
         let received = header.received;
         if issued.0.saturating_add(ISSUED_BEFORE) < received.0 || issued.0 > received.0.saturating_add(ISSUED_AFTER) {
-            mark(Code::IssuedDoubtful, None, format!("issued at {issued} ms, received at {received} ms"));
+            mark(Code::IssuedDoubtful, None, format!("issued {}, received {}", moment(issued), moment(received)));
         }
     }
     let fate = Fate::of(records, state, item, now)?;

@@ -9,6 +9,7 @@ use crate::ids::{LeafIndex, UnixMillis};
 use crate::merkle::LeafHash;
 use crate::note::AcceptedCheckpoint;
 use crate::record::Record;
+use crate::record::terms::moment;
 
 /// How much later than a cosignature that covers it an entry may say that it was received: the clocks of a log and of its
 /// witnesses are never more than this apart (DESIGN §5).
@@ -76,7 +77,7 @@ impl VerifiedRecord {
         if let Some(UnixMillis(oldest)) = oldest
             && self.header.received.0 > oldest.saturating_add(CLOCK_SLACK_MILLIS)
         {
-            let detail = format!("received {} ms, cosigned {oldest} ms", self.header.received);
+            let detail = format!("received {}, cosigned {}", moment(self.header.received), moment(UnixMillis(oldest)));
             warnings.push(Warning { code: Code::TimeDoubtful, detail });
         }
         warnings

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::is_full;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, is_full};
 
 /// sled's page cache. Its memory is a small multiple of this.
 const CACHE_BYTES: u64 = 96 << 20;
