@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Term;
-use super::reader::{Body, EntryView, Filter, Order};
+use super::reader::{Body, EntryView, Filter, MAX_PAGE, Order};
 use super::{Log, Published};
 use crate::bundle::{Bundle, KeyLookup, Link, MAX_KEY_HISTORY};
 use crate::error::{Code, Error, Result};
@@ -47,6 +47,9 @@ impl Log {
             entry.header.signers.iter().map(|key| (*key, LeafIndex(view.size.0))).collect();
         open.extend(entry.header.keys.iter().map(|key| (*key, entry.index)));
         let mut met = self.all(view, Term::Kind(Kind::LogPolicy.as_str().to_owned()))?;
+        if entry.header.kind == Kind::KeyEvent.as_str() {
+            met.extend(self.registrations(view, &entry.header.issuer, entry.index, &found)?);
+        }
         for signer in &entry.header.signers {
             if let Some(Owner::Party(party)) = view.state.key(signer).map(|key| &key.owner) {
                 met.extend(self.registrations(view, party, entry.index, &found)?);
@@ -118,9 +121,16 @@ impl Log {
         KeyLookup { index_root: self.link(view, &stated)?, history, lookups }.to_value().map(Some)
     }
 
+    /// All entries under a term, or so many that a history of them has no room: two of them may be entry 0 and the record.
     fn all(&self, view: &Published, term: Term) -> Result<Vec<EntryView>> {
         let filter = Filter { terms: vec![term] };
-        Ok(self.page(view, &filter, Order::From(LeafIndex(0)), MAX_KEY_HISTORY + 1)?.entries)
+        let (mut found, mut from) = (Vec::new(), Some(Order::From(LeafIndex(0))));
+        while let Some(order) = from.filter(|_| found.len() <= MAX_KEY_HISTORY + 2) {
+            let page = self.page(view, &filter, order, MAX_PAGE)?;
+            found.extend(page.entries);
+            from = page.next;
+        }
+        Ok(found)
     }
 
     fn link(&self, view: &Published, entry: &EntryView) -> Result<Link> {

@@ -158,3 +158,33 @@ fn a_bundle_has_room_for_as_many_changes_as_its_format_takes() {
     assert_eq!(log.bundle(&view, more).unwrap_err().code(), Code::TooMany);
     stop(log);
 }
+
+/// A page of the index has 500 entries: what comes after it about one key may be its revocation.
+#[test]
+fn a_history_that_has_no_room_is_never_a_shorter_one() {
+    let lab = testing::key("lab");
+    // The key that is there already, added again.
+    let added = |number: usize| {
+        let issued = format!("2026-03-01T12:{:02}:{:02}Z", number / 60, number % 60);
+        let predicate = json!({
+            "issuer": { "id": "lab" }, "issued": issued, "event": "add", "reason": "superseded",
+            "keyid": lab.key_id(), "publicKey": lab.public_key().to_base64(),
+        });
+        testing::sign(Kind::KeyEvent, vec![Subject::key(lab.key_id())], predicate, &[&lab])
+    };
+    // With the registration and the revocation: as many as have room, and one more.
+    for (times, has_room) in [(MAX_KEY_HISTORY - 2, true), (MAX_KEY_HISTORY - 1, false)] {
+        let bench = Bench::new();
+        let log = peopled(&bench);
+        let card = card_by(&log, "lab", 1, &["lab"]);
+        (0..times).for_each(|number| drop(submit(&log, added(number)).unwrap()));
+        let revoked = submit(&log, key_event("lab", "revoke", "lab", &["lab"])).unwrap().index;
+        if has_room {
+            let history = history(&log, card);
+            assert_eq!((history.len(), history.last()), (MAX_KEY_HISTORY, Some(&revoked.0)));
+        } else {
+            assert_eq!(log.bundle(&log.published().unwrap(), card).unwrap_err().code(), Code::TooMany);
+        }
+        stop(log);
+    }
+}
