@@ -4,6 +4,7 @@
 //! sizes. Partial tiles and bundles are put together for any size up to that one; only full tiles are stored.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -160,6 +161,20 @@ impl Shared {
         Error::new(Code::StoreCorrupt, what).at(place)
     }
 
+    /// Whether the index holds all that was published. One that met the end of the disk is opened and filled again while
+    /// readers go on: what they miss in it then is on its way.
+    fn is_filled(&self) -> bool {
+        !self.index_waits.load(Ordering::Acquire)
+    }
+
+    /// The error of a reader who misses a row: damage if the index was `filled` before he looked and is so now.
+    fn missing(&self, filled: bool, what: String) -> Error {
+        if filled && self.is_filled() {
+            return self.damaged("index", what);
+        }
+        Error::new(Code::Overloaded, format!("{what}: the index is being filled again"))
+    }
+
     /// The tile at a place, full or partial; `None` beyond the view.
     fn tile(&self, view: &Published, level: u8, index: u64) -> Result<Option<Arc<TileTree>>> {
         let hashes = view.size.0.checked_shr(u32::from(level) * 8).unwrap_or(0);
@@ -172,14 +187,16 @@ impl Shared {
         if let Some(tile) = self.tiles.get(level, index) {
             return Ok(Some(tile));
         }
+        let filled = self.is_filled();
         let tile = self.index.tile(level, index)?;
-        let tile = tile.ok_or_else(|| self.damaged("index", format!("tile {index} of level {level} is missing")))?;
+        let tile = tile.ok_or_else(|| self.missing(filled, format!("tile {index} of level {level} is missing")))?;
         Ok(Some(self.tiles.insert(level, index, Arc::new(tile))))
     }
 
     /// The places of a committed entry.
     pub(super) fn places(&self, index: LeafIndex) -> Result<Places> {
-        self.index.places(index)?.ok_or_else(|| self.damaged("index", format!("the place of entry {index} is missing")))
+        let filled = self.is_filled();
+        self.index.places(index)?.ok_or_else(|| self.missing(filled, format!("the place of entry {index} is missing")))
     }
 
     /// The indexed entries of a record, in their order: its first, and those under further signatures.
@@ -238,11 +255,12 @@ impl Log {
             return Ok(None);
         }
         let mut entries = Vec::with_capacity(usize::from(id.width()));
+        let filled = self.shared.is_filled();
         for places in self.shared.index.places_between(LeafIndex(start), LeafIndex(end))? {
             entries.push(self.shared.engine.read_entry(places.entry).map_err(refused)?);
         }
         if entries.len() != usize::from(id.width()) {
-            return Err(self.shared.damaged("index", format!("entries of {id} are missing")));
+            return Err(self.shared.missing(filled, format!("entries of {id} are missing")));
         }
         Ok(Some(encode_bundle(entries.iter())?))
     }

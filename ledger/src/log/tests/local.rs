@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use super::*;
 
@@ -339,6 +340,13 @@ fn damage_of_the_index_that_a_reader_meets_is_said_too() {
         let entry = log.entry(&log.published().unwrap(), LeafIndex(5)).unwrap().unwrap();
         log.shared.index.damage_places_for_test(gone);
         log.check_store().unwrap();
+        if gone {
+            // While an index is filled again readers go on, and miss what is on its way.
+            log.shared.index_waits.store(true, Ordering::Release);
+            assert_eq!(log.body(&entry).unwrap_err().code(), Code::Overloaded);
+            log.check_store().unwrap();
+            log.shared.index_waits.store(false, Ordering::Release);
+        }
         assert_eq!(log.body(&entry).unwrap_err().code(), Code::StoreCorrupt);
         let found = log.check_store().unwrap_err();
         assert_eq!((found.place(), found.detail()), (Some(place), what));
