@@ -11,6 +11,7 @@ use crate::manifest::disk::{io_error, sync_folder};
 use crate::manifest::file::{self, KeyspaceFiles};
 use crate::manifest::header::{About, Source};
 use crate::manifest::kind::{Kind, Spec};
+use crate::manifest::reader::Skip;
 use crate::record::kinds::Disclosure;
 
 /// After so many keys the journal says how far a keyspace's columns are: a second's work.
@@ -71,7 +72,10 @@ pub(super) fn write(
         let mut row = files.header().to_declaration(files.keyspace());
         // What was not read cannot be shown to be absent.
         let of_bytes = matches!(spec.kind(), Kind::RawSha256 | Kind::Swhid | Kind::MediaSha1 | Kind::MwSha1);
-        if (spec.kind().is_text() && found.unread > 0) || (of_bytes && found.undigested > 0) {
+        let of_pages = matches!(spec.kind(), Kind::MwPage | Kind::MwTitle);
+        let unnumbered = report.without.contains_key(Skip::PageId.as_str());
+        if (spec.kind().is_text() && found.unread > 0) || (of_bytes && found.undigested > 0) || (of_pages && unnumbered)
+        {
             row.disclosure = Disclosure::Partial;
         }
         report.keys.push(KeyCount {

@@ -59,6 +59,10 @@ fn a_page_whose_number_is_none_is_counted_and_its_text_is_asked_for_as_ever() {
     assert_eq!(built.summary.report.dropped, BTreeMap::from([("account".to_owned(), 2)]));
     let keys = |kind: &str| built.summary.keyspaces.iter().find(|row| row.kind == kind).unwrap().n;
     assert_eq!((keys("mw-page"), keys("mw-title"), keys("para-n1")), (1, 1, 1));
+    // That "Tea" is in no title that was keyed does not show that the page is not in the dataset.
+    let disclosed = |kind: &str| built.summary.keyspaces.iter().find(|row| row.kind == kind).unwrap().disclosure;
+    assert_eq!(["mw-page", "mw-title"].map(disclosed), [Disclosure::Partial; 2]);
+    assert_eq!(disclosed("para-n1"), Disclosure::Complete);
     // The texts of both are there: the same one.
     assert_eq!(built.summary.report.items, 2);
 }
