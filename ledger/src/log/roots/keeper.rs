@@ -149,9 +149,10 @@ impl Keeper {
         roots.written.store(to.size.0, Ordering::Release);
         *standing = Standing::Ready(Some(to));
         drop(standing);
-        roots.ready.send_replace(Some(to));
         *next = Next { base: to.size, size: to.size, ..Next::default() };
+        // Whoever is told that the root stands may ask for the next one at once.
         lock(&roots.offered).forget_up_to(to.size);
+        roots.ready.send_replace(Some(to));
         Ok(())
     }
 
