@@ -71,7 +71,11 @@ pub(crate) fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     loop {
         let number = WRITES.fetch_add(1, Ordering::Relaxed);
         let temporary = beside(path, &format!(".{}-{number}{UNFINISHED}", std::process::id()));
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+        // Never one that is there: another process may have this number, in a container of its own.
+        let file = match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => continue,
+            opened => opened?,
+        };
         match file.try_lock() {
             // Whoever cleans up may have had it between these two lines. Some file systems have no locks: nobody cleans there.
             Ok(()) if !temporary.exists() => {}
@@ -97,7 +101,7 @@ pub(crate) fn remove_unfinished(path: &Path) {
         let left =
             |path: &Path| File::open(path).is_ok_and(|file| file.try_lock().is_ok() && fs::remove_file(path).is_ok());
         // What cannot be removed harms nobody.
-        let _ = is_ours && left(&entry.path());
+        let _ = is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) && left(&entry.path());
     }
 }
 
@@ -210,7 +214,9 @@ mod tests {
         for name in left.iter().chain(&others) {
             fs::write(dir.path().join(name), "x").unwrap();
         }
+        fs::create_dir(dir.path().join("b.json.7-7.part")).unwrap();
         remove_unfinished(&path);
+        assert!(dir.path().join("b.json.7-7.part").is_dir());
         let there = |name: &&str| dir.path().join(name).exists();
         assert!(!left.iter().any(&there) && others.iter().all(there));
         assert!(unfinished.exists(), "somebody writes it");

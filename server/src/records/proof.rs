@@ -23,7 +23,8 @@ pub(super) async fn bundle(name: String, headers: HeaderMap, app: Arc<App>) -> A
     let root = app.log.indexed_root().ok().flatten().map_or(0, |root| root.index.0);
     let tag = format!("{}-{}-{root}", entry.body, under(&view));
     let index = entry.index;
-    let reserved = app.replies.reserve(MAX_BUNDLE_LEN / 8).await?;
+    // How long its history is shows when it is made; what it does not need is given back then.
+    let reserved = app.replies.reserve(MAX_BUNDLE_LEN).await?;
     let made = heavy({
         let (app, view) = (Arc::clone(&app), Arc::clone(&view));
         move || app.log.bundle(&view, index)?.encode()
