@@ -1,8 +1,6 @@
 //! One pass over everything that the engine holds: every entry, its body and its signatures, in the order of the log.
 
 use std::collections::HashMap;
-use std::panic::resume_unwind;
-use std::thread::JoinHandle;
 
 use super::{Damage, FsckReport, stored};
 use crate::engine::{BodyState, Checked, Engine, Head, LocalEngine, Places};
@@ -25,10 +23,10 @@ use crate::trie::Rebuild;
 /// Entries whose postings are compared at once: 65,536 entries with some eight terms each are a few dozen MiB.
 pub(super) const WINDOW: u64 = 65_536;
 
-/// Entries whose signatures are verified at once, by all cores, while the next so many are read.
+/// Entries whose signatures are verified at once, by all cores.
 pub(super) const CHUNK: usize = 1024;
 
-/// What the bodies of these may have together, but for one of the largest: two chunks are in memory.
+/// What the bodies of these may have together, but for one of the largest.
 const CHUNK_BYTES: usize = 16 << 20;
 
 /// An entry whose body waits to be verified.
@@ -37,9 +35,6 @@ struct Waiting {
     header: Header,
     body: bytes::Bytes,
 }
-
-/// The bodies of a chunk, each with its record or why it is none.
-type Verified = Vec<(Waiting, Result<Record>)>;
 
 /// A check on its way: what was read so far, and what it comes to.
 pub(super) struct Check<'a> {
@@ -56,8 +51,6 @@ pub(super) struct Check<'a> {
     received: UnixMillis,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
-    /// The chunk before, on other threads.
-    verifying: Option<JoinHandle<Verified>>,
     pub(super) window: HashMap<Term, Vec<u64>>,
     erased: Vec<(LeafIndex, Header)>,
     pub(super) rebuilt: Rebuild,
@@ -81,7 +74,6 @@ impl<'a> Check<'a> {
             received: UnixMillis(0),
             waiting: Vec::new(),
             waiting_bytes: 0,
-            verifying: None,
             window: HashMap::new(),
             erased: Vec::new(),
             rebuilt: Rebuild::default(),
@@ -143,11 +135,11 @@ impl<'a> Check<'a> {
             Err(error) => self.damage("bodies", index, error.to_string()),
         }
         // An entry that changes who may sign is folded before the next one is looked at.
-        let ends = |last: &Waiting| State::concerns(&last.header) || last.header.kind == "index-root";
-        if self.waiting.last().is_some_and(ends) {
+        let is_full = self.waiting.len() >= CHUNK || self.waiting_bytes >= CHUNK_BYTES;
+        if is_full
+            || self.waiting.last().is_some_and(|last| State::concerns(&last.header) || last.header.kind == "index-root")
+        {
             self.verify_waiting();
-        } else if self.waiting.len() >= CHUNK || self.waiting_bytes >= CHUNK_BYTES {
-            self.hand_over();
         }
     }
 
@@ -159,33 +151,12 @@ impl<'a> Check<'a> {
         self.erased.push((index, header));
     }
 
-    /// Decides the chunk before, and has the bodies that wait parsed and verified on other threads. None of them but the last
-    /// changes who may sign, so the state of this moment is what each of them must be verified by.
-    fn hand_over(&mut self) {
-        self.decide_verified();
-        if self.waiting.is_empty() {
-            return;
-        }
-        self.waiting_bytes = 0;
-        let (waiting, state) = (std::mem::take(&mut self.waiting), self.state.clone());
-        self.verifying = Some(std::thread::spawn(move || verify_all(waiting, &state)));
-    }
-
-    /// Verifies and decides everything that was read so far.
+    /// Parses and verifies the bodies that wait, on all cores, then decides them in order.
     fn verify_waiting(&mut self) {
-        self.hand_over();
-        self.decide_verified();
-    }
-
-    /// Decides the chunk that was handed over, in order.
-    fn decide_verified(&mut self) {
-        let Some(verifying) = self.verifying.take() else { return };
-        let Ok(verified) = verifying.join() else {
-            // Nothing that it looked at was found to be sound.
-            let what = "a thread that verified bodies failed".to_owned();
-            return self.report.add(Damage { file: "bodies".to_owned(), place: None, what });
-        };
-        for (waiting, verified) in verified {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let verified = verify_all(&waiting, &self.state);
+        for (waiting, verified) in waiting.iter().zip(verified) {
             self.report.bodies += 1;
             self.compare_snapshot(waiting.index);
             let admitted = verified
@@ -276,27 +247,24 @@ impl<'a> Check<'a> {
 }
 
 /// The records of these bodies, verified on all cores, or why one is none.
-///
-/// # Panics
-/// If one of the threads did: what it looked at is not known to be sound.
-fn verify_all(mut waiting: Vec<Waiting>, state: &State) -> Verified {
+fn verify_all(waiting: &[Waiting], state: &State) -> Vec<Result<Record>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = waiting.len().div_ceil(cores).max(1);
-    let mut parts = Vec::new();
-    while !waiting.is_empty() {
-        let rest = waiting.split_off(share.min(waiting.len()));
-        parts.push(std::mem::replace(&mut waiting, rest));
-    }
-    let each = |waiting: Waiting| {
-        let record = verify(&waiting, state);
-        (waiting, record)
-    };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(move || part.into_iter().map(each).collect::<Verified>()))
+        let threads: Vec<_> = waiting
+            .chunks(share)
+            .map(|part| (part, scope.spawn(move || part.iter().map(|one| verify(one, state)).collect::<Vec<_>>())))
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        let mut records = Vec::with_capacity(waiting.len());
+        for (part, thread) in threads {
+            match thread.join() {
+                Ok(verified) => records.extend(verified),
+                // What it looked at is not known to be sound.
+                Err(_) => records
+                    .extend(part.iter().map(|_| Err(Error::new(Code::Internal, "the thread that verified it failed")))),
+            }
+        }
+        records
     })
 }
 
